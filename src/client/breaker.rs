@@ -1,0 +1,111 @@
+//! After a 43107 the template is left alone for a while: sends fail at once, and one at a time tries whether the ban
+//! is over.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Status};
+
+/// How long a ban is taken for granted; doubled by each probe that meets it again, up to [`MOST`].
+const FIRST: Duration = Duration::from_secs(30);
+const MOST: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Default)]
+pub struct Breakers {
+    open: Mutex<HashMap<String, Breaker>>,
+}
+
+struct Breaker {
+    until: Instant,
+    pause: Duration,
+    probing: bool,
+}
+
+/// The right to send; a probe's must be told how it ended.
+pub struct Pass<'a> {
+    breakers: &'a Breakers,
+    template_id: &'a str,
+    probe: bool,
+}
+
+impl Breakers {
+    /// Lets a send pass.
+    ///
+    /// # Errors
+    /// [`Status::Banned`] while the template is left alone.
+    pub fn pass<'a>(&'a self, template_id: &'a str) -> Result<Pass<'a>, Error> {
+        let mut open = self.open.lock();
+        let mut probe = false;
+        if let Some(breaker) = open.get_mut(template_id) {
+            let left = breaker.until.saturating_duration_since(Instant::now());
+            if breaker.probing || !left.is_zero() {
+                let ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1000);
+                return Err(Error::new(
+                    Status::Banned,
+                    "WeChat banned this template or the capability (43107) a moment ago; nothing was sent. See the console",
+                )
+                .after_ms(ms)
+                .answered(43107, 0));
+            }
+            breaker.probing = true;
+            probe = true;
+        }
+        Ok(Pass { breakers: self, template_id, probe })
+    }
+}
+
+impl Pass<'_> {
+    /// WeChat answered 43107: leave the template alone. Says for how many milliseconds.
+    pub fn banned(&self) -> u32 {
+        let mut open = self.breakers.open.lock();
+        let pause = open.get(self.template_id).map_or(FIRST, |b| (b.pause * 2).min(MOST));
+        let breaker = Breaker { until: Instant::now() + pause, pause, probing: false };
+        open.insert(self.template_id.to_owned(), breaker);
+        pause.as_millis() as u32
+    }
+
+    /// WeChat answered something else: there is no ban.
+    pub fn not_banned(&self) {
+        if self.probe {
+            self.breakers.open.lock().remove(self.template_id);
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        // A probe that told nothing (no answer came) lets the next one try.
+        if self.probe
+            && let Some(breaker) = self.breakers.open.lock().get_mut(self.template_id)
+        {
+            breaker.probing = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_that_template_and_one_probe_at_a_time() {
+        let breakers = Breakers::default();
+        assert!(breakers.pass("a").unwrap().banned() >= 30_000);
+        assert_eq!(breakers.pass("a").err().unwrap().status, Status::Banned);
+        assert!(breakers.pass("b").is_ok());
+
+        breakers.open.lock().get_mut("a").unwrap().until = Instant::now();
+        let probe = breakers.pass("a").unwrap();
+        assert!(breakers.pass("a").is_err(), "one probe at a time");
+        drop(probe);
+        let probe = breakers.pass("a").unwrap();
+        assert_eq!(probe.banned(), 60_000);
+        drop(probe);
+
+        breakers.open.lock().get_mut("a").unwrap().until = Instant::now();
+        breakers.pass("a").unwrap().not_banned();
+        assert!(breakers.pass("a").is_ok() && breakers.pass("a").is_ok());
+    }
+}

@@ -1,0 +1,332 @@
+//! Getting the access token: from memory, from the store, from WeChat, or from the host.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::hosts::Hosts;
+use super::running::Running;
+use crate::clock::{Deadline, Now};
+use crate::config::{Config, TokenMode};
+use crate::error::{Error, Retry, Status};
+use crate::http::{Exchange, Transport};
+use crate::log::{Logger, log_line};
+use crate::secret::Secret;
+use crate::store::{Store, TokenAsk, TokenClaim};
+use crate::token::{Held, TokenCell};
+use crate::wechat::{Act, Answer, Endpoint, Request, TokenAnswer, rule};
+
+/// An asker's lease lasts this much longer than its deadline.
+const LEASE_MARGIN_MS: i64 = 1000;
+/// A pause up to this long is waited out even if the last failure was one for an operator: he may just have mended it.
+const SHORT_PAUSE_MS: i64 = 500;
+/// Pauses after failures: doubled each time, from …
+const FIRST_PAUSE_MS: i64 = 250;
+/// … to.
+const LONGEST_PAUSE_MS: i64 = 30_000;
+/// Background renewal has time: nobody waits for it.
+const RENEWAL_MS: u64 = 10_000;
+
+pub struct Credentials {
+    appid: String,
+    secret: Option<Secret>,
+    mode: TokenMode,
+    store: Arc<dyn Store>,
+    transport: Arc<dyn Transport>,
+    hosts: Arc<Hosts>,
+    running: Arc<Running>,
+    log: Arc<Logger>,
+    cell: TokenCell,
+    holder: i64,
+    renewal_wanted: AtomicBool,
+}
+
+impl Credentials {
+    pub fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        transport: Arc<dyn Transport>,
+        hosts: Arc<Hosts>,
+        running: Arc<Running>,
+        log: Arc<Logger>,
+        holder: i64,
+    ) -> Credentials {
+        Credentials {
+            appid: config.appid.clone(),
+            secret: config.secret.clone(),
+            mode: config.token,
+            store,
+            transport,
+            hosts,
+            running,
+            log,
+            cell: TokenCell::default(),
+            holder,
+            renewal_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// A token to send with.
+    ///
+    /// # Errors
+    /// [`Status::Auth`] when an operator or the host must act; [`Status::Connect`], [`Status::Busy`], [`Status::Store`]
+    /// when it may work later; nothing was sent.
+    pub fn token(&self, deadline: Deadline) -> Result<Secret, Error> {
+        match self.cell.read(&Now::read()) {
+            Held::Good(token) => return Ok(token),
+            Held::Aging(token) => {
+                self.renewal_wanted.store(self.mode != TokenMode::External, Ordering::Relaxed);
+                return Ok(token);
+            }
+            Held::Nothing => {}
+        }
+        let Some(_gate) = self.cell.enter(deadline) else {
+            return Err(no_token_in_time());
+        };
+        match self.cell.read(&Now::read()) {
+            Held::Good(token) | Held::Aging(token) => Ok(token),
+            Held::Nothing if self.mode == TokenMode::External => self.handed_in(deadline),
+            Held::Nothing => self.obtain(0, deadline),
+        }
+    }
+
+    /// WeChat refused this token: nobody shall use it again.
+    pub fn refused(&self, token: &Secret, deadline: Deadline) {
+        self.cell.drop_refused(token);
+        if let Err(e) = self.store.kill_token(self.mode, token.clone(), Now::read(), deadline.or_at_least_ms(500)) {
+            log_line!(self.log, Warn, "a refused token could not be marked in the store: {}", e.message);
+        }
+    }
+
+    /// The host hands a token in.
+    pub fn set(&self, token: Secret, expires_in_s: u32) -> Result<(), Error> {
+        let wrong = |why: &str| Err(Error::new(Status::Arg, why));
+        if self.mode != TokenMode::External {
+            return wrong(
+                "this client gets its own tokens; wxsub_set_token needs \"token\": \"external\" in the configuration",
+            );
+        }
+        if token.expose().is_empty() || token.expose().chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return wrong("the access_token is empty or holds a space or control character");
+        }
+        if expires_in_s == 0 {
+            return wrong("expires_in_s is 0: the token is dead already");
+        }
+        let life_ms = i64::from(expires_in_s) * 1000;
+        let now = Now::read();
+        self.cell.put(token.clone(), life_ms, life_ms, &now);
+        if let Err(e) = self.store.put_token(self.mode, token, life_ms, now, Deadline::in_ms(1000)) {
+            log_line!(
+                self.log,
+                Warn,
+                "the token handed in works here, but is not in the store for others: {}",
+                e.message
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the token should be renewed before it ends.
+    pub fn wants_renewal(&self) -> bool {
+        self.renewal_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Renews the token ahead of its end; the senders go on with the old one.
+    pub fn renew(&self) {
+        self.renewal_wanted.store(false, Ordering::Relaxed);
+        let Some(_gate) = self.cell.try_enter() else { return };
+        let Some(need_ms) = self.cell.aging(&Now::read()) else { return };
+        if let Err(e) = self.obtain(need_ms, Deadline::in_ms(RENEWAL_MS)) {
+            log_line!(self.log, Warn, "the token could not be renewed ahead of its end: {}", e.message);
+        }
+    }
+
+    fn handed_in(&self, deadline: Deadline) -> Result<Secret, Error> {
+        let now = Now::read();
+        match self.store.token(self.mode, &now, deadline)? {
+            Some(stored) => {
+                self.cell.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+                Ok(stored.token)
+            }
+            None => Err(Error::new(
+                Status::Auth,
+                "there is no access token that works: hand in a new one with wxsub_set_token",
+            )),
+        }
+    }
+
+    /// Gets a token that others left in the store, if more than `need_ms` is left of it, or asks WeChat. The caller is
+    /// through the gate.
+    fn obtain(&self, need_ms: i64, deadline: Deadline) -> Result<Secret, Error> {
+        loop {
+            let now = Now::read();
+            let ask = TokenAsk {
+                holder: self.holder,
+                lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
+                need_ms,
+            };
+            match self.store.claim_token(self.mode, ask, now.clone(), deadline)? {
+                TokenClaim::Ready(stored) => {
+                    self.cell.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+                    return Ok(stored.token);
+                }
+                TokenClaim::Wait(ms) => {
+                    let pause = Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs()));
+                    if deadline.left() <= pause {
+                        return Err(no_token_in_time());
+                    }
+                    self.running.sleep(pause)?;
+                }
+                TokenClaim::Failed(why, ms) => self.wait_out(why, ms, deadline)?,
+                TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
+                    Ok(answer) => return Ok(self.keep(answer)),
+                    Err(why) => {
+                        let pause_ms = pause_after(failures, &why);
+                        let told = self.store.fail_token(
+                            self.mode,
+                            self.holder,
+                            why.clone(),
+                            pause_ms,
+                            Now::read(),
+                            deadline.or_at_least_ms(500),
+                        );
+                        if let Err(e) = told {
+                            log_line!(
+                                self.log,
+                                Warn,
+                                "a failed token request could not be told to others: {}",
+                                e.message
+                            );
+                        }
+                        if why.status == Status::Auth {
+                            log_line!(self.log, Error, "no access token: {}", why.message);
+                            return Err(why.after_ms(pause_ms as u32));
+                        }
+                        log_line!(self.log, Warn, "no access token yet: {}", why.message);
+                        self.wait_out(why, pause_ms, deadline)?;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
+    fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<(), Error> {
+        let pause = Duration::from_millis(pause_ms.unsigned_abs());
+        let short_enough = why.status != Status::Auth || pause_ms <= SHORT_PAUSE_MS;
+        if short_enough && pause < deadline.left() {
+            return self.running.sleep(pause);
+        }
+        Err(why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX)))
+    }
+
+    /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
+    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenAnswer, Error> {
+        let answer = self.request(false, deadline)?;
+        if dead.is_none_or(|dead| dead != answer.access_token) {
+            return Ok(answer);
+        }
+        match self.store.force_token(Now::read(), deadline)? {
+            Ok(()) => {
+                log_line!(
+                    self.log,
+                    Warn,
+                    "WeChat handed out the token again that it refuses; asking for another by force"
+                );
+                self.request(true, deadline)
+            }
+            Err(ms) => Err(Error::new(
+                Status::Auth,
+                format!(
+                    "WeChat hands out the token again that it refuses; another forced refresh is allowed in {} s",
+                    ms / 1000
+                ),
+            )
+            .after_ms(u32::try_from(ms).unwrap_or(u32::MAX))),
+        }
+    }
+
+    fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenAnswer, Error> {
+        let Some(secret) = &self.secret else {
+            return Err(Error::new(Status::Internal, "a token is wanted and there is no secret"));
+        };
+        let request = match self.mode {
+            TokenMode::Legacy => Request::legacy_token(&self.appid, secret),
+            TokenMode::Stable | TokenMode::External => Request::stable_token(&self.appid, secret, force_refresh),
+        };
+        let mut failure = None;
+        for host in self.hosts.in_order() {
+            let url = request.url(host.as_str());
+            match self.transport.execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
+                Ok(reply) => {
+                    self.hosts.tell(host, true);
+                    return read(&reply.body, i32::from(reply.status));
+                }
+                Err(f) => {
+                    self.hosts.tell(host, f.left);
+                    failure = Some(format!("{host}: {}", f.text));
+                    if deadline.is_over() {
+                        break;
+                    }
+                }
+            }
+        }
+        let why = failure.unwrap_or_else(|| "api_base is empty".to_owned());
+        Err(Error::new(Status::Connect, format!("no access token from {why}; nothing was sent")))
+    }
+
+    fn keep(&self, answer: TokenAnswer) -> Secret {
+        let now = Now::read();
+        let life_ms = i64::from(answer.expires_in_s) * 1000;
+        self.cell.put(answer.access_token.clone(), life_ms, life_ms, &now);
+        let shared = self.store.put_token(self.mode, answer.access_token.clone(), life_ms, now, Deadline::in_ms(1000));
+        if let Err(e) = shared {
+            log_line!(self.log, Warn, "the new token works here, but is not in the store for others: {}", e.message);
+        }
+        log_line!(self.log, Info, "new {} access token, good for {} s", self.mode.word(), answer.expires_in_s);
+        answer.access_token
+    }
+}
+
+fn read(body: &[u8], http_status: i32) -> Result<TokenAnswer, Error> {
+    let unreadable = || {
+        Error::new(
+            Status::Connect,
+            format!("the answer to the token request is not WeChat's (HTTP {http_status}); nothing was sent"),
+        )
+        .answered(0, http_status)
+    };
+    let answer = Answer::parse(body).ok_or_else(unreadable)?;
+    if let Some(token) = answer.token() {
+        return Ok(token);
+    }
+    if answer.errcode == 0 {
+        return Err(unreadable());
+    }
+    let rule = rule(Endpoint::Token, answer.errcode);
+    // Whatever else goes wrong at this endpoint, the message is not at fault and was not sent.
+    let status = match rule.status {
+        Status::Busy if rule.act == Act::Again => Status::Busy,
+        Status::Auth | Status::Busy | Status::Internal => rule.status,
+        _ => Status::Auth,
+    };
+    let message = format!("no access token: {} (WeChat: {})", rule.advice, answer.describe());
+    let retry = Retry::Later;
+    Err(Error { retry, ..Error::new(status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms) })
+}
+
+/// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.
+fn pause_after(failures: u32, why: &Error) -> i64 {
+    let doubled = FIRST_PAUSE_MS << failures.min(8);
+    let least = i64::from(why.retry_after_ms).min(LONGEST_PAUSE_MS);
+    let pause = doubled.clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS).max(least);
+    pause - fastrand::i64(0..=pause / 5)
+}
+
+fn no_token_in_time() -> Error {
+    Error::new(
+        Status::Connect,
+        "no access token until the deadline: another call or process was asking; nothing was sent",
+    )
+    .after_ms(500)
+}

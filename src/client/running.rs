@@ -1,0 +1,89 @@
+//! Who runs, and the end of it: calls register here, sleep here, and are interrupted here.
+
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Status};
+
+/// How long running calls may go on after the client was closed …
+pub const GRACE: Duration = Duration::from_secs(1);
+/// … and how long they are waited for once they were interrupted.
+pub const AFTER_INTERRUPT: Duration = Duration::from_millis(250);
+
+#[derive(Default)]
+pub struct Running {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    calls: usize,
+    closing: bool,
+    interrupted: bool,
+}
+
+/// One call that runs.
+pub struct Call<'a>(&'a Running);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.calls -= 1;
+        if state.calls == 0 && state.closing {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl Running {
+    /// Registers a call, unless the client is closing.
+    pub fn enter(&self) -> Result<Call<'_>, Error> {
+        let mut state = self.state.lock();
+        if state.closing {
+            return Err(Error::new(Status::State, "the client is closing: wxsub_free was called on it"));
+        }
+        state.calls += 1;
+        Ok(Call(self))
+    }
+
+    /// Lets nobody in any more; false if that was so already.
+    pub fn close(&self) -> bool {
+        !std::mem::replace(&mut self.state.lock().closing, true)
+    }
+
+    /// Ends all sleeps, those to come too.
+    pub fn interrupt(&self) {
+        self.state.lock().interrupted = true;
+        self.changed.notify_all();
+    }
+
+    /// Sleeps.
+    ///
+    /// # Errors
+    /// [`Status::Cancelled`] when interrupted.
+    pub fn sleep(&self, time: Duration) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        if !state.interrupted {
+            self.changed.wait_while_for(&mut state, |s| !s.interrupted, time);
+        }
+        if state.interrupted { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// Whether sleeps were ended.
+    pub fn is_interrupted(&self) -> bool {
+        self.state.lock().interrupted
+    }
+
+    /// Whether nothing runs any more, waiting for it so long.
+    pub fn wait_until_idle(&self, time: Duration) -> bool {
+        let mut state = self.state.lock();
+        !self.changed.wait_while_for(&mut state, |s| s.calls > 0, time).timed_out()
+    }
+}
+
+/// What a call gets that had sent nothing when the client was closed.
+pub fn cancelled() -> Error {
+    Error::new(Status::Cancelled, "the client was closed before the message was sent")
+}

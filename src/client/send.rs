@@ -1,0 +1,311 @@
+//! How one send flows: text to values, the player's turn and a unit, a token, the request, the verdict, the settlement.
+
+use std::time::Duration;
+
+use super::breaker::Pass;
+use super::options::Options;
+use super::running::cancelled;
+use super::{Inner, not_empty};
+use crate::clock::{Deadline, Now};
+use crate::config::Validate;
+use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::http::{Exchange, Failure, Reply};
+use crate::log::log_line;
+use crate::secret::Secret;
+use crate::store::{Begun, Hold, Outcome, Settlement, Want};
+use crate::wechat::{Act, Answer, Endpoint, Message, Request, is_system, rule};
+
+/// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
+/// answer was no longer waited for.
+const LEASE_MARGIN_MS: i64 = 2000;
+/// After a maybe the player's turn is kept so long: WeChat may still be working on the request.
+const KEEP_TURN_MS: i64 = 2000;
+/// A settlement gets this long even after the deadline: what it writes is worth more than punctuality.
+const SETTLE_MS: u64 = 1000;
+/// The longest pause between two tries.
+const LONGEST_PAUSE_MS: u64 = 5000;
+
+/// One send on its way.
+struct Sending<'a> {
+    message: Message,
+    options: &'a Options,
+    body: Vec<u8>,
+    deadline: Deadline,
+    /// The boot clock's time by which the last request must have begun.
+    last_start_boot_ms: i64,
+    attempts: u32,
+}
+
+/// What the request came to.
+struct Exchanged {
+    verdict: Verdict,
+    outcome: Outcome,
+    keep_turn_ms: i64,
+}
+
+impl Exchanged {
+    fn returned(e: Error) -> Exchanged {
+        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned, keep_turn_ms: 0 }
+    }
+
+    fn maybe_sent(why: String, http_status: i32) -> Exchanged {
+        let message = format!("maybe sent: the request left and {why}; it is not sent again");
+        let e = Error::new(Status::Unknown, message).answered(0, http_status);
+        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned, keep_turn_ms: KEEP_TURN_MS }
+    }
+}
+
+/// What to do after one request.
+enum Next {
+    Done(Exchanged),
+    /// Nothing was done at WeChat: pause so long, then again; or end with this when there is no time for it.
+    Again(u64, Error),
+    NewToken(Error),
+}
+
+impl Inner {
+    pub(super) fn send(&self, message_json: &str, options_json: Option<&str>) -> Result<Verdict, Error> {
+        let options = Options::parse(options_json)?;
+        let echo = |verdict: Verdict, template_id: &str| Verdict {
+            tag: options.tag,
+            key: options.key.clone().unwrap_or_default(),
+            template_id: template_id.to_owned(),
+            ..verdict
+        };
+        let message = match Message::parse(message_json) {
+            Ok(message) => message,
+            Err(e) => return Ok(echo(e.into(), "")),
+        };
+        let (touser, template_id) = (message.touser.clone(), message.template_id.clone());
+        let verdict = self.send_message(message, &options).unwrap_or_else(Verdict::from);
+        self.upkeep.touch(self.store.needs_upkeep() || self.credentials.wants_renewal());
+        log_line!(self.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
+        Ok(echo(verdict, &template_id))
+    }
+
+    fn send_message(&self, mut message: Message, options: &Options) -> Result<Verdict, Error> {
+        if is_system(&message.template_id) {
+            return Err(Error::new(
+                Status::Arg,
+                format!("{} is a system type: the platform sends it by itself, a server cannot", message.template_id),
+            ));
+        }
+        not_empty("touser", &message.touser)?;
+        let in_form = message.normalise();
+        if self.config.validate != Validate::Off {
+            in_form?;
+        }
+        for (field, value) in [("miniprogram_state", &self.config.miniprogram_state), ("lang", &self.config.lang)] {
+            if let Some(value) = value {
+                message.default_field(field, value);
+            }
+        }
+        let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
+        let deadline = Deadline::in_ms(timeout_ms);
+        let template_id = message.template_id.clone();
+        let pass = self.breakers.pass(&template_id)?;
+        let _turn = self.turnstile.enter(&message.touser, deadline)?;
+
+        let hold = match self.hold(&message, options, deadline)? {
+            Ok(hold) => hold,
+            Err(known) => return Ok(known),
+        };
+        let mut sending = Sending {
+            body: message.to_body(),
+            message,
+            options,
+            deadline,
+            last_start_boot_ms: Now::read().boot_ms + deadline.left().as_millis() as i64,
+            attempts: 0,
+        };
+        let exchanged = self.exchange(&mut sending, &pass);
+        Ok(self.settle(hold, exchanged, sending))
+    }
+
+    /// Waits for the player's turn among all processes, and takes it with a unit; or finds the verdict already known.
+    fn hold(&self, message: &Message, options: &Options, deadline: Deadline) -> Result<Result<Hold, Verdict>, Error> {
+        let holder = self.new_holder();
+        loop {
+            let want = Want {
+                openid: message.touser.clone(),
+                template_id: message.template_id.clone(),
+                enforce: self.config.enforce_quota,
+                key: options.key.clone(),
+                holder,
+                lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
+            };
+            match self.store.begin(want, Now::read(), deadline)? {
+                Begun::Held(hold) => return Ok(Ok(hold)),
+                Begun::Before(first) => {
+                    return Ok(Err(Verdict { flags: first.flags | Verdict::REPLAYED, ..first }));
+                }
+                Begun::NoQuota => {
+                    return Ok(Err(Verdict {
+                        remaining: 0,
+                        ..Verdict::from(Error::new(
+                            Status::NoQuota,
+                            "the player allows no more messages from this template; nothing was sent. Ask again in the game",
+                        ))
+                    }));
+                }
+                Begun::OtherTemplate(other) => {
+                    return Err(Error::new(
+                        Status::Arg,
+                        format!("the key was used for a send with template {other}; use another key"),
+                    ));
+                }
+                Begun::Busy(ms) => {
+                    let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
+                    if deadline.left() <= pause {
+                        return Err(Error::new(
+                            Status::Busy,
+                            "another send to this player, maybe of another process, held the turn until the deadline; nothing was sent",
+                        )
+                        .after_ms(u32::try_from(ms).unwrap_or(u32::MAX)));
+                    }
+                    self.running.sleep(pause)?;
+                }
+            }
+        }
+    }
+
+    /// Makes the request, again where it surely had no effect and there is time.
+    fn exchange(&self, sending: &mut Sending<'_>, pass: &Pass<'_>) -> Exchanged {
+        let mut renewed = false;
+        let mut tries = 0;
+        loop {
+            let token = match self.credentials.token(sending.deadline) {
+                Ok(token) => token,
+                Err(e) => return Exchanged::returned(e),
+            };
+            match self.attempt(sending, &token, pass) {
+                Next::Done(exchanged) => return exchanged,
+                Next::NewToken(e) => {
+                    self.credentials.refused(&token, sending.deadline);
+                    if renewed {
+                        return Exchanged::returned(e);
+                    }
+                    renewed = true;
+                }
+                Next::Again(base_ms, e) => {
+                    tries += 1;
+                    let pause = pause(base_ms, tries);
+                    if tries >= self.config.max_attempts || pause >= sending.deadline.left() {
+                        let after_ms = e.retry_after_ms.max(pause.as_millis() as u32);
+                        return Exchanged::returned(e.after_ms(after_ms));
+                    }
+                    if let Err(e) = self.running.sleep(pause) {
+                        return Exchanged::returned(e);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the request at the first host that can be reached.
+    fn attempt(&self, sending: &mut Sending<'_>, token: &Secret, pass: &Pass<'_>) -> Next {
+        let request = Request::send(token, &sending.body);
+        let mut unreached = String::new();
+        for host in self.hosts.in_order() {
+            if sending.deadline.is_over() || Now::read().boot_ms >= sending.last_start_boot_ms {
+                break;
+            }
+            let exchange = Exchange {
+                post: request.post,
+                url: request.url(host.as_str()),
+                body: &request.body,
+                deadline: sending.deadline,
+            };
+            let done = self.transport.execute(&exchange);
+            self.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
+            match done {
+                Ok(reply) => {
+                    sending.attempts += 1;
+                    return judge(&reply, pass);
+                }
+                Err(Failure { left: true, text }) => {
+                    sending.attempts += 1;
+                    return Next::Done(Exchanged::maybe_sent(format!("no answer came: {text}"), 0));
+                }
+                Err(Failure { left: false, text }) => {
+                    if self.running.is_interrupted() {
+                        return Next::Done(Exchanged::returned(cancelled()));
+                    }
+                    unreached = format!("{host}: {text}");
+                }
+            }
+        }
+        let why = if unreached.is_empty() { "the deadline came before the request".to_owned() } else { unreached };
+        Next::Again(200, Error::new(Status::Connect, format!("WeChat was not reached, surely not sent: {why}")))
+    }
+
+    /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
+    /// one too high, which WeChat's refusal heals.
+    fn settle(&self, hold: Hold, exchanged: Exchanged, sending: Sending<'_>) -> Verdict {
+        let Exchanged { mut verdict, outcome, keep_turn_ms } = exchanged;
+        verdict.attempts = sending.attempts;
+        verdict.quota = match outcome {
+            Outcome::Cleared => QuotaChange::Cleared,
+            Outcome::Spent if hold.unit => QuotaChange::Spent,
+            Outcome::Returned if hold.unit => QuotaChange::Returned,
+            Outcome::Spent | Outcome::Returned => QuotaChange::Untouched,
+        };
+        verdict.template_id = sending.message.template_id;
+        verdict.key = sending.options.key.clone().unwrap_or_default();
+        let settlement = Settlement { hold, outcome, keep_turn_ms, verdict: verdict.clone() };
+        match self.store.settle(settlement, Now::read(), sending.deadline.or_at_least_ms(SETTLE_MS)) {
+            Ok(remaining) => verdict.remaining = remaining,
+            Err(e) => {
+                log_line!(self.log, Warn, "the verdict {:?} could not be written down: {}", verdict.status, e.message);
+                verdict.quota = QuotaChange::Untouched;
+                verdict.message = format!("{} (the count could not be updated: {})", verdict.message, e.message);
+            }
+        }
+        verdict
+    }
+}
+
+/// What WeChat's answer means.
+fn judge(reply: &Reply, pass: &Pass<'_>) -> Next {
+    let http_status = i32::from(reply.status);
+    let Some(answer) = Answer::parse(&reply.body) else {
+        return Next::Done(Exchanged::maybe_sent(
+            format!("the answer is not WeChat's (HTTP {http_status})"),
+            http_status,
+        ));
+    };
+    if answer.is_taken() {
+        pass.not_banned();
+        let verdict = Verdict { http_status, msgid: answer.msgid, ..Verdict::ok("sent") };
+        return Next::Done(Exchanged { verdict, outcome: Outcome::Spent, keep_turn_ms: 0 });
+    }
+    if answer.errcode == 0 {
+        return Next::Done(Exchanged::maybe_sent("the answer says neither yes nor no".to_owned(), http_status));
+    }
+    let rule = rule(Endpoint::Send, answer.errcode);
+    let at = match answer.data_key() {
+        Some(key) if rule.status == Status::Message => format!(": data.{key}"),
+        _ => String::new(),
+    };
+    let message = format!("{}{at} (WeChat: {})", rule.advice, answer.describe());
+    let e = Error::new(rule.status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms);
+    match rule.act {
+        Act::NewToken => Next::NewToken(e),
+        Act::Again => Next::Again(u64::from(rule.pause_ms), e),
+        Act::Ban => Next::Done(Exchanged::returned(e.after_ms(pass.banned()))),
+        Act::Clear => {
+            pass.not_banned();
+            Next::Done(Exchanged { verdict: Verdict::from(e), outcome: Outcome::Cleared, keep_turn_ms: 0 })
+        }
+        Act::Tell => {
+            pass.not_banned();
+            Next::Done(Exchanged::returned(e))
+        }
+    }
+}
+
+/// Doubled with each try, and jittered so that those who failed together don't come back together.
+fn pause(base_ms: u64, tries: u32) -> Duration {
+    let doubled = (base_ms << tries.saturating_sub(1).min(10)).min(LONGEST_PAUSE_MS.max(base_ms));
+    Duration::from_millis(doubled / 2 + fastrand::u64(0..=doubled / 2))
+}

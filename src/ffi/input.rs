@@ -1,0 +1,33 @@
+//! C strings in.
+
+use std::ffi::{CStr, c_char};
+
+use crate::error::{Error, Status};
+
+/// The text at `pointer`, which may not be NULL.
+///
+/// # Safety
+/// NULL, or a NUL-terminated string that nobody changes during the call.
+pub unsafe fn required<'a>(name: &str, pointer: *const c_char) -> Result<&'a str, Error> {
+    // SAFETY: the caller's promise, passed on.
+    match unsafe { optional(name, pointer) }? {
+        Some(text) => Ok(text),
+        None => Err(Error::new(Status::Arg, format!("{name} is NULL; it needs a NUL-terminated UTF-8 string"))),
+    }
+}
+
+/// The text at `pointer`, or None for NULL.
+///
+/// # Safety
+/// As [`required`].
+pub unsafe fn optional<'a>(name: &str, pointer: *const c_char) -> Result<Option<&'a str>, Error> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, so a NUL-terminated string by the caller's promise.
+    let bytes = unsafe { CStr::from_ptr(pointer) };
+    bytes
+        .to_str()
+        .map(Some)
+        .map_err(|e| Error::new(Status::Arg, format!("{name} is not UTF-8: bad byte at offset {}", e.valid_up_to())))
+}

@@ -1,0 +1,97 @@
+//! A client's life: `wxsub_init`, `wxsub_set_log`, `wxsub_free`.
+
+use std::ffi::{c_char, c_void};
+
+use super::callback::{self, LogCallback};
+use super::types::{wxsub_client, wxsub_destroy_fn, wxsub_log_fn, wxsub_result, wxsub_status};
+use super::{fork, guard, input, output, registry};
+use crate::client::Client;
+use crate::config::Config;
+use crate::error::{Error, Status, Verdict};
+
+/// Opens a client. No network is used; the store is opened, and made if it is not there.
+///
+/// `config_json`: strict JSON, UTF-8. Required: "appid", and "secret" (optional with "token": "external"). Optional:
+///   "store"               path of the quota store, or ":memory:"; default "wxsub.db" in the working directory
+///   "api_base"            string, or list in order of preference; default "https://api.weixin.qq.com"; plain http://
+///                         only to a loopback host
+///   "token"               "stable" (default), "legacy", or "external": see wxsub_set_token
+///   "timeout_ms"          for a whole send with its retries; default 5000, at most 60000
+///   "connect_timeout_ms"  default 2000
+///   "max_attempts"        requests made for one send; default 3
+///   "proxy"               http://host:port to go through; default none, environment variables are ignored
+///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
+///   "durability"          "full" (default): an acknowledged accept is fsynced; "normal": a power cut may lose the last
+///   "validate"            "strict" (default), "truncate", "off"
+///   "quota"               "enforce" (default); "observe" keeps the count but sends even at 0, for a game whose players
+///                         granted before the ledger existed
+///   "miniprogram_state"   "developer", "trial" or "formal": put into messages that have none
+///   "lang"                "zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none
+///   "templates", "event" {"token", "aes_key"}, "workers", "queue_capacity", "max_per_second", "store_prefix":
+///                         checked, and used by later versions
+/// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
+///
+/// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_CONFIG, WXSUB_E_STORE (the store file cannot be used; it is not touched),
+/// WXSUB_E_FORKED, WXSUB_E_INTERNAL. Blocks for the disk only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_init(
+    config_json: *const c_char,
+    out: *mut *mut wxsub_client,
+    why: *mut wxsub_result,
+) -> wxsub_status {
+    // SAFETY: rule 4: `why` is NULL or a result whose struct_size the caller set.
+    let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
+    let opened = guard::run(|| {
+        if out.is_null() {
+            return Err(Error::new(Status::Arg, "wxsub_init: out is NULL; give it the address of a wxsub_client *"));
+        }
+        // SAFETY: not NULL, so it points to a wxsub_client * of the caller's.
+        unsafe { out.write(std::ptr::null_mut()) };
+        fork::watch()?;
+        let place = registry::Place::take()?;
+        // SAFETY: rule 2.
+        let text = unsafe { input::required("config_json", config_json) }?;
+        let client = Client::open(Config::from_json(text)?)?;
+        let handle = place.fill(client);
+        // SAFETY: as above.
+        unsafe { out.write(handle) };
+        Ok(Verdict::ok("open"))
+    });
+    why.put(opened)
+}
+
+/// Sets where log lines go; without it they go nowhere. Lines written since wxsub_init (the store's path) come at once.
+///
+/// `log` NULL turns logging off. `max_level` is WXSUB_LOG_*. `destroy` (may be NULL) runs exactly once with
+/// `user_data`: when another callback takes its place, when the client is freed, or at once when this call fails;
+/// never before the last call of `log` has come back, so maybe after wxsub_free returned.
+/// Returns WXSUB_OK, WXSUB_E_STATE, WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_set_log(
+    client: *const wxsub_client,
+    log: wxsub_log_fn,
+    user_data: *mut c_void,
+    destroy: wxsub_destroy_fn,
+    max_level: i32,
+) -> wxsub_status {
+    let callback = LogCallback::new(log, user_data, destroy);
+    guard::status(|| {
+        let client = registry::find(client)?;
+        client.set_log(callback.into_sink(), max_level);
+        Ok(())
+    })
+}
+
+/// Closes a client. New calls get WXSUB_E_STATE at once; running ones may finish within their deadline, but after
+/// about a second they are interrupted and end as cancelled or maybe sent. NULL, a stale or a garbage handle: nothing
+/// happens. From within a callback of this library it returns at once and the closing goes on behind it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_free(client: *mut wxsub_client) {
+    guard::status(|| {
+        if let Some(client) = registry::remove(client)? {
+            client.close(!callback::inside());
+        }
+        Ok(())
+    });
+}

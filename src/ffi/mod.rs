@@ -1,0 +1,27 @@
+//! The C ABI: each exported function decodes its arguments, makes one call, and encodes the result.
+//!
+//! All `unsafe` of the crate is here. The safety contract of every function is the header's (`include/wxsub.h`,
+//! rules 1 to 9 at its top): a pointer is NULL where that is allowed, or points to what its type says for the length
+//! of the call; strings end in NUL. What a function needs beyond that stands in its own comment. Handles need no
+//! trust: their value is looked up, never dereferenced.
+
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod callback;
+mod count;
+mod fork;
+mod guard;
+mod input;
+mod library;
+mod lifecycle;
+mod output;
+mod registry;
+mod send;
+mod types;
+
+pub use count::{wxsub_quota, wxsub_report, wxsub_report_json};
+pub use library::{wxsub_abi, wxsub_status_name, wxsub_version};
+pub use lifecycle::{wxsub_free, wxsub_init, wxsub_set_log};
+pub use send::{wxsub_send, wxsub_set_token};
+pub use types::*;

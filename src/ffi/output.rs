@@ -1,0 +1,135 @@
+//! Results out: into the caller's memory, never beyond the size that the caller stated.
+
+use std::ffi::c_char;
+use std::mem::{offset_of, size_of};
+
+use super::types::{wxsub_result, wxsub_status};
+use crate::error::{Error, Verdict};
+
+/// Version 1's size: the least that a caller may state, for ever.
+const MIN_SIZE: usize = 448;
+/// More than this is not a size but garbage.
+const MAX_SIZE: usize = 4096;
+
+/// The caller's struct states a size that no version has.
+pub struct BadSize;
+
+/// Room for one result; none if the caller wants none.
+pub struct Slot(Array);
+
+impl Slot {
+    /// # Safety
+    /// `result` is NULL, or points to a struct of the size that its `struct_size` states.
+    pub unsafe fn new(result: *mut wxsub_result) -> Result<Slot, BadSize> {
+        // SAFETY: one struct is an array of one.
+        unsafe { Array::new(result, 1) }.map(Slot)
+    }
+
+    /// Writes the verdict, or why there is none, and says its status.
+    pub fn put(&mut self, done: Result<Verdict, Error>) -> wxsub_status {
+        let verdict = done.unwrap_or_else(Verdict::from);
+        let status = verdict.status.code();
+        self.0.put(std::slice::from_ref(&verdict));
+        status
+    }
+}
+
+/// Room for several results.
+pub struct Array {
+    first: *mut u8,
+    capacity: usize,
+    stride: usize,
+}
+
+impl Array {
+    /// # Safety
+    /// `first` is NULL, or points to `capacity` structs of the size that the first one's `struct_size` states.
+    pub unsafe fn new(first: *mut wxsub_result, capacity: usize) -> Result<Array, BadSize> {
+        let first = first.cast::<u8>();
+        if first.is_null() || capacity == 0 {
+            return Ok(Array { first, capacity: 0, stride: MIN_SIZE });
+        }
+        // SAFETY: every version's struct begins with its u32 size; unaligned, since nothing is known of it yet.
+        let stride = unsafe { first.cast::<u32>().read_unaligned() } as usize;
+        if (MIN_SIZE..=MAX_SIZE).contains(&stride) { Ok(Array { first, capacity, stride }) } else { Err(BadSize) }
+    }
+
+    /// Writes as many as there is room for.
+    pub fn put(&mut self, verdicts: &[Verdict]) {
+        const SKIPPED: usize = offset_of!(wxsub_result, status);
+        let size = self.stride.min(size_of::<wxsub_result>());
+        for (i, verdict) in verdicts.iter().take(self.capacity).enumerate() {
+            let encoded = encode(verdict);
+            // SAFETY: i < capacity, and size ≤ stride and ≤ our own struct, so both sides stay inside their memory.
+            // struct_size, the first field, is the caller's and is skipped.
+            unsafe {
+                let from = (&raw const encoded).cast::<u8>().add(SKIPPED);
+                let to = self.first.add(i * self.stride + SKIPPED);
+                to.copy_from_nonoverlapping(from, size - SKIPPED);
+            }
+        }
+    }
+}
+
+fn encode(v: &Verdict) -> wxsub_result {
+    wxsub_result {
+        struct_size: 0,
+        status: v.status.code(),
+        errcode: v.errcode,
+        http_status: v.http_status,
+        retry: v.retry as i32,
+        quota: v.quota as i32,
+        remaining: v.remaining,
+        msgid: v.msgid,
+        ticket: v.ticket,
+        tag: v.tag,
+        attempts: v.attempts,
+        elapsed_ms: v.elapsed_ms,
+        retry_after_ms: v.retry_after_ms,
+        flags: v.flags,
+        template_id: fixed(&v.template_id),
+        key: fixed(&v.key),
+        message: fixed(&v.message),
+    }
+}
+
+/// The text in a field of N bytes: cut at a character, always with a closing NUL, and ending at an inner NUL.
+fn fixed<const N: usize>(text: &str) -> [c_char; N] {
+    let mut field = [0; N];
+    let text = text.split('\0').next().unwrap_or_default();
+    let end = text.floor_char_boundary(N - 1);
+    for (to, from) in field.iter_mut().zip(&text.as_bytes()[..end]) {
+        *to = *from as c_char;
+    }
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        let field: [c_char; 8] = fixed("一二三四");
+        let bytes: Vec<u8> = field.iter().map(|c| *c as u8).collect();
+        assert_eq!(bytes, [0xe4, 0xb8, 0x80, 0xe4, 0xba, 0x8c, 0, 0]);
+    }
+
+    #[test]
+    fn sizes_outside_the_range_are_refused_and_larger_structs_are_left_alone_beyond_ours() {
+        let mut memory = vec![0xAAu8; 2 * 600];
+        for bad in [0u32, 4, 447, 4097, u32::MAX] {
+            memory[..4].copy_from_slice(&bad.to_ne_bytes());
+            // SAFETY: the struct_size is refused before anything else is read.
+            assert!(unsafe { Array::new(memory.as_mut_ptr().cast(), 2) }.is_err());
+        }
+        memory[..4].copy_from_slice(&600u32.to_ne_bytes());
+        // SAFETY: two structs of 600 bytes.
+        let Ok(mut array) = (unsafe { Array::new(memory.as_mut_ptr().cast(), 2) }) else { panic!("600 is fine") };
+        array.put(&[Verdict::ok("a"), Verdict::ok("b"), Verdict::ok("no room")]);
+        assert_eq!(memory[..4], 600u32.to_ne_bytes());
+        assert_eq!(memory[448..604], [0xAA; 156]);
+        assert_eq!(memory[200], b'a');
+        assert_eq!(memory[800], b'b');
+    }
+}

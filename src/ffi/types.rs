@@ -1,0 +1,193 @@
+//! What crosses the ABI: constants, structs, callback types.
+
+use std::ffi::{c_char, c_void};
+
+use crate::client::Answer;
+use crate::error::{QuotaChange, Retry, Status, Verdict};
+use crate::log::Level;
+
+/// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
+pub const WXSUB_ABI: u32 = 1;
+
+/// A verdict in one number: WXSUB_OK or one of WXSUB_E_*.
+pub type wxsub_status = i32;
+
+/// Done.
+pub const WXSUB_OK: i32 = 0;
+/// NULL, not UTF-8, not JSON, struct too small: the call is wrong. Nothing was done.
+pub const WXSUB_E_ARG: i32 = 1;
+/// The configuration is wrong; the message names the key (and the nearest known one).
+pub const WXSUB_E_CONFIG: i32 = 2;
+/// The message breaks a template rule, here or at WeChat (40003, 40037, 41030, 45168, 47003): fix it, don't retry.
+pub const WXSUB_E_MESSAGE: i32 = 3;
+/// Not a client, freed, or closing.
+pub const WXSUB_E_STATE: i32 = 4;
+/// Used in a child of fork(): call wxsub_init after the fork instead, in the process that sends.
+pub const WXSUB_E_FORKED: i32 = 5;
+/// Our count is 0: nothing was sent, WeChat was not called. The player must accept again.
+pub const WXSUB_E_NO_QUOTA: i32 = 20;
+/// WeChat says the player does not allow it (43101); the count is cleared.
+pub const WXSUB_E_REFUSED: i32 = 21;
+/// The queue is full: try again next tick.
+pub const WXSUB_E_QUEUE_FULL: i32 = 22;
+/// WeChat or this player is busy or over a limit (-1, 43108, 45009, 45011 ...) after our own retries.
+pub const WXSUB_E_BUSY: i32 = 23;
+/// appid, secret, token or IP list (40001, 40013, 40125, 40164 ...): an operator must act.
+pub const WXSUB_E_AUTH: i32 = 24;
+/// The capability or the template is banned (43107).
+pub const WXSUB_E_BANNED: i32 = 25;
+/// Any other errcode.
+pub const WXSUB_E_WECHAT: i32 = 26;
+/// A pushed event is not WeChat's: bad signature, undecryptable, another appid, plaintext where a key is set.
+pub const WXSUB_E_SIGNATURE: i32 = 27;
+/// Failed before the request left: surely not sent.
+pub const WXSUB_E_CONNECT: i32 = 40;
+/// The request left and no readable answer came: maybe sent. The library does not send it again by itself.
+pub const WXSUB_E_UNKNOWN: i32 = 41;
+/// Cancelled or shut down before sending.
+pub const WXSUB_E_CANCELLED: i32 = 42;
+/// Its expires_at passed before it could be sent.
+pub const WXSUB_E_EXPIRED: i32 = 43;
+/// Cancel, lookup: no such key.
+pub const WXSUB_E_NOT_FOUND: i32 = 44;
+/// Cancel: already being sent, or sent.
+pub const WXSUB_E_TOO_LATE: i32 = 45;
+/// The quota store failed: disk full, locked too long, not ours, from a newer version. Nothing is lost.
+pub const WXSUB_E_STORE: i32 = 60;
+/// A bug of ours, caught; the client still works.
+pub const WXSUB_E_PANIC: i32 = 61;
+/// Anything else of ours.
+pub const WXSUB_E_INTERNAL: i32 = 62;
+
+/// wxsub_result.retry: the same call would end the same way.
+pub const WXSUB_RETRY_NEVER: i32 = 0;
+/// wxsub_result.retry: nothing was sent; the same call may work later, not before retry_after_ms.
+pub const WXSUB_RETRY_LATER: i32 = 1;
+/// wxsub_result.retry: it may have been sent; the same call may send it twice.
+pub const WXSUB_RETRY_UNSAFE: i32 = 2;
+
+/// wxsub_result.quota: the count was not touched.
+pub const WXSUB_QUOTA_UNTOUCHED: i32 = 0;
+/// wxsub_result.quota: one unit was spent.
+pub const WXSUB_QUOTA_SPENT: i32 = 1;
+/// wxsub_result.quota: a unit was held and given back.
+pub const WXSUB_QUOTA_RETURNED: i32 = 2;
+/// wxsub_result.quota: the player allows nothing (more).
+pub const WXSUB_QUOTA_CLEARED: i32 = 3;
+/// wxsub_result.quota: one more message is allowed, or a system type was switched on.
+pub const WXSUB_QUOTA_GRANTED: i32 = 4;
+
+/// wxsub_report: "accept", one more message from this template.
+pub const WXSUB_ACCEPT: i32 = 1;
+/// wxsub_report: "reject", the count goes to 0.
+pub const WXSUB_REJECT: i32 = 2;
+/// wxsub_report: "ban", the platform's doing: changes nothing.
+pub const WXSUB_BAN: i32 = 3;
+/// wxsub_report: "filter", the platform's doing: changes nothing.
+pub const WXSUB_FILTER: i32 = 4;
+
+/// wxsub_result.flags: this is an earlier call's answer, found by its key. This call changed nothing.
+pub const WXSUB_REPLAYED: u32 = 1;
+/// wxsub_result.flags: a durable message is on disk; its verdict comes later.
+pub const WXSUB_STORED: u32 = 2;
+/// wxsub_result.flags: the late verdict of a durable message.
+pub const WXSUB_OUTCOME: u32 = 4;
+
+/// Log level: nothing at all.
+pub const WXSUB_LOG_OFF: i32 = 0;
+/// Log level: an operator must act.
+pub const WXSUB_LOG_ERROR: i32 = 1;
+/// Log level: something went wrong and was dealt with.
+pub const WXSUB_LOG_WARN: i32 = 2;
+/// Log level: once-in-a-while facts, such as the store's path or a new token.
+pub const WXSUB_LOG_INFO: i32 = 3;
+/// Log level: every send and every report.
+pub const WXSUB_LOG_DEBUG: i32 = 4;
+
+/// A client: one appid, one store. Opaque; its value is looked up, never dereferenced, so a stale one is
+/// WXSUB_E_STATE. Safe to use from any number of threads at once. A process may have 1000 open.
+pub struct wxsub_client {
+    _opaque: (),
+}
+
+/// What became of one report or one message. 448 bytes, the same layout on 32 and 64 bit.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wxsub_result {
+    /// Set by the caller to sizeof(wxsub_result): WXSUB_RESULT_INIT does.
+    pub struct_size: u32,
+    /// The verdict; the same as the function's return value where it has one result.
+    pub status: wxsub_status,
+    /// WeChat's; 0 when WeChat did not answer with one.
+    pub errcode: i32,
+    /// 0 when there was no answer.
+    pub http_status: i32,
+    /// WXSUB_RETRY_NEVER, _LATER or _UNSAFE (maybe sent).
+    pub retry: i32,
+    /// WXSUB_QUOTA_UNTOUCHED, _SPENT, _RETURNED, _CLEARED or _GRANTED.
+    pub quota: i32,
+    /// Count left for this user and template; -1 not known.
+    pub remaining: i64,
+    /// WeChat's message id; 0 none.
+    pub msgid: i64,
+    /// From wxsub_submit; 0 otherwise.
+    pub ticket: u64,
+    /// The caller's own number, echoed.
+    pub tag: u64,
+    /// HTTP requests made for the send itself.
+    pub attempts: u32,
+    /// How long the call took, in milliseconds.
+    pub elapsed_ms: u32,
+    /// With WXSUB_RETRY_LATER: not before so many milliseconds.
+    pub retry_after_ms: u32,
+    /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, or'ed.
+    pub flags: u32,
+    /// Cut if longer; empty when none. NUL-terminated.
+    pub template_id: [c_char; 64],
+    /// The idempotency key; cut if longer; empty when none. NUL-terminated.
+    pub key: [c_char; 64],
+    /// What happened and what to do. UTF-8, NUL-terminated, cut at a character, no secrets.
+    pub message: [c_char; 248],
+}
+
+/// A log line: `level` is WXSUB_LOG_*, `message` NUL-terminated UTF-8 without line breaks and without secrets, valid
+/// during the call only. Called from any thread, also at once from several. Lines that a call made from within the
+/// callback would write are dropped.
+pub type wxsub_log_fn = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Called exactly once when `user_data` is needed no more.
+pub type wxsub_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+// The C names are literals, since cbindgen copies them; the crate inside uses the enums. These must agree.
+const _: () = {
+    assert!(WXSUB_OK == Status::Ok.code() && WXSUB_E_ARG == Status::Arg.code());
+    assert!(WXSUB_E_CONFIG == Status::Config.code() && WXSUB_E_MESSAGE == Status::Message.code());
+    assert!(WXSUB_E_STATE == Status::State.code() && WXSUB_E_FORKED == Status::Forked.code());
+    assert!(WXSUB_E_NO_QUOTA == Status::NoQuota.code() && WXSUB_E_REFUSED == Status::Refused.code());
+    assert!(WXSUB_E_QUEUE_FULL == Status::QueueFull.code() && WXSUB_E_BUSY == Status::Busy.code());
+    assert!(WXSUB_E_AUTH == Status::Auth.code() && WXSUB_E_BANNED == Status::Banned.code());
+    assert!(WXSUB_E_WECHAT == Status::Wechat.code() && WXSUB_E_SIGNATURE == Status::Signature.code());
+    assert!(WXSUB_E_CONNECT == Status::Connect.code() && WXSUB_E_UNKNOWN == Status::Unknown.code());
+    assert!(WXSUB_E_CANCELLED == Status::Cancelled.code() && WXSUB_E_EXPIRED == Status::Expired.code());
+    assert!(WXSUB_E_NOT_FOUND == Status::NotFound.code() && WXSUB_E_TOO_LATE == Status::TooLate.code());
+    assert!(WXSUB_E_STORE == Status::Store.code() && WXSUB_E_PANIC == Status::Panic.code());
+    assert!(WXSUB_E_INTERNAL == Status::Internal.code());
+    assert!(WXSUB_RETRY_NEVER == Retry::Never as i32 && WXSUB_RETRY_LATER == Retry::Later as i32);
+    assert!(WXSUB_RETRY_UNSAFE == Retry::Unsafe as i32);
+    assert!(WXSUB_QUOTA_UNTOUCHED == QuotaChange::Untouched as i32);
+    assert!(WXSUB_QUOTA_SPENT == QuotaChange::Spent as i32);
+    assert!(WXSUB_QUOTA_RETURNED == QuotaChange::Returned as i32);
+    assert!(WXSUB_QUOTA_CLEARED == QuotaChange::Cleared as i32);
+    assert!(WXSUB_QUOTA_GRANTED == QuotaChange::Granted as i32);
+    assert!(WXSUB_ACCEPT == Answer::Accept as i32 && WXSUB_REJECT == Answer::Reject as i32);
+    assert!(WXSUB_BAN == Answer::Ban as i32 && WXSUB_FILTER == Answer::Filter as i32);
+    assert!(WXSUB_REPLAYED == Verdict::REPLAYED);
+    assert!(WXSUB_LOG_ERROR == Level::Error as i32 && WXSUB_LOG_WARN == Level::Warn as i32);
+    assert!(WXSUB_LOG_INFO == Level::Info as i32 && WXSUB_LOG_DEBUG == Level::Debug as i32);
+    assert!(size_of::<wxsub_result>() == 448 && align_of::<wxsub_result>() <= 8);
+    assert!(std::mem::offset_of!(wxsub_result, remaining) == 24);
+    assert!(std::mem::offset_of!(wxsub_result, attempts) == 56);
+    assert!(std::mem::offset_of!(wxsub_result, template_id) == 72);
+    assert!(std::mem::offset_of!(wxsub_result, key) == 136);
+    assert!(std::mem::offset_of!(wxsub_result, message) == 200);
+};

@@ -1,0 +1,38 @@
+//! **wxsub** sends WeChat mini-game subscribe messages for a game server.
+//!
+//! The host passes on what its players answered ([`Client::report`]) and asks for messages ([`Client::send`]);
+//! the library keeps the count of messages each player still allows, the access token, the retries and the limits,
+//! and answers with a [`Verdict`]. It is linked into C++, Unity, Python and other servers through the C ABI of
+//! [`ffi`] (`include/wxsub.h`); Rust hosts use [`Client`] directly.
+//!
+//! Imports point one way: `ffi → client → {store, token, http, wechat, …} → {error, log, config, clock, secret}`;
+//! `tests/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in `ffi`, all SQL in `store`,
+//! all sockets in `http`, all facts about WeChat in `wechat`, `template` and `event`.
+
+#![deny(unsafe_code, missing_docs)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("wxsub answers a panic with WXSUB_E_PANIC and needs panic = \"unwind\"");
+
+#[allow(unsafe_code)]
+pub mod ffi;
+
+mod client;
+
+mod http;
+mod store;
+mod token;
+mod wechat;
+
+mod clock;
+mod config;
+mod error;
+mod log;
+mod panics;
+mod secret;
+
+pub use client::{Answer, Client};
+pub use config::Config;
+pub use error::{Error, QuotaChange, Retry, Status, Verdict};
+pub use log::{Level, Sink};

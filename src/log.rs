@@ -1,0 +1,118 @@
+//! Log lines go to the host's sink or nowhere; never to stdout or stderr.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use parking_lot::Mutex;
+
+/// How much a line matters; the same numbers as the C constants `WXSUB_LOG_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// An operator must act.
+    Error = 1,
+    /// Something went wrong and was dealt with.
+    Warn = 2,
+    /// Once-in-a-while facts: the store's path, a new token.
+    Info = 3,
+    /// Every send and every report.
+    Debug = 4,
+}
+
+/// Where lines go. Called from any thread, with no lock held, never from within itself.
+pub trait Sink: Send + Sync {
+    /// One line, without a line break and without secrets.
+    fn line(&self, level: Level, text: &str);
+}
+
+/// Lines kept for a sink that comes after them: `wxsub_set_log` needs a client, and opening one has things to say.
+const KEPT: usize = 32;
+
+/// The client's logger.
+pub struct Logger {
+    max_level: AtomicI32,
+    state: Mutex<State>,
+}
+
+enum State {
+    Waiting(Vec<(Level, String)>),
+    Set(Option<Arc<dyn Sink>>),
+}
+
+thread_local! {
+    static IN_SINK: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Logger {
+    /// A logger that keeps its first lines until a sink is set.
+    pub fn new() -> Logger {
+        Logger { max_level: AtomicI32::new(Level::Info as i32), state: Mutex::new(State::Waiting(Vec::new())) }
+    }
+
+    /// From now on lines up to `max_level` go to `sink`; the first sink gets the kept lines too. Dropping the old
+    /// sink is left to whoever still calls it.
+    pub fn set(&self, sink: Option<Arc<dyn Sink>>, max_level: i32) {
+        let old = {
+            let mut state = self.state.lock();
+            self.max_level.store(if sink.is_some() { max_level } else { 0 }, Ordering::Relaxed);
+            std::mem::replace(&mut *state, State::Set(sink.clone()))
+        };
+        if let (State::Waiting(lines), Some(sink)) = (&old, sink) {
+            for (level, text) in lines {
+                if *level as i32 <= max_level {
+                    deliver(&*sink, *level, text);
+                }
+            }
+        }
+        drop(old);
+    }
+
+    /// Writes one line. A line that a sink's own call brings about is dropped, so that a sink may use the library.
+    pub fn line(&self, level: Level, text: fmt::Arguments<'_>) {
+        if level as i32 > self.max_level.load(Ordering::Relaxed) || IN_SINK.get() {
+            return;
+        }
+        let text = one_line(&text.to_string());
+        let sink = {
+            let mut state = self.state.lock();
+            match &mut *state {
+                State::Waiting(lines) => {
+                    if lines.len() < KEPT {
+                        lines.push((level, text));
+                    }
+                    return;
+                }
+                State::Set(sink) => sink.clone(),
+            }
+        };
+        if let Some(sink) = sink {
+            deliver(&*sink, level, &text);
+        }
+    }
+}
+
+fn deliver(sink: &dyn Sink, level: Level, text: &str) {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            IN_SINK.set(false);
+        }
+    }
+    IN_SINK.set(true);
+    let _leave = Leave;
+    sink.line(level, text);
+}
+
+/// The text with control characters (a line break in an errmsg forges a line) made visible as spaces.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+macro_rules! log_line {
+    ($logger:expr, $level:ident, $($text:tt)*) => {
+        $logger.line($crate::log::Level::$level, format_args!($($text)*))
+    };
+}
+pub(crate) use log_line;

@@ -1,0 +1,44 @@
+//! Panics: caught at our borders, told by their place in the source, silent while we stand on the stack.
+//!
+//! The text of a panic may quote the string it stumbled over, a token for instance, so only its place is kept.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Runs `f`; a panic in it becomes the place where it happened (empty when no hook of ours is installed).
+///
+/// The locks of this crate don't poison and its data is written so that a half-done change is harmless, hence the
+/// assertion of unwind safety.
+pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+    DEPTH.set(DEPTH.get() + 1);
+    let _leave = Leave;
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| PLACE.take())
+}
+
+/// Makes panics under [`catch`] silent. For the shared and the static library, which carry a standard library of their
+/// own; a Rust host's hook is its own affair, so only the C ABI calls this.
+pub fn silence_ours() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if DEPTH.get() == 0 {
+                return others(info);
+            }
+            let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
+            PLACE.set(place);
+        }));
+    });
+}

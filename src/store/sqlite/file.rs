@@ -1,0 +1,179 @@
+//! Opening the file. No code but SQLite opens it, its -wal or its -shm: closing any other descriptor of them would drop
+//! this process's locks (POSIX). So it is looked at through SQLite, and its mode is set by its path.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema::{self, Kind};
+use super::trouble;
+use crate::clock::Deadline;
+use crate::error::{Error, Status};
+
+/// Files up to this many pages (1 MiB) are checked through when they are opened; it takes a millisecond.
+const CHECKED_PAGES: i64 = 256;
+
+/// The connections of one client.
+pub struct Opened {
+    pub writer: Connection,
+    pub reader: Option<Connection>,
+    pub keeper: Option<Connection>,
+    /// The absolute path, for the log.
+    pub place: String,
+}
+
+/// Opens the store, making it if it is not there.
+pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
+    if store == ":memory:" {
+        let mut writer = connect(Path::new(store), OpenFlags::default())?;
+        schema::migrate(&mut writer).map_err(|e| trouble::describe(&e))?;
+        return Ok(Opened { writer, reader: None, keeper: None, place: store.to_owned() });
+    }
+    // One at a time in this process: between create_new and close below, another thread's connection to the same file
+    // would lose its locks.
+    static OPENING: Mutex<()> = Mutex::new(());
+    let _one = OPENING.lock();
+
+    let path = std::path::absolute(store).unwrap_or_else(|_| PathBuf::from(store));
+    open_at(&path, deadline).map_err(|mut e| {
+        e.message = format!("store {}: {}", path.display(), e.message);
+        e
+    })
+}
+
+fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
+    create(path)?;
+    let kind = look(path, deadline)?;
+    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    keep_private(path)?;
+    let ready = || -> rusqlite::Result<()> {
+        trouble::retry_busy(deadline, || use_wal(&writer))?;
+        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        writer.pragma_update(None, "journal_size_limit", 16 << 20)
+    };
+    ready().map_err(|e| trouble::describe(&e))?;
+    trouble::retry_busy(deadline, || schema::migrate(&mut writer)).map_err(|e| trouble::describe(&e))?;
+    if kind == Kind::Empty {
+        // Two processes may have found the file empty; what is in it now is what counts.
+        schema::identify(&writer)?;
+    }
+    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let keeper = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let quiet = || -> rusqlite::Result<()> {
+        reader.pragma_update(None, "query_only", true)?;
+        keeper.pragma_update(None, "synchronous", "NORMAL")
+    };
+    quiet().map_err(|e| trouble::describe(&e))?;
+    Ok(Opened { writer, reader: Some(reader), keeper: Some(keeper), place: path.display().to_string() })
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags - OpenFlags::SQLITE_OPEN_URI).map_err(|e| trouble::describe(&e))?;
+    let ready = || -> rusqlite::Result<()> {
+        connection.busy_timeout(std::time::Duration::ZERO)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")
+    };
+    ready().map_err(|e| trouble::describe(&e))?;
+    Ok(connection)
+}
+
+/// Makes an empty file for its owner's eyes only, if there is none: SQLite would make one by the umask, and give -wal
+/// and -shm the same mode.
+fn create(path: &Path) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(Error::new(
+            Status::Store,
+            format!("cannot be made: {e}; check that the folder exists and may be written"),
+        )),
+    }
+}
+
+/// Says what the file is, through a connection that cannot write: a foreign or damaged one stays as it is.
+fn look(path: &Path, deadline: Deadline) -> Result<Kind, Error> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| trouble::describe(&e))?;
+    // Closing the last connection would move the log into the file.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|e| trouble::describe(&e))?;
+    trouble::retry_busy(deadline, || connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+        .map_err(|e| trouble::describe(&e))?;
+    let kind = schema::identify(&connection)?;
+    let check = || -> rusqlite::Result<Option<String>> {
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |r| r.get(0))?;
+        if pages > CHECKED_PAGES {
+            return Ok(None);
+        }
+        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+        Ok((found != "ok").then_some(found))
+    };
+    match trouble::retry_busy(deadline, check).map_err(|e| trouble::describe(&e))? {
+        None => Ok(kind),
+        Some(fault) => Err(Error::new(
+            Status::Store,
+            format!(
+                "the file is damaged; it was left as it is. Restore a copy, or move it away to start anew ({fault})"
+            ),
+        )),
+    }
+}
+
+/// The token is in there: not for others to read.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode_of = |p: &Path| std::fs::metadata(p).map(|m| m.permissions().mode());
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let part = PathBuf::from(name);
+        if mode_of(&part).is_ok_and(|mode| mode & 0o077 != 0) {
+            std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600)).map_err(|e| {
+                Error::new(Status::Store, format!("others may read it, and its mode cannot be set to 0600: {e}"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+fn use_wal(c: &Connection) -> rusqlite::Result<()> {
+    let mode: String = c.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    // Network file systems answer with another mode; without WAL neither speed nor sharing holds.
+    Err(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+        Some(format!("journal mode is {mode}, not wal: the store needs a local disk")),
+    ))
+}
+
+/// Moves the log into the file; beside the writers, or, when the log has grown too long, in their way for a moment.
+pub fn checkpoint(c: &Connection, cut: bool) -> rusqlite::Result<()> {
+    c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    if cut {
+        match c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            Err(e) if trouble::is_busy(&e) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}

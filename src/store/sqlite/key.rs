@@ -1,0 +1,218 @@
+//! Keys: what was done once is not done again.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::clock::Now;
+use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::store::{Begun, Want};
+
+const SENDS: i64 = 0;
+const REPORTS: i64 = 1;
+
+/// A key lives so long after its verdict …
+const LIFE_MS: i64 = 24 * HOUR_MS;
+/// … and this much longer when its age is by the wall clock, which may have been set.
+const HOUR_MS: i64 = 3_600_000;
+
+/// Keys that one call of [`prune`] removes at most.
+pub const PRUNED_AT_ONCE: usize = 500;
+
+struct Entry {
+    template_id: String,
+    done_boot: i64,
+    boot_id: String,
+    done_wall: i64,
+    verdict: Option<Verdict>,
+}
+
+impl Entry {
+    fn is_over(&self, now: &Now) -> bool {
+        if self.boot_id == now.boot_id {
+            now.boot_ms - self.done_boot > LIFE_MS
+        } else {
+            now.wall_ms - self.done_wall > LIFE_MS + HOUR_MS
+        }
+    }
+
+    /// While it runs, its end is when its lease will be over.
+    fn runs_for_ms(&self, now: &Now) -> Option<i64> {
+        let left = self.done_boot - now.boot_ms;
+        (self.verdict.is_none() && self.boot_id == now.boot_id && left > 0).then_some(left)
+    }
+}
+
+/// What became of an earlier send with this key; None when the new one may go on.
+pub fn look_up_send(c: &Connection, appid: &str, want: &Want, key: &str, now: &Now) -> rusqlite::Result<Option<Begun>> {
+    let Some(entry) = find(c, appid, &want.openid, SENDS, key, "")? else { return Ok(None) };
+    if entry.is_over(now) {
+        return Ok(None);
+    }
+    let runs_for = entry.runs_for_ms(now);
+    let found_dead = entry.verdict.is_none() && runs_for.is_none();
+    let verdict = entry.verdict.unwrap_or_else(|| found_running(key, &entry.template_id));
+    if !verdict.had_effect() {
+        return Ok(None);
+    }
+    if entry.template_id != want.template_id {
+        return Ok(Some(Begun::OtherTemplate(entry.template_id)));
+    }
+    if let Some(ms) = runs_for {
+        return Ok(Some(Begun::Busy(ms)));
+    }
+    if found_dead {
+        write_verdict(c, appid, &want.openid, key, &verdict, None, now)?;
+    }
+    Ok(Some(Begun::Before(verdict)))
+}
+
+/// Marks the send as in progress; this must be on disk before the request leaves.
+pub fn mark_running(c: &Connection, appid: &str, want: &Want, key: &str, now: &Now) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "INSERT OR REPLACE INTO key
+           (appid, openid, scope, key, slot, template_id, holder, done_boot, boot_id, done_wall, verdict)
+         VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8, ?9, NULL)",
+    )?
+    .execute(params![
+        appid,
+        want.openid,
+        SENDS,
+        key,
+        want.template_id,
+        want.holder,
+        now.boot_ms + want.lease_ms,
+        now.boot_id,
+        now.wall_ms + want.lease_ms,
+    ])
+    .map(drop)
+}
+
+/// Keeps the verdict of the send that marked the key; also when somebody found it dead meanwhile.
+pub fn mark_done(
+    c: &Connection,
+    appid: &str,
+    want: &Want,
+    key: &str,
+    verdict: &Verdict,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    write_verdict(c, appid, &want.openid, key, verdict, Some(want.holder), now)
+}
+
+/// The first answer to a report with this key for this template.
+pub fn look_up_report(
+    c: &Connection,
+    appid: &str,
+    openid: &str,
+    key: &str,
+    template_id: &str,
+    now: &Now,
+) -> rusqlite::Result<Option<Verdict>> {
+    let entry = find(c, appid, openid, REPORTS, key, template_id)?;
+    Ok(entry.filter(|e| !e.is_over(now)).and_then(|e| e.verdict))
+}
+
+/// Keeps the answer to a report.
+#[allow(clippy::too_many_arguments)] // a row of the table
+pub fn remember_report(
+    c: &Connection,
+    appid: &str,
+    openid: &str,
+    key: &str,
+    template_id: &str,
+    quota: QuotaChange,
+    remaining: i64,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    let verdict = Verdict { quota, remaining, ..Verdict::default() };
+    c.prepare_cached(
+        "INSERT OR REPLACE INTO key
+           (appid, openid, scope, key, slot, template_id, holder, done_boot, boot_id, done_wall, verdict)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        appid,
+        openid,
+        REPORTS,
+        key,
+        template_id,
+        now.boot_ms,
+        now.boot_id,
+        now.wall_ms,
+        to_text(&verdict)
+    ])
+    .map(drop)
+}
+
+/// Removes keys whose time is over, a limited number; returns how many.
+pub fn prune(c: &Connection, now: &Now) -> rusqlite::Result<usize> {
+    c.prepare_cached(
+        "DELETE FROM key WHERE (appid, openid, scope, key, slot) IN (
+           SELECT appid, openid, scope, key, slot FROM key
+           WHERE done_wall < ?1 AND (boot_id <> ?2 OR done_boot < ?3) ORDER BY done_wall LIMIT ?4)",
+    )?
+    .execute(params![now.wall_ms - LIFE_MS - HOUR_MS, now.boot_id, now.boot_ms - LIFE_MS, PRUNED_AT_ONCE as i64])
+}
+
+fn find(
+    c: &Connection,
+    appid: &str,
+    openid: &str,
+    scope: i64,
+    key: &str,
+    slot: &str,
+) -> rusqlite::Result<Option<Entry>> {
+    let read = |r: &Row<'_>| {
+        let verdict: Option<String> = r.get(4)?;
+        Ok(Entry {
+            template_id: r.get(0)?,
+            done_boot: r.get(1)?,
+            boot_id: r.get(2)?,
+            done_wall: r.get(3)?,
+            verdict: verdict.as_deref().map(from_text),
+        })
+    };
+    c.prepare_cached(
+        "SELECT template_id, done_boot, boot_id, done_wall, verdict FROM key
+         WHERE appid = ?1 AND openid = ?2 AND scope = ?3 AND key = ?4 AND slot = ?5",
+    )?
+    .query_row(params![appid, openid, scope, key, slot], read)
+    .optional()
+}
+
+fn write_verdict(
+    c: &Connection,
+    appid: &str,
+    openid: &str,
+    key: &str,
+    verdict: &Verdict,
+    holder: Option<i64>,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE key SET verdict = ?5, done_boot = ?6, boot_id = ?7, done_wall = ?8
+         WHERE appid = ?1 AND openid = ?2 AND scope = ?3 AND key = ?4 AND slot = '' AND (?9 IS NULL OR holder = ?9)",
+    )?
+    .execute(params![appid, openid, SENDS, key, to_text(verdict), now.boot_ms, now.boot_id, now.wall_ms, holder])
+    .map(drop)
+}
+
+fn found_running(key: &str, template_id: &str) -> Verdict {
+    let why = "the process that sent it ended before the verdict: maybe sent; it is not sent again";
+    let verdict = Verdict::from(Error::new(Status::Unknown, why));
+    Verdict { key: key.to_owned(), template_id: template_id.to_owned(), ..verdict }
+}
+
+fn to_text(verdict: &Verdict) -> String {
+    // A flat struct of numbers and strings always serialises.
+    serde_json::to_string(verdict).unwrap_or_default()
+}
+
+/// What cannot be read, such as a newer version's status, had an effect in doubt.
+fn from_text(text: &str) -> Verdict {
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        Verdict::from(Error::new(
+            Status::Unknown,
+            "the first call's verdict is kept in a form that this version cannot read",
+        ))
+    })
+}

@@ -1,0 +1,116 @@
+//! The tables, and how they came to be.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::{Error, Status};
+
+use super::trouble;
+
+/// "wxsb": marks a file as a wxsub store.
+pub const APPLICATION_ID: i32 = 0x7778_7362;
+/// The schema that this version writes.
+pub const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// Each takes the schema from its index to the next; a released one is never changed.
+///
+/// Times: `*_boot` counts milliseconds since the boot named by `boot_id`, `*_wall` is Unix time in milliseconds.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE quota (
+  appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL,
+  granted INTEGER NOT NULL, gone INTEGER NOT NULL,
+  PRIMARY KEY (appid, openid, template_id)
+) WITHOUT ROWID;
+
+CREATE TABLE switch (
+  appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL,
+  is_on INTEGER NOT NULL,
+  PRIMARY KEY (appid, openid, template_id)
+) WITHOUT ROWID;
+
+-- One send at a time per player; with template_id it also holds a unit granted up to `granted`.
+CREATE TABLE turn (
+  appid TEXT NOT NULL, openid TEXT NOT NULL,
+  holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL,
+  template_id TEXT, granted INTEGER,
+  PRIMARY KEY (appid, openid)
+) WITHOUT ROWID;
+
+-- scope 0: sends, slot is empty; 1: reports, slot is the template. While verdict is NULL the send runs, until done_*.
+CREATE TABLE key (
+  appid TEXT NOT NULL, openid TEXT NOT NULL, scope INTEGER NOT NULL, key TEXT NOT NULL, slot TEXT NOT NULL,
+  template_id TEXT NOT NULL, holder INTEGER NOT NULL,
+  done_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, done_wall INTEGER NOT NULL,
+  verdict TEXT,
+  PRIMARY KEY (appid, openid, scope, key, slot)
+) WITHOUT ROWID;
+CREATE INDEX key_by_age ON key (done_wall);
+
+CREATE TABLE token (
+  appid TEXT NOT NULL, mode TEXT NOT NULL, host TEXT NOT NULL,
+  token TEXT, life INTEGER NOT NULL DEFAULT 0,
+  expires_boot INTEGER NOT NULL DEFAULT 0, boot_id TEXT NOT NULL DEFAULT '', expires_wall INTEGER NOT NULL DEFAULT 0,
+  dead INTEGER NOT NULL DEFAULT 0,
+  asker INTEGER NOT NULL DEFAULT 0, asks_until_boot INTEGER NOT NULL DEFAULT 0, asks_boot_id TEXT NOT NULL DEFAULT '',
+  failures INTEGER NOT NULL DEFAULT 0, failure TEXT,
+  pause_until_boot INTEGER NOT NULL DEFAULT 0, pause_boot_id TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (appid, mode, host)
+) WITHOUT ROWID;
+
+CREATE TABLE forced_refresh (
+  appid TEXT NOT NULL, at_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, at_wall INTEGER NOT NULL
+);
+CREATE INDEX forced_refresh_by_age ON forced_refresh (appid, at_wall);
+"];
+
+/// What a file is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Without any table: ours to fill.
+    Empty,
+    /// A store, of this schema or an older one.
+    Ours,
+}
+
+/// Reads what the file is, without changing it.
+pub fn identify(c: &Connection) -> Result<Kind, Error> {
+    let number = |pragma: &str| -> rusqlite::Result<i32> { c.query_row(&format!("PRAGMA {pragma}"), [], |r| r.get(0)) };
+    let read = || -> rusqlite::Result<(i32, i32, i64)> {
+        let tables = c.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+        Ok((number("application_id")?, number("user_version")?, tables))
+    };
+    let (application_id, version, tables) = read().map_err(|e| trouble::describe(&e))?;
+    if application_id == 0 && version == 0 && tables == 0 {
+        return Ok(Kind::Empty);
+    }
+    if application_id != APPLICATION_ID {
+        return Err(Error::new(
+            Status::Store,
+            "the file is an SQLite database of another program; it was left as it is. Give \"store\" another path",
+        ));
+    }
+    if version > VERSION {
+        return Err(Error::new(
+            Status::Store,
+            format!(
+                "the store has schema {version}, written by a newer wxsub; this one knows up to {VERSION}. Update this process"
+            ),
+        ));
+    }
+    Ok(Kind::Ours)
+}
+
+/// Brings the schema up to date, in one transaction; several processes may try at once.
+pub fn migrate(c: &mut Connection) -> rusqlite::Result<()> {
+    let done: i32 = c.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if done == VERSION {
+        return Ok(());
+    }
+    let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done: i32 = transaction.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(done).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

@@ -1,0 +1,130 @@
+//! The access token in memory: the cell that everybody reads, and the gate that one at a time goes through to fill it.
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::clock::{Deadline, Now};
+use crate::secret::Secret;
+
+/// WeChat hands out a new token from 5 minutes before the end of the old one on, and both work (wechat-api: section 2).
+const RENEW_BEFORE_MS: i64 = 300_000;
+
+/// A token and its end by both clocks; it ends by whichever says so first.
+struct Kept {
+    token: Secret,
+    ends_boot: i64,
+    ends_wall: i64,
+    renew_below_ms: i64,
+}
+
+/// What the cell holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A token with time left.
+    Good(Secret),
+    /// One that still works, but should be renewed behind the senders' backs.
+    Aging(Secret),
+    /// None that works.
+    Nothing,
+}
+
+/// The cell and the gate.
+#[derive(Default)]
+pub struct TokenCell {
+    kept: Mutex<Option<Kept>>,
+    gate: Mutex<()>,
+}
+
+/// With how much time left a token of this life is to be renewed: 5 minutes, or half of a short life.
+fn renew_below_ms(life_ms: i64) -> i64 {
+    RENEW_BEFORE_MS.min(life_ms / 2)
+}
+
+impl TokenCell {
+    /// What is there now.
+    pub fn read(&self, now: &Now) -> Held {
+        match &*self.kept.lock() {
+            None => Held::Nothing,
+            Some(kept) => match (kept.ends_boot - now.boot_ms).min(kept.ends_wall - now.wall_ms) {
+                left if left <= 0 => Held::Nothing,
+                left if left <= kept.renew_below_ms => Held::Aging(kept.token.clone()),
+                _ => Held::Good(kept.token.clone()),
+            },
+        }
+    }
+
+    /// If the token should be renewed: how much must be left of one that is better.
+    pub fn aging(&self, now: &Now) -> Option<i64> {
+        let below_ms = self.kept.lock().as_ref().map(|kept| kept.renew_below_ms);
+        below_ms.filter(|_| matches!(self.read(now), Held::Aging(_)))
+    }
+
+    /// Puts a token in.
+    pub fn put(&self, token: Secret, left_ms: i64, life_ms: i64, now: &Now) {
+        *self.kept.lock() = Some(Kept {
+            token,
+            ends_boot: now.boot_ms + left_ms,
+            ends_wall: now.wall_ms + left_ms,
+            renew_below_ms: renew_below_ms(life_ms),
+        });
+    }
+
+    /// Takes this token out, and no other: a late refusal must not drop a newer one.
+    pub fn drop_refused(&self, token: &Secret) {
+        let mut kept = self.kept.lock();
+        if kept.as_ref().is_some_and(|k| k.token == *token) {
+            *kept = None;
+        }
+    }
+
+    /// Goes through the gate; None when the deadline came first. Whoever is through looks at the cell again: the one
+    /// before may have filled it.
+    pub fn enter(&self, deadline: Deadline) -> Option<MutexGuard<'_, ()>> {
+        self.gate.try_lock_until(deadline.instant())
+    }
+
+    /// Goes through the gate if nobody is there.
+    pub fn try_enter(&self) -> Option<MutexGuard<'_, ()>> {
+        self.gate.try_lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(boot_ms: i64, wall_ms: i64) -> Now {
+        Now { boot_ms, wall_ms, boot_id: "b" }
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned())
+    }
+
+    #[test]
+    fn ends_by_whichever_clock_says_so_first() {
+        let cell = TokenCell::default();
+        cell.put(secret("t"), 7_200_000, 7_200_000, &at(0, 1_000_000));
+        assert_eq!(cell.read(&at(1, 1_000_001)), Held::Good(secret("t")));
+        assert_eq!(cell.read(&at(6_900_000, 1_000_001)), Held::Aging(secret("t")));
+        assert_eq!(cell.read(&at(7_200_000, 1_000_001)), Held::Nothing, "the wall clock was set back");
+        assert_eq!(cell.read(&at(1, 8_200_000)), Held::Nothing, "the wall clock was set forward");
+    }
+
+    #[test]
+    fn a_short_life_is_renewed_at_half() {
+        let cell = TokenCell::default();
+        cell.put(secret("t"), 300_000, 300_000, &at(0, 0));
+        assert_eq!(cell.read(&at(149_999, 0)), Held::Good(secret("t")));
+        assert_eq!(cell.read(&at(150_000, 0)), Held::Aging(secret("t")));
+    }
+
+    #[test]
+    fn a_late_refusal_does_not_drop_a_newer_token() {
+        let cell = TokenCell::default();
+        cell.put(secret("new"), 1000, 1000, &at(0, 0));
+        cell.drop_refused(&secret("old"));
+        assert_eq!(cell.read(&at(0, 0)), Held::Good(secret("new")));
+        cell.drop_refused(&secret("new"));
+        assert_eq!(cell.read(&at(0, 0)), Held::Nothing);
+    }
+}

@@ -1,0 +1,180 @@
+//! The message: WeChat's own request body, read leniently and written as WeChat wants it.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{LANGS, MINIPROGRAM_STATES};
+use crate::error::{Error, Status};
+
+/// A message to one player from one template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The player's openid.
+    pub touser: String,
+    /// The template.
+    pub template_id: String,
+    body: Map<String, Value>,
+}
+
+impl Message {
+    /// Reads the text of a message.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] when it is not a JSON object with the strings `touser` and `template_id`.
+    pub fn parse(text: &str) -> Result<Message, Error> {
+        let arg = |why: String| Error::new(Status::Arg, why);
+        let value: Value = serde_json::from_str(text).map_err(|e| arg(format!("the message is not JSON: {e}")))?;
+        let Value::Object(body) = value else {
+            return Err(arg("the message is not a JSON object".to_owned()));
+        };
+        let text_of = |field: &str| match body.get(field) {
+            Some(Value::String(s)) if !s.is_empty() => Ok(s.clone()),
+            None => Err(arg(format!("the message has no \"{field}\""))),
+            Some(_) => Err(arg(format!("\"{field}\" of the message must be a string that is not empty"))),
+        };
+        Ok(Message { touser: text_of("touser")?, template_id: text_of("template_id")?, body })
+    }
+
+    /// Brings the values of `data` into WeChat's form, `{"thing1":{"value":"…"}}`, since a value must be a JSON string
+    /// (wechat-api: section 3). What is not a value and cannot become one stays, and is told.
+    ///
+    /// # Errors
+    /// [`Status::Message`] with every fault; the message is in form as far as it could be.
+    pub fn normalise(&mut self) -> Result<(), Error> {
+        let mut faults = Vec::new();
+        match self.body.get_mut("data") {
+            Some(Value::Object(data)) => {
+                for (key, value) in data.iter_mut() {
+                    if let Err(fault) = normalise_value(value) {
+                        faults.push(format!("data.{key}: {fault}"));
+                    }
+                }
+            }
+            Some(_) => faults.push("data must be an object {\"thing1\": {\"value\": \"…\"}}".to_owned()),
+            None => faults.push("data is missing".to_owned()),
+        }
+        for (field, words) in [("miniprogram_state", &MINIPROGRAM_STATES[..]), ("lang", &LANGS[..])] {
+            match self.body.get(field) {
+                None => {}
+                Some(Value::String(s)) if words.contains(&s.as_str()) => {}
+                Some(_) => faults.push(format!("{field} must be one of {}", words.join(", "))),
+            }
+        }
+        if self.body.get("page").is_some_and(|page| !page.is_string()) {
+            faults.push("page must be a string".to_owned());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::new(Status::Message, faults.join("; "))) }
+    }
+
+    /// Puts a field in that the message does not have.
+    pub fn default_field(&mut self, field: &str, value: &str) {
+        if !self.body.contains_key(field) {
+            self.body.insert(field.to_owned(), Value::String(value.to_owned()));
+        }
+    }
+
+    /// The request body: raw UTF-8, unknown fields as they came.
+    pub fn to_body(&self) -> Vec<u8> {
+        // A map of strings to values always serialises.
+        serde_json::to_vec(&self.body).unwrap_or_default()
+    }
+}
+
+fn normalise_value(value: &mut Value) -> Result<(), &'static str> {
+    match value {
+        Value::String(_) | Value::Number(_) => {
+            *value = json!({ "value": text(value) });
+            Ok(())
+        }
+        Value::Object(object) => match object.get_mut("value") {
+            Some(Value::String(_)) => Ok(()),
+            Some(inner @ Value::Number(_)) => {
+                *inner = Value::String(text(inner));
+                Ok(())
+            }
+            Some(_) => Err("\"value\" must be a string"),
+            None => Err("an object without \"value\""),
+        },
+        _ => Err("must be {\"value\": \"…\"}, a string or a number"),
+    }
+}
+
+/// A number as it was written: `arbitrary_precision` keeps 99.90 from becoming 99.9.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body(text: &str) -> String {
+        let mut message = Message::parse(text).unwrap();
+        message.normalise().unwrap();
+        String::from_utf8(message.to_body()).unwrap()
+    }
+
+    #[test]
+    fn values_in_all_accepted_forms() {
+        assert_eq!(
+            body(
+                r#"{"touser":"o","template_id":"t","data":{"a":"x","b":99.90,"c":{"value":7},"d":{"value":"é\""}},"zz":[1]}"#
+            ),
+            r#"{"touser":"o","template_id":"t","data":{"a":{"value":"x"},"b":{"value":"99.90"},"c":{"value":"7"},"d":{"value":"é\""}},"zz":[1]}"#
+        );
+    }
+
+    #[test]
+    fn wrong_shapes() {
+        for text in [
+            "",
+            "[]",
+            "{",
+            "{}",
+            r#"{"touser":"o"}"#,
+            r#"{"touser":"","template_id":"t"}"#,
+            r#"{"touser":1,"template_id":"t"}"#,
+        ] {
+            assert_eq!(Message::parse(text).expect_err(text).status, Status::Arg, "{text}");
+        }
+        for (rest, part) in [
+            (r#""data":"x""#, "data must be an object"),
+            (r#""x":1"#, "data is missing"),
+            (r#""data":{"a":true,"b":[],"c":{"v":1},"d":{"value":null}}"#, "data.d"),
+            (r#""data":{},"lang":"en""#, "lang"),
+            (r#""data":{},"page":7"#, "page"),
+            (r#""data":{},"miniprogram_state":1"#, "miniprogram_state"),
+        ] {
+            let mut message = Message::parse(&format!(r#"{{"touser":"o","template_id":"t",{rest}}}"#)).unwrap();
+            let e = message.normalise().expect_err(rest);
+            assert_eq!(e.status, Status::Message);
+            assert!(e.message.contains(part), "{rest}: {e}");
+        }
+    }
+
+    #[test]
+    fn defaults_do_not_replace() {
+        let mut message = Message::parse(r#"{"touser":"o","template_id":"t","data":{},"lang":"en_US"}"#).unwrap();
+        message.default_field("lang", "zh_CN");
+        message.default_field("miniprogram_state", "trial");
+        let body = String::from_utf8(message.to_body()).unwrap();
+        assert!(body.contains(r#""lang":"en_US""#) && body.contains(r#""miniprogram_state":"trial""#), "{body}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_carried_unchanged(value in "\\PC{0,40}", key in "[a-z_]{1,10}") {
+            let text = json!({"touser": "o", "template_id": "t", "data": {key.as_str(): value.as_str()}}).to_string();
+            let sent: Value = serde_json::from_str(&body(&text)).unwrap();
+            prop_assert_eq!(sent["data"][&key]["value"].as_str(), Some(value.as_str()));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,80}") {
+            if let Ok(mut message) = Message::parse(&text) {
+                let _ = message.normalise();
+                let _ = message.to_body();
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Facts about WeChat's servers: requests and answers as bytes and values, and the one table of errcodes. Pure.
+//!
+//! "wechat-api: section N" in these files is the fact's place in the project's collection of WeChat's documentation.
+
+mod answer;
+mod errcode;
+mod message;
+mod request;
+mod subscription;
+
+pub use answer::{Answer, TokenAnswer};
+pub use errcode::{Act, Endpoint, rule};
+pub use message::Message;
+pub use request::Request;
+pub use subscription::{Answer as PlayerAnswer, Entry, Word, client_answers, is_system};

@@ -1,0 +1,179 @@
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+use crate::answer::Answer;
+use crate::api;
+use crate::options::OnDelivery;
+use crate::tls::Tls;
+use crate::wire::{Socket, Wire, WireControl};
+use crate::world::World;
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub world: Mutex<World>,
+    pub on_delivery: Option<OnDelivery>,
+    pub tls: Option<Tls>,
+    pub idle_timeout: Duration,
+    /// Rises when all connections are to be dropped.
+    pub drops: watch::Sender<u64>,
+    /// True while the listeners are closed.
+    pub offline: watch::Sender<bool>,
+    pub open_listeners: AtomicUsize,
+    pub listeners: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn tell(&self, answer: &Answer) {
+        if let (Some(hook), Some(delivery)) = (&self.on_delivery, &answer.delivered) {
+            hook(delivery);
+        }
+    }
+
+    /// Drops every connection except those of control calls.
+    pub(crate) fn drop_connections(&self) {
+        self.drops.send_modify(|n| *n += 1);
+    }
+
+    /// Whether all listeners have followed the last change of `offline`.
+    pub(crate) fn offline_settled(&self) -> bool {
+        let wanted = if *self.offline.borrow() { 0 } else { self.listeners.load(Ordering::Acquire) };
+        self.open_listeners.load(Ordering::Acquire) == wanted
+    }
+}
+
+/// Binds 127.0.0.1 and nothing else.
+pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // On Windows the option would let two processes share the port.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(1024)
+}
+
+/// Serves one port until the runtime ends.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, port: u16, https: bool) {
+    let mut offline = shared.offline.subscribe();
+    let mut listener = Some(listener);
+    loop {
+        if *offline.borrow_and_update() {
+            if listener.take().is_some() {
+                shared.open_listeners.fetch_sub(1, Ordering::AcqRel);
+            }
+            if offline.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let open = match &listener {
+            Some(open) => open,
+            None => match bind(port) {
+                Ok(fresh) => {
+                    shared.open_listeners.fetch_add(1, Ordering::AcqRel);
+                    listener.insert(fresh)
+                }
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    continue;
+                }
+            },
+        };
+        tokio::select! {
+            accepted = open.accept() => match accepted {
+                Ok((socket, _)) => {
+                    tokio::spawn(connection(shared.clone(), socket, https));
+                }
+                // Out of descriptors: the connections in progress will free some.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            },
+            _ = offline.changed() => {}
+        }
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Open<'a>(&'a Shared);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let counters = &mut self.0.world.lock().counters;
+        counters.open_connections = counters.open_connections.saturating_sub(1);
+    }
+}
+
+async fn connection(shared: Arc<Shared>, socket: TcpStream, https: bool) {
+    let (id, reset_armed) = {
+        let mut world = shared.world.lock();
+        let counters = &mut world.counters;
+        counters.connections += 1;
+        counters.open_connections += 1;
+        counters.max_open_connections = counters.max_open_connections.max(counters.open_connections);
+        (counters.connections, world.faults.has_fresh_reset())
+    };
+    let _open = Open(&shared);
+    // Without it each answer would wait for the caller's delayed ACK.
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    if reset_armed && (https || !is_control(&socket).await) && shared.world.lock().faults.take_fresh_reset() {
+        shared.world.lock().counters.faults += 1;
+        let _ = socket.set_zero_linger();
+        return;
+    }
+    let mut drops = shared.drops.subscribe();
+    match shared.tls.as_ref().filter(|_| https) {
+        None => serve(&shared, socket, id, &mut drops).await,
+        Some(tls) => {
+            let handshake = tokio::time::timeout(shared.idle_timeout, tls.acceptor.accept(socket));
+            if let Ok(Ok(socket)) = handshake.await {
+                serve(&shared, socket, id, &mut drops).await;
+            }
+        }
+    }
+}
+
+/// Whether a fresh connection begins with a control call; those are not reset.
+async fn is_control(socket: &TcpStream) -> bool {
+    let mut head = [0; 10];
+    let peek = tokio::time::timeout(Duration::from_millis(100), socket.peek(&mut head));
+    match peek.await {
+        Ok(Ok(n)) => {
+            head[..n].starts_with(b"GET /sim")
+                || head[..n].starts_with(b"POST /sim")
+                || head[..n].starts_with(b"DELETE /si")
+        }
+        _ => false,
+    }
+}
+
+async fn serve<S: Socket>(shared: &Arc<Shared>, socket: S, id: u64, drops: &mut watch::Receiver<u64>) {
+    let control = Arc::new(WireControl::default());
+    let io = TokioIo::new(Wire::new(socket, control.clone()));
+    let service = service_fn(|request| api::serve(shared, &control, id, request));
+    let mut http = http1::Builder::new();
+    // Also the limit for an idle connection that waits for its next request.
+    http.timer(TokioTimer::new()).header_read_timeout(shared.idle_timeout);
+    let mut connection = std::pin::pin!(http.serve_connection(io, service));
+    loop {
+        tokio::select! {
+            // Errors are the caller's going away, or a fault at work.
+            _ = &mut connection => return,
+            changed = drops.changed() => {
+                if changed.is_err() || !control.is_sim() {
+                    return;
+                }
+            }
+        }
+    }
+}
