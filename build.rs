@@ -7,5 +7,24 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libwxsub.so.1");
         // Threads of the system's resolver may outlive a call, and thread-locals the last one: never unmap.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        link_by_soname();
     }
 }
+
+/// A program linked with `-Ltarget/debug -lwxsub` looks for libwxsub.so.1 when it starts, which cargo does not make.
+#[cfg(unix)]
+fn link_by_soname() {
+    use std::path::Path;
+
+    let out = std::env::var("OUT_DIR").unwrap_or_default();
+    // target/PROFILE/build/wxsub-HASH/out
+    if let Some(profile) = Path::new(&out).ancestors().nth(3) {
+        for folder in [profile.to_owned(), profile.join("deps")] {
+            // Already there from an earlier build, or not to be had: then the program's linker says what is missing.
+            let _ = std::os::unix::fs::symlink("libwxsub.so", folder.join("libwxsub.so.1"));
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn link_by_soname() {}

@@ -318,8 +318,8 @@ wxsub_status wxsub_report(const struct wxsub_client *client,
 /// `key` as in wxsub_report, for each template of its own.
 ///
 /// `results` gets one result per template (or system type), in the object's own order, at most `capacity`; the first
-/// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how many there are and may exceed `capacity`; the rest are applied
-/// all the same. `results` and `count` may be NULL.
+/// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how
+/// many there are and may exceed `capacity`; the rest are applied all the same. `results` and `count` may be NULL.
 /// Returns WXSUB_OK when the object was understood, though single entries may have failed; else WXSUB_E_ARG,
 /// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed; the first result says why).
 wxsub_status wxsub_report_json(const struct wxsub_client *client,
@@ -334,7 +334,7 @@ wxsub_status wxsub_report_json(const struct wxsub_client *client,
 /// "quota": "observe" this is the count as far as the ledger saw it. Does not wait for sends that run: a unit one of
 /// them holds is not counted.
 ///
-/// `remaining` may be NULL (a check that the store works). `why` may be NULL.
+/// `remaining` may be NULL (a check that the store works). `why` may be NULL; its `remaining` is filled too.
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
 wxsub_status wxsub_quota(const struct wxsub_client *client,
                          const char *openid,
@@ -348,7 +348,7 @@ wxsub_status wxsub_quota(const struct wxsub_client *client,
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},
 ///    "miniprogram_state": "formal", "lang": "zh_CN"}
 /// Also accepted: "thing1": "..." and numbers as values. Unknown fields travel on to WeChat.
-/// `options_json` (may be NULL): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
+/// `options_json` (NULL, an empty text and null are no options): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
 ///   "key"         idempotency, at most 512 bytes: the same key for this player again, from any thread, process or
 ///                 after a restart, within 24 hours of the verdict, sends nothing and answers as the first did, with
 ///                 WXSUB_REPLAYED, if the first was sent or may have been. After an outcome that surely had no effect
@@ -380,8 +380,8 @@ wxsub_status wxsub_send(const struct wxsub_client *client,
                         struct wxsub_result *out);
 
 /// Hands in an access token, with "token": "external": for a team whose central token server is the only one that may
-/// ask WeChat for tokens. It takes effect at once, also for other processes on the same store. When WeChat refuses it,
-/// sends end in WXSUB_E_AUTH until a new one is handed in.
+/// ask WeChat for tokens. It takes effect at once. When WeChat refuses it, it is dropped, another process's newer one is
+/// taken from the store if there is one, and else sends end in WXSUB_E_AUTH until a new one is handed in.
 ///
 /// `expires_in_s`: seconds it is still good for; 0 is WXSUB_E_ARG.
 /// Returns WXSUB_OK, WXSUB_E_ARG (also when the client gets its own tokens), WXSUB_E_STATE, WXSUB_E_FORKED.

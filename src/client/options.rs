@@ -31,8 +31,9 @@ impl Options {
             Err(e) => return Err(wrong(format!("the options are not JSON: {e}"))),
         };
         let mut options = Options::default();
-        for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
+        for (name, value) in &object {
             match name.as_str() {
+                "key" | "tag" | "timeout_ms" if value.is_null() => {}
                 "key" => {
                     let key = value.as_str().ok_or_else(|| wrong("option key must be a string".to_owned()))?;
                     options.key = usable_key(Some(key))?.map(str::to_owned);
@@ -75,7 +76,7 @@ mod tests {
         for text in [
             "[]",
             "x",
-            r#"{"kee":1}"#,
+            r#"{"kee":null}"#,
             r#"{"key":7}"#,
             r#"{"tag":-1}"#,
             r#"{"tag":"1"}"#,

@@ -35,27 +35,30 @@ impl Inner {
     fn apply(&self, openid: &str, entries: Vec<Entry>, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
         not_empty("openid", openid)?;
         let key = usable_key(key)?;
-        let understood: Vec<Result<(String, Change), Error>> = entries.into_iter().map(change_of).collect();
-        let changes: Vec<(String, Change)> = understood.iter().flatten().cloned().collect();
+        let understood: Vec<(String, Result<Change, Error>)> = entries.into_iter().map(change_of).collect();
+        let known = |(id, change): &(String, Result<Change, Error>)| Some((id.clone(), *change.as_ref().ok()?));
+        let changes: Vec<(String, Change)> = understood.iter().filter_map(known).collect();
         let mut applied = Vec::new().into_iter();
         if !changes.is_empty() {
             let report = Report { openid: openid.to_owned(), changes, key: key.map(str::to_owned) };
             applied = self.store.report(report, Now::read(), self.deadline())?.into_iter();
             self.upkeep.touch(self.store.needs_upkeep());
         }
-        let verdict = |entry: Result<(String, Change), Error>| {
-            let (template_id, change) = match entry {
-                Ok(known) => known,
-                Err(e) => return Verdict { key: key.unwrap_or_default().to_owned(), ..Verdict::from(e) },
+        let verdict = |(template_id, change): (String, Result<Change, Error>)| {
+            let mut verdict = match change {
+                Err(e) => Verdict::from(e),
+                Ok(change) => {
+                    let mut verdict = match applied.next() {
+                        Some(Reported::Now { quota, remaining }) => Verdict { quota, remaining, ..Verdict::default() },
+                        Some(Reported::Before(first)) => Verdict { flags: first.flags | Verdict::REPLAYED, ..first },
+                        None => Verdict::from(Error::new(Status::Internal, "the store left an answer out")),
+                    };
+                    if verdict.status == Status::Ok {
+                        verdict.message = told(change, &verdict);
+                    }
+                    verdict
+                }
             };
-            let mut verdict = match applied.next() {
-                Some(Reported::Now { quota, remaining }) => Verdict { quota, remaining, ..Verdict::default() },
-                Some(Reported::Before(first)) => Verdict { flags: first.flags | Verdict::REPLAYED, ..first },
-                None => Verdict::from(Error::new(Status::Internal, "the store left an answer out")),
-            };
-            if verdict.status == Status::Ok {
-                verdict.message = told(change, &verdict);
-            }
             log_line!(self.log, Debug, "report {openid} {template_id}: {}", verdict.message);
             verdict.template_id = template_id;
             verdict.key = key.unwrap_or_default().to_owned();
@@ -65,28 +68,29 @@ impl Inner {
     }
 }
 
-/// What an entry does to the count. Bans and filters are the platform's doing and say nothing of the player.
-fn change_of(entry: Entry) -> Result<(String, Change), Error> {
-    let Some(template_id) = entry.template_id else { return Ok((String::new(), Change::ClearAll)) };
+/// The template and what the entry does to its count. Bans and filters are the platform's doing and say nothing of the
+/// player.
+fn change_of(entry: Entry) -> (String, Result<Change, Error>) {
+    let Some(template_id) = entry.template_id else { return (String::new(), Ok(Change::ClearAll)) };
     let system = wechat::is_system(&template_id);
     let change = match entry.word {
-        Word::Act(Answer::Accept) | Word::State(Answer::Accept) if system => Change::Switch(true),
-        Word::Act(Answer::Reject) | Word::State(Answer::Reject) if system => Change::Switch(false),
-        Word::Act(Answer::Accept) => Change::Grant,
-        Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Change::Clear,
-        Word::Act(_) | Word::State(_) if system => Change::LookSwitch,
-        Word::Act(_) | Word::State(_) => Change::Look,
+        Word::Act(Answer::Accept) | Word::State(Answer::Accept) if system => Ok(Change::Switch(true)),
+        Word::Act(Answer::Reject) | Word::State(Answer::Reject) if system => Ok(Change::Switch(false)),
+        Word::Act(Answer::Accept) => Ok(Change::Grant),
+        Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Ok(Change::Clear),
+        Word::Act(_) | Word::State(_) if system => Ok(Change::LookSwitch),
+        Word::Act(_) | Word::State(_) => Ok(Change::Look),
         Word::Unknown(word) => {
             let word: String = word.chars().take(40).collect();
-            return Err(Error::new(
+            Err(Error::new(
                 Status::Arg,
                 format!(
-                    "{template_id}: {word:?} is not an answer of WeChat's (accept…, reject, ban, filter); nothing was changed for it"
+                    "{word:?} is not an answer of WeChat's (accept…, reject, ban, filter); nothing was changed for it"
                 ),
-            ));
+            ))
         }
     };
-    Ok((template_id, change))
+    (template_id, change)
 }
 
 fn told(change: Change, verdict: &Verdict) -> String {

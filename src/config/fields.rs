@@ -53,8 +53,11 @@ impl<'a> Fields<'a> {
                 .map(|k| (strsim::osa_distance(key, k), k))
                 .min()
                 .filter(|(distance, k)| *distance <= k.len().div_ceil(2));
-            let hint = nearest.map(|(_, k)| format!("; did you mean {prefix}{k}?")).unwrap_or_default();
-            self.mistake(format!("unknown key {prefix}{}{hint}", shown(key)));
+            let hint = match nearest {
+                Some((_, k)) => format!("did you mean {prefix}{k}?"),
+                None => "wxsub.h lists the known ones at wxsub_init".to_owned(),
+            };
+            self.mistake(format!("unknown key {prefix}{}; {hint}", shown(key)));
         }
     }
 

@@ -56,8 +56,8 @@ pub unsafe extern "C" fn wxsub_report(
 /// `key` as in wxsub_report, for each template of its own.
 ///
 /// `results` gets one result per template (or system type), in the object's own order, at most `capacity`; the first
-/// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how many there are and may exceed `capacity`; the rest are applied
-/// all the same. `results` and `count` may be NULL.
+/// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how
+/// many there are and may exceed `capacity`; the rest are applied all the same. `results` and `count` may be NULL.
 /// Returns WXSUB_OK when the object was understood, though single entries may have failed; else WXSUB_E_ARG,
 /// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed; the first result says why).
 #[unsafe(no_mangle)]
@@ -70,13 +70,14 @@ pub unsafe extern "C" fn wxsub_report_json(
     capacity: usize,
     count: *mut usize,
 ) -> wxsub_status {
+    if !count.is_null() {
+        // Before all checks, so that no failure leaves a host with a number it might loop to.
+        // SAFETY: not NULL, so it points to a size_t of the caller's.
+        unsafe { count.write(0) };
+    }
     // SAFETY: rule 4: NULL, or an array of `capacity` results with the stride in the first.
     let Ok(mut results) = (unsafe { output::Array::new(results, capacity) }) else { return Status::Arg.code() };
     let done = guard::run(|| {
-        if !count.is_null() {
-            // SAFETY: not NULL, so it points to a size_t of the caller's.
-            unsafe { count.write(0) };
-        }
         let client = registry::find(client)?;
         // SAFETY: rule 2, for each of the three.
         let (openid, json, key) = unsafe {
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn wxsub_report_json(
 /// "quota": "observe" this is the count as far as the ledger saw it. Does not wait for sends that run: a unit one of
 /// them holds is not counted.
 ///
-/// `remaining` may be NULL (a check that the store works). `why` may be NULL.
+/// `remaining` may be NULL (a check that the store works). `why` may be NULL; its `remaining` is filled too.
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_quota(

@@ -40,14 +40,17 @@ pub unsafe extern "C" fn wxsub_init(
     out: *mut *mut wxsub_client,
     why: *mut wxsub_result,
 ) -> wxsub_status {
+    if !out.is_null() {
+        // Before all checks, so that no failure leaves a host with a pointer it might free.
+        // SAFETY: not NULL, so it points to a wxsub_client * of the caller's.
+        unsafe { out.write(std::ptr::null_mut()) };
+    }
     // SAFETY: rule 4: `why` is NULL or a result whose struct_size the caller set.
     let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
     let opened = guard::run(|| {
         if out.is_null() {
             return Err(Error::new(Status::Arg, "wxsub_init: out is NULL; give it the address of a wxsub_client *"));
         }
-        // SAFETY: not NULL, so it points to a wxsub_client * of the caller's.
-        unsafe { out.write(std::ptr::null_mut()) };
         fork::watch()?;
         let place = registry::Place::take()?;
         // SAFETY: rule 2.

@@ -97,7 +97,8 @@ fn encode(v: &Verdict) -> wxsub_result {
 fn fixed<const N: usize>(text: &str) -> [c_char; N] {
     let mut field = [0; N];
     let text = text.split('\0').next().unwrap_or_default();
-    let end = text.floor_char_boundary(N - 1);
+    let fits = |at: &usize| text.is_char_boundary(*at);
+    let end = (0..=text.len().min(N - 1)).rev().find(fits).unwrap_or(0);
     for (to, from) in field.iter_mut().zip(&text.as_bytes()[..end]) {
         *to = *from as c_char;
     }

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},
 ///    "miniprogram_state": "formal", "lang": "zh_CN"}
 /// Also accepted: "thing1": "..." and numbers as values. Unknown fields travel on to WeChat.
-/// `options_json` (may be NULL): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
+/// `options_json` (NULL, an empty text and null are no options): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
 ///   "key"         idempotency, at most 512 bytes: the same key for this player again, from any thread, process or
 ///                 after a restart, within 24 hours of the verdict, sends nothing and answers as the first did, with
 ///                 WXSUB_REPLAYED, if the first was sent or may have been. After an outcome that surely had no effect

@@ -1,0 +1,81 @@
+namespace Wxsub
+{
+    /// <summary>
+    /// Builds the JSON of a configuration. What is null is left out, and the library's default counts. It checks
+    /// nothing: the library does, and its message names each mistake. Keys that are not here can be given in JSON of
+    /// your own to <see cref="Client"/>.
+    /// </summary>
+    public sealed class Config
+    {
+        /// <summary>The game's appid. Required.</summary>
+        public string Appid { get; set; }
+
+        /// <summary>
+        /// The game's secret. Required, but not with an external token. From the environment or a secret store of the
+        /// server's, never from a file that ships to players.
+        /// </summary>
+        public string Secret { get; set; }
+
+        /// <summary>Path of the quota store, or ":memory:"; default "wxsub.db" in the working directory.</summary>
+        public string Store { get; set; }
+
+        /// <summary>WeChat's addresses in order of preference; default "https://api.weixin.qq.com".</summary>
+        public string[] ApiBase { get; set; }
+
+        /// <summary>"stable" (default), "legacy", or "external": see <see cref="Client.SetToken"/>.</summary>
+        public string Token { get; set; }
+
+        /// <summary>For a whole send with its retries; default 5000, at most 60000.</summary>
+        public int? TimeoutMs { get; set; }
+
+        /// <summary>Default 2000.</summary>
+        public int? ConnectTimeoutMs { get; set; }
+
+        /// <summary>Requests made for one send; default 3.</summary>
+        public int? MaxAttempts { get; set; }
+
+        /// <summary>http://host:port to go through; default none.</summary>
+        public string Proxy { get; set; }
+
+        /// <summary>PEM file of the only CAs to trust, instead of the built-in list.</summary>
+        public string CaFile { get; set; }
+
+        /// <summary>"full" (default): an acknowledged accept is fsynced; "normal": a power cut may lose the last.</summary>
+        public string Durability { get; set; }
+
+        /// <summary>"strict" (default), "truncate" or "off".</summary>
+        public string Validate { get; set; }
+
+        /// <summary>"enforce" (default); "observe" keeps the count but sends even at 0.</summary>
+        public string Quota { get; set; }
+
+        /// <summary>"developer", "trial" or "formal": put into messages that have none.</summary>
+        public string MiniprogramState { get; set; }
+
+        /// <summary>"zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none.</summary>
+        public string Lang { get; set; }
+
+        /// <summary>The configuration as the library takes it. It holds the secret: don't log it.</summary>
+        /// <returns>JSON, for <see cref="Client"/>.</returns>
+        public string ToJson()
+        {
+            return new JsonObject()
+                .Add("appid", Appid)
+                .Add("secret", Secret)
+                .Add("store", Store)
+                .Add("api_base", ApiBase)
+                .Add("token", Token)
+                .Add("timeout_ms", TimeoutMs)
+                .Add("connect_timeout_ms", ConnectTimeoutMs)
+                .Add("max_attempts", MaxAttempts)
+                .Add("proxy", Proxy)
+                .Add("ca_file", CaFile)
+                .Add("durability", Durability)
+                .Add("validate", Validate)
+                .Add("quota", Quota)
+                .Add("miniprogram_state", MiniprogramState)
+                .Add("lang", Lang)
+                .ToString();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Wxsub
+{
+    /// <summary>
+    /// The functions of wxsub.h. Strings are NUL-terminated UTF-8 in a byte[] (<see cref="Utf8"/>), results are byte[]
+    /// (<see cref="ResultBuffer"/>): arrays of bytes are pinned and passed as they are, on every runtime.
+    /// </summary>
+    internal static class Native
+    {
+        /// <summary>libwxsub.so, wxsub.dll or libwxsub.dylib: the runtime completes the name.</summary>
+        private const string Library = "wxsub";
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void LogFn(IntPtr userData, int level, IntPtr message);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void DestroyFn(IntPtr userData);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern uint wxsub_abi();
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr wxsub_version();
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr wxsub_status_name(int status);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_init(byte[] configJson, out IntPtr client, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_set_log(
+            ClientHandle client, LogFn log, IntPtr userData, DestroyFn destroy, int maxLevel);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void wxsub_free(IntPtr client);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_report(
+            ClientHandle client, byte[] openid, byte[] templateId, int answer, byte[] key, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_report_json(
+            ClientHandle client, byte[] openid, byte[] json, byte[] key,
+            [In, Out] byte[] results, UIntPtr capacity, out UIntPtr count);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_quota(
+            ClientHandle client, byte[] openid, byte[] templateId, out long remaining, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_send(
+            ClientHandle client, byte[] messageJson, byte[] optionsJson, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_set_token(ClientHandle client, byte[] accessToken, uint expiresInSeconds);
+    }
+}

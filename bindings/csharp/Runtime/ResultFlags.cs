@@ -1,0 +1,21 @@
+using System;
+
+namespace Wxsub
+{
+    /// <summary>What else is to be said of a result.</summary>
+    [Flags]
+    public enum ResultFlags
+    {
+        /// <summary>Nothing.</summary>
+        None = 0,
+
+        /// <summary>This is an earlier call's answer, found by its key. This call changed nothing.</summary>
+        Replayed = 1,
+
+        /// <summary>A durable message is on disk; its verdict comes later.</summary>
+        Stored = 2,
+
+        /// <summary>The late verdict of a durable message.</summary>
+        Outcome = 4,
+    }
+}

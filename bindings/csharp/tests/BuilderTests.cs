@@ -1,0 +1,71 @@
+using System;
+using System.Collections.Generic;
+
+namespace Wxsub.Tests
+{
+    /// <summary>What the builders write is JSON, and says what was put in.</summary>
+    internal static class BuilderTests
+    {
+        internal static void AddTo(List<KeyValuePair<string, Action>> tests)
+        {
+            tests.Add("builder: a message with everything", Everything);
+            tests.Add("builder: every character survives", Characters);
+            tests.Add("builder: absent and null", Absent);
+            tests.Add("builder: options and configuration", Options);
+        }
+
+        private static void Everything()
+        {
+            object json = Json.Read(new Message("o1", "t1").Set("thing1", "a").Set("number2", -7).Set("thing1", "b")
+                .Page("index?a=1&b=\"2\"").MiniprogramState("trial").Lang("zh_TW").ToJson());
+            Check.Equal("o1", (string)Json.At(json, "touser"));
+            Check.Equal("t1", (string)Json.At(json, "template_id"));
+            Check.Equal("b", (string)Json.At(json, "data", "thing1", "value"), "the last one counts:");
+            Check.Equal("-7", (string)Json.At(json, "data", "number2", "value"));
+            Check.Equal("index?a=1&b=\"2\"", (string)Json.At(json, "page"));
+            Check.Equal("trial", (string)Json.At(json, "miniprogram_state"));
+            Check.Equal("zh_TW", (string)Json.At(json, "lang"));
+        }
+
+        private static void Characters()
+        {
+            var all = new System.Text.StringBuilder();
+            for (char c = '\0'; c < 0x300; c++)
+            {
+                all.Append(c);
+            }
+            all.Append("\u2028\u2029\uFEFF\uFFFD\uFFFF中文🎮👨‍👩‍👧");
+            string text = all.ToString();
+            object json = Json.Read(new Message(text, text).Set(text, text).ToJson());
+            Check.Equal(text, (string)Json.At(json, "touser"));
+            Check.Equal(text, (string)Json.At(json, "data", text, "value"));
+        }
+
+        private static void Absent()
+        {
+            Check.Equal("{\"data\":{}}", new Message(null, null).ToJson());
+            Check.Equal("{\"data\":{\"\":{\"value\":null}}}", new Message(null, null).Set(null, null).Page(null).ToJson());
+            Check.Equal("{}", new SendOptions().ToJson());
+            Check.Equal("{}", new Config().ToJson());
+        }
+
+        private static void Options()
+        {
+            var options = new SendOptions { Key = "a\"b", Tag = ulong.MaxValue, TimeoutMs = 1500 };
+            Check.Equal("{\"key\":\"a\\\"b\",\"tag\":18446744073709551615,\"timeout_ms\":1500}", options.ToJson());
+            object json = Json.Read(new Config
+            {
+                Appid = "wx1",
+                Secret = "\\",
+                Store = "C:\\game\\wxsub.db",
+                ApiBase = new[] { "https://a", null },
+                MaxAttempts = 2,
+            }.ToJson());
+            Check.Equal("\\", (string)Json.At(json, "secret"));
+            Check.Equal("C:\\game\\wxsub.db", (string)Json.At(json, "store"));
+            Check.Equal("https://a", (string)Json.At(json, "api_base", 0));
+            Check.Equal(null, Json.At(json, "api_base", 1));
+            Check.Equal("2", (string)Json.At(json, "max_attempts"));
+        }
+    }
+}

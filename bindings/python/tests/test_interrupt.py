@@ -1,0 +1,157 @@
+"""Ctrl-C during a send, in programs of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import unittest
+from typing import Any, Tuple
+
+import support
+import wxsub
+from support import TEMPLATE, message, sim
+
+
+@unittest.skipUnless(os.name == "posix", "signals as POSIX has them")
+class CtrlC(support.SimCase):
+    def interrupt(self, source: str, **settings: Any) -> Tuple[float, str]:
+        """Runs a program, and SIGINTs it 0.3 s after it said "sending". How long after that it said "interrupted", and
+        what it said last."""
+        child = subprocess.Popen(
+            support.command(source, settings),
+            env=support.child_env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout and child.stderr
+        self.assertEqual(child.stdout.readline(), "sending\n")
+        time.sleep(0.3)
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.stdout.readline(), "interrupted\n")
+        took = time.monotonic() - began
+        said, errors = child.communicate(timeout=30)
+        self.assertEqual((child.returncode, errors), (0, ""))
+        return took, said.strip()
+
+    def ready(self, **fault: Any) -> Tuple[Any, Any]:
+        """Settings and a message whose send runs into the fault; the token is there already."""
+        with wxsub.Client(support.settings(self.store, timeout_ms=8000)) as client:
+            client.send(message(self.player(client)))
+            openid = self.player(client)
+        self.trouble(openid, **fault)
+        return support.settings(self.store, timeout_ms=8000), message(openid)
+
+    def test_a_stalled_send_is_left_at_once(self) -> None:
+        config, body = self.ready(kind="stall")
+        began = time.monotonic()
+        took, _ = self.interrupt(
+            """
+            with wxsub.Client(settings["config"]) as client:
+                print("sending", flush=True)
+                try:
+                    client.send(settings["message"])
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+        self.assertLess(time.monotonic() - began, 4, "the exit waited for the send")
+
+    def test_leaving_the_with_block_does_not_wait_either(self) -> None:
+        config, body = self.ready(kind="stall")
+        took, _ = self.interrupt(
+            """
+            try:
+                with wxsub.Client(settings["config"]) as client:
+                    client.set_log(lambda level, text: None, wxsub.LogLevel.DEBUG)
+                    print("sending", flush=True)
+                    client.send(settings["message"])
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+
+    def test_a_client_that_is_never_closed(self) -> None:
+        config, body = self.ready(kind="stall")
+        began = time.monotonic()
+        took, _ = self.interrupt(
+            """
+            client = wxsub.Client(settings["config"])
+            client.set_log(lambda level, text: None, wxsub.LogLevel.DEBUG)
+            print("sending", flush=True)
+            try:
+                client.send(settings["message"])
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+        self.assertLess(time.monotonic() - began, 4, "the exit waited for the send")
+
+    def test_the_unit_comes_back(self) -> None:
+        config, body = self.ready(kind="stall")
+        self.interrupt(
+            """
+            try:
+                with wxsub.Client(settings["config"]) as client:
+                    print("sending", flush=True)
+                    client.send(settings["message"])
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            """,
+            config=config,
+            message=body,
+        )
+        with wxsub.Client(config) as client:
+            self.assertEqual(client.quota(body["touser"], TEMPLATE), 1)
+
+    def test_with_a_key_asking_again_is_safe(self) -> None:
+        config, body = self.ready(kind="delay", delay_ms=1500)
+        took, said = self.interrupt(
+            """
+            with wxsub.Client(settings["config"]) as client:
+                print("sending", flush=True)
+                try:
+                    client.send(settings["message"], key="once")
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+                result = client.send(settings["message"], key="once")
+                print(result.status.name, result.replayed, result.remaining)
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+        self.assertEqual(said, "OK True 0")
+        self.assertEqual(len(sim("deliveries", openid=body["touser"])), 1)
+
+    def test_another_signal_handler_runs_at_once_and_the_send_goes_on(self) -> None:
+        config, body = self.ready(kind="delay", delay_ms=1200)
+        took, said = self.interrupt(
+            """
+            import signal
+            signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+            with wxsub.Client(settings["config"]) as client:
+                print("sending", flush=True)
+                print(client.send(settings["message"]).status.name)
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+        self.assertEqual(said, "OK")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Every test in every language, after installing what they need. This is what CI runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+need_rust
+need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3
+
+echo "wxsub: formatting"
+cargo fmt --all --check
+echo "wxsub: clippy"
+cargo clippy --quiet --workspace --all-targets -- -D warnings
+echo "wxsub: tests"
+cargo build --quiet --workspace
+cargo test --workspace "$@"

@@ -1,0 +1,104 @@
+//! JSON → tree.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::tree::{Budget, Node};
+
+/// Reads one JSON object; the error is in words.
+pub(super) fn read(text: &str) -> Result<Node, String> {
+    let mut budget = Budget::new();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = Value {
+        budget: &mut budget,
+        depth: 0,
+    };
+    let mut nodes = value
+        .deserialize(&mut json)
+        .and_then(|nodes| json.end().map(|()| nodes))
+        .map_err(|error| error.to_string())?;
+    nodes.pop().ok_or_else(|| "it is empty".to_owned())
+}
+
+/// One value on its way into the tree: an array is all its elements, null is none. Own code rather than
+/// `serde_json::Value`, which has no bound on nodes and keeps only the last of two equal names.
+struct Value<'a> {
+    budget: &'a mut Budget,
+    depth: usize,
+}
+
+impl Value<'_> {
+    fn inner(&mut self) -> Value<'_> {
+        Value {
+            budget: self.budget,
+            depth: self.depth + 1,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = Vec<Node>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<Node>, D::Error> {
+        self.budget.take(self.depth).map_err(Error::custom)?;
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = Vec<Node>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Vec<Node>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Vec<Node>, E> {
+        Ok(scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Vec<Node>, E> {
+        Ok(scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Vec<Node>, E> {
+        Ok(scalar(value.to_string()))
+    }
+
+    /// With its point or exponent, so that a rounded message id is never taken for a whole number.
+    fn visit_f64<E>(self, value: f64) -> Result<Vec<Node>, E> {
+        Ok(scalar(format!("{value:?}")))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Vec<Node>, E> {
+        Ok(scalar(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Vec<Node>, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(mut more) = items.next_element_seed(self.inner())? {
+            nodes.append(&mut more);
+        }
+        Ok(nodes)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Vec<Node>, A::Error> {
+        let mut node = Node::default();
+        while let Some(name) = entries.next_key()? {
+            let nodes = entries.next_value_seed(self.inner())?;
+            node.children.push((name, nodes));
+        }
+        Ok(vec![node])
+    }
+}
+
+fn scalar(text: String) -> Vec<Node> {
+    vec![Node {
+        text,
+        children: Vec::new(),
+    }]
+}

@@ -1,0 +1,122 @@
+//! Events that WeChat pushes to the game's own HTTP endpoint: query string and body in, list of changes out.
+//!
+//! Pure: the time is a parameter; there is no socket, no file and no state. The facts are section 6 of
+//! `wechat-api.md`. One request goes through these stations, each in its own file:
+//! query → signature → age → body (XML or JSON → tree) → decryption → changes.
+//!
+//! The signature is looked at before a byte of the body, so whoever does not know the token reaches no parser and no
+//! cipher. In plain mode WeChat does *not* sign the body; only secure (or mixed) mode with a key protects it.
+
+mod body;
+mod change;
+mod config;
+mod crypt;
+mod json;
+mod query;
+mod refusal;
+mod signature;
+mod tree;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Event};
+pub use config::{AesKey, BadConfig, EventConfig};
+pub use refusal::Refusal;
+
+use query::Query;
+use tree::Node;
+
+/// The largest body that [`open`] looks at, in bytes. Subscribe events have a few hundred.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// How far the signed timestamp may be from the host's clock, in seconds and in both directions.
+///
+/// WeChat tries three times within some 15 s, so nearly all of this is for a host whose clock is off. A replay within
+/// the window is harmless: [`Event::identity`] lets the store apply each change once.
+pub const WINDOW_S: i64 = 300;
+
+/// A request that is WeChat's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The check of the address, made when the console's message push is set up: the host answers with this text.
+    Echo(String),
+    /// A subscribe event: apply its changes, then answer `success`.
+    Event(Event),
+    /// A message of another kind (customer service, payments …): not ours, answer `success` and leave it alone.
+    Other,
+}
+
+impl Opened {
+    /// The text that the host sends back as the HTTP body, once what was opened has been applied.
+    #[must_use]
+    pub fn reply(&self) -> &str {
+        match self {
+            Self::Echo(text) => text,
+            Self::Event(_) | Self::Other => "success",
+        }
+    }
+}
+
+/// Verifies, decrypts and reads one request of WeChat's message push (`wechat-api.md` section 6).
+///
+/// `query` is the raw query string, with or without its `?`; `body` the raw body, empty for the address check; `now_s`
+/// the host's clock in Unix seconds. The content type and the query's `openid` are not looked at: neither is signed.
+///
+/// With a key configured only what was encrypted counts, also in mixed mode, where the body holds the same message
+/// in plain beside it. Without a key the plain part is used.
+///
+/// # Errors
+///
+/// A [`Refusal`] says for the operator what was wrong; every one of them is `WXSUB_E_SIGNATURE`. This includes a body
+/// that cannot be read, or one of our events without sender or time: with nothing to apply there is nothing to confirm.
+pub fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Opened, Refusal> {
+    if body.len() > MAX_BODY {
+        return Err(Refusal::TooBig);
+    }
+    let query = Query::parse(query)?;
+    let signed = [config.token(), &query.timestamp, &query.nonce];
+    if !signature::matches(&query.signature, &signed) {
+        return Err(Refusal::Signature);
+    }
+    let ahead_s = query.time_s()?.saturating_sub(now_s);
+    if !(-WINDOW_S..=WINDOW_S).contains(&ahead_s) {
+        return Err(Refusal::Stale { ahead_s });
+    }
+    if body.trim_ascii().is_empty() {
+        return match query.echostr {
+            Some(echostr) => Ok(Opened::Echo(echostr)),
+            None => Err(Refusal::Unreadable("it is empty".to_owned())),
+        };
+    }
+    let outer = body::read(body)?;
+    match config.aes_key() {
+        Some(key) => change::read(&body::read(&unseal(config, key, &query, &outer)?)?),
+        None if is_only_sealed(&outer) => Err(Refusal::NoKey),
+        None => change::read(&outer),
+    }
+}
+
+/// The decrypted message of a body that must hold one.
+fn unseal(
+    config: &EventConfig,
+    key: &AesKey,
+    query: &Query,
+    outer: &Node,
+) -> Result<Vec<u8>, Refusal> {
+    let encrypt = outer.text_of("Encrypt").map_err(Refusal::Unreadable)?;
+    let encrypt = encrypt.ok_or(Refusal::Plaintext)?;
+    let given = query.msg_signature.as_deref();
+    let given = given.ok_or_else(|| Refusal::Query("msg_signature is missing".to_owned()))?;
+    let signed = [config.token(), &query.timestamp, &query.nonce, encrypt];
+    if !signature::matches(given, &signed) {
+        return Err(Refusal::MsgSignature);
+    }
+    crypt::decrypt(key, encrypt, config.appid())
+}
+
+/// Secure mode's body has nothing but `Encrypt` and an address; mixed mode's has the plain message too.
+fn is_only_sealed(outer: &Node) -> bool {
+    outer.has("Encrypt") && !outer.has("MsgType") && !outer.has("Event")
+}

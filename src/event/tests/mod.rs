@@ -1,0 +1,53 @@
+//! Tests of the room through its door, [`open`](super::open).
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod config;
+mod envelope;
+mod hostile;
+mod identity;
+mod property;
+mod sealer;
+mod shapes;
+mod vectors;
+
+use super::{Change, Event, EventConfig, Opened, Refusal, open};
+use sealer::{NOW, Sealer};
+
+/// Opens a plain body that is rightly signed.
+fn open_plain(body: &str) -> Result<Opened, Refusal> {
+    let sealer = Sealer::new();
+    open(&sealer.plain(), &sealer.query(), body.as_bytes(), NOW)
+}
+
+/// The event in a plain body.
+fn event(body: &str) -> Event {
+    match open_plain(body) {
+        Ok(Opened::Event(event)) => event,
+        other => panic!("not an event of ours: {other:?}"),
+    }
+}
+
+fn popup(template_id: &str, accepted: bool, scene: &str) -> Change {
+    Change::Popup {
+        template_id: template_id.to_owned(),
+        accepted,
+        scene: (!scene.is_empty()).then(|| scene.to_owned()),
+    }
+}
+
+fn changed(template_id: &str, rejected: bool) -> Change {
+    Change::Changed {
+        template_id: template_id.to_owned(),
+        rejected,
+    }
+}
+
+fn sent(template_id: &str, msgid: Option<i64>, error_code: i32, error_status: &str) -> Change {
+    Change::Sent {
+        template_id: template_id.to_owned(),
+        msgid,
+        error_code,
+        error_status: error_status.to_owned(),
+    }
+}

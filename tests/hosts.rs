@@ -1,0 +1,184 @@
+//! The library in its hosts: C, C++, Python and C# programs, each against a simulator of its own.
+//!
+//! They need cc, c++, python3, mcs and mono; `scripts/test.sh` installs them. A missing one is a failure, not a skip.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use wxsub_simulator::{Options, Simulator};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of the shared library that cargo built with this test: beside it, since only `cargo build` copies it up.
+fn library_folder() -> PathBuf {
+    let exe = std::env::current_exe().expect("this test has a path");
+    let folder = exe.parent().expect("target/PROFILE/deps/TEST").to_owned();
+    assert!(folder.join("libwxsub.so").exists(), "{} holds no libwxsub.so", folder.display());
+    folder
+}
+
+fn run(command: &mut Command) -> Output {
+    let output =
+        command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; scripts/test.sh installs what the tests need"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Runs a host program against a fresh simulator, with an empty folder for its files.
+fn run_host(command: &mut Command, name: &str) {
+    let wechat = Simulator::start(Options::default());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = run(command
+        .env("WXSUB_SIM", wechat.url())
+        .env("WXSUB_APPID", wechat.appid())
+        .env("WXSUB_SECRET", wechat.secret())
+        .env("WXSUB_TMP", folder.path())
+        .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
+        .env("LD_LIBRARY_PATH", library_folder())
+        .current_dir(root()));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let last = told.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();
+    println!("{name}: {last}");
+}
+
+struct Compiler {
+    program: &'static str,
+    standard: &'static str,
+    more: &'static [&'static str],
+}
+
+const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wshadow"];
+
+fn compile(compiler: &Compiler, source: &Path, out: &Path) {
+    let library = library_folder();
+    let text = std::fs::read_to_string(root().join(source)).expect("a source");
+    let own_flags = text.lines().next().and_then(|line| line.strip_prefix("// flags: ")).unwrap_or_default();
+    run(Command::new(compiler.program)
+        .args(own_flags.split_whitespace())
+        .arg(format!("-std={}", compiler.standard))
+        .args(WARNINGS)
+        .args(compiler.more)
+        .arg("-Iinclude")
+        .arg(source)
+        .arg("-o")
+        .arg(out)
+        .arg(format!("-L{}", library.display()))
+        .args(["-lwxsub", "-lpthread"])
+        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .current_dir(root()));
+}
+
+fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(root().join(folder))
+        .expect("the folder is there")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == ending))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "{folder} holds no .{ending}");
+    found
+}
+
+fn compile_and_run_all(folder: &str, ending: &str, compilers: &[Compiler]) {
+    for source in sources(folder, ending) {
+        for compiler in compilers {
+            let out = tempfile::tempdir().expect("a temporary folder");
+            let program = out.path().join("program");
+            compile(compiler, &source, &program);
+            let name = format!("{} {}", source.display(), compiler.standard);
+            run_host(&mut Command::new(&program), &name);
+        }
+    }
+}
+
+#[test]
+fn c_programs() {
+    let c = |standard| Compiler { program: "cc", standard, more: &[] };
+    compile_and_run_all("tests/c", "c", &[c("c99")]);
+}
+
+#[test]
+fn cpp_programs() {
+    let cpp = |standard, more| Compiler { program: "c++", standard, more };
+    compile_and_run_all(
+        "tests/cpp",
+        "cpp",
+        &[cpp("c++11", &["-Wconversion", "-Wold-style-cast"][..]), cpp("c++20", &["-Wconversion", "-Wold-style-cast"])],
+    );
+}
+
+#[test]
+fn header_compiles_alone_and_twice_in_every_standard() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = "#include \"wxsub.h\"\n#include \"wxsub.h\"\n\
+                int use_it(wxsub_result *to);\n\
+                int use_it(wxsub_result *to) { wxsub_result r = WXSUB_RESULT_INIT; *to = r; return WXSUB_OK; }\n";
+    for (program, standard, name) in
+        [("cc", "c99", "a.c"), ("cc", "c11", "a.c"), ("c++", "c++11", "a.cpp"), ("c++", "c++20", "a.cpp")]
+    {
+        let source = folder.path().join(name);
+        std::fs::write(&source, text).expect("a file");
+        run(Command::new(program)
+            .arg(format!("-std={standard}"))
+            .args(WARNINGS)
+            .args(["-Iinclude", "-c", "-o", "/dev/null"])
+            .arg(&source)
+            .current_dir(root()));
+    }
+}
+
+#[test]
+fn python_package() {
+    let mut python = Command::new("python3");
+    python.args(["-m", "unittest", "discover", "-s", "bindings/python/tests"]).env("PYTHONPATH", "bindings/python");
+    run_host(&mut python, "python");
+}
+
+#[test]
+fn csharp_package() {
+    let mut mono = Command::new("bash");
+    mono.arg("bindings/csharp/tests/run.sh").arg(library_folder());
+    run_host(&mut mono, "csharp");
+}
+
+/// The examples tell the story of the README's first command, and end well only if it came true.
+#[test]
+fn examples() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let c = folder.path().join("c");
+    compile(&Compiler { program: "cc", standard: "c99", more: &[] }, Path::new("examples/c/main.c"), &c);
+    let cpp = folder.path().join("cpp");
+    compile(&Compiler { program: "c++", standard: "c++11", more: &[] }, Path::new("examples/cpp/main.cpp"), &cpp);
+    let mut python = Command::new("python3");
+    python.arg("examples/python/main.py").env("PYTHONPATH", "bindings/python");
+    for (name, template_id, mut command) in [
+        ("c", "sim-activity", Command::new(c)),
+        ("cpp", "sim-activity", Command::new(cpp)),
+        ("python", "sim-stamina", python),
+    ] {
+        let wechat = Simulator::start(Options::default());
+        wechat.grant("o-player", template_id, 1);
+        let store = tempfile::tempdir().expect("a temporary folder");
+        run(command
+            .args(["--api-base", &wechat.url(), "--appid", &wechat.appid(), "--openid", "o-player"])
+            .args(["--template-id", template_id, "--store"])
+            .arg(store.path().join("wxsub.db"))
+            .env("WXSUB_SECRET", wechat.secret())
+            .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
+            .current_dir(root()));
+        assert_eq!(wechat.deliveries_to("o-player").len(), 1, "{name}");
+        assert_eq!(
+            wechat.sends_to("o-player").len(),
+            1,
+            "{name}: the second send was turned down without calling WeChat"
+        );
+    }
+}
