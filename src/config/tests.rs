@@ -26,16 +26,12 @@ fn not_an_object_is_a_wrong_argument() {
 
 #[test]
 fn every_mistake_is_named() {
-    let m = refused(r#"{"appId":"x","secret":5,"timeout_ms":60001,"token":"stabel"}"#);
-    for part in [
-        "unknown key \"appId\"; did you mean appid?",
-        "appid is missing",
-        "secret must be a string",
-        "60001",
-        "\"stabel\"",
-    ] {
+    let m = refused(r#"{"appId":"x","secret":5,"timeout_ms":60001}"#);
+    for part in ["unknown key \"appId\"; did you mean appid?", "appid is missing", "secret must be a string", "60001"] {
         assert!(m.contains(part), "{part} in {m}");
     }
+    let many = refused(r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1}"#);
+    assert!(many.len() < 248 && many.contains("more"), "{many}");
     assert!(
         refused(r#"{"appid":"x","secret":"s","zzzzzzzzzzzzzz":1}"#)
             .starts_with("unknown key \"zzzzzzzzzzzzzz\"; wxsub.h")
