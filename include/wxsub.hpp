@@ -6,12 +6,11 @@
  *   wxsub::Result opened = client.open(wxsub::Config().appid("wx...").secret(secret).store("/var/lib/game/wxsub.db"));
  *   if (!opened) return fail(opened.message());
  *
- *   client.report(openid, template_id, wxsub::Answer::accept, answer_id);
+ *   wxsub::Result accepted = client.report(openid, template_id, wxsub::Answer::accept, answer_id);
  *
  *   wxsub::Result sent = client.send(wxsub::Message()
  *                                        .to(openid)
  *                                        .template_id(template_id)
- *                                        .page("index")
  *                                        .value("thing1", "Your crops are ripe")
  *                                        .number("number2", 42));
  *   if (sent.status() == wxsub::Status::no_quota) ask_the_player_again();

@@ -1,5 +1,6 @@
 //! Time: the wall clock, the clock that counts since boot, and deadlines.
 
+#[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +19,13 @@ pub struct Now {
 impl Now {
     /// Reads both clocks.
     pub fn read() -> Now {
-        Now { boot_ms: boot_ms(), wall_ms: wall_ms(), boot_id: boot_id() }
+        let wall_ms = wall_ms();
+        match boot() {
+            Some((boot_ms, boot_id)) => Now { boot_ms, wall_ms, boot_id },
+            // All processes must measure alike. Where there is no boot clock with a name to it, the wall clock stands
+            // in for it: a lease may then end early or late when that clock is set.
+            None => Now { boot_ms: wall_ms, wall_ms, boot_id: "wall" },
+        }
     }
 }
 
@@ -30,28 +37,21 @@ pub fn wall_ms() -> i64 {
     }
 }
 
-/// Milliseconds since boot, suspension included.
+/// Milliseconds since boot, suspension included, and the boot's name.
 #[cfg(target_os = "linux")]
-pub fn boot_ms() -> i64 {
+fn boot() -> Option<(i64, &'static str)> {
+    static ID: OnceLock<Option<String>> = OnceLock::new();
+    let id = ID.get_or_init(|| {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    });
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    t.tv_sec * 1000 + t.tv_nsec / 1_000_000
+    Some((t.tv_sec * 1000 + t.tv_nsec / 1_000_000, id.as_deref()?))
 }
 
-/// Milliseconds by a clock that only goes forward. Its zero is this process's first reading, so [`boot_id`] must name
-/// the process here: elsewhere than on Linux, std offers no clock that several processes share.
 #[cfg(not(target_os = "linux"))]
-pub fn boot_ms() -> i64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_millis() as i64
-}
-
-/// Names this boot of this machine (where the system has no such name: this process).
-pub fn boot_id() -> &'static str {
-    static ID: OnceLock<String> = OnceLock::new();
-    ID.get_or_init(|| match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
-        Ok(id) if cfg!(target_os = "linux") => id.trim().to_owned(),
-        _ => format!("process-{}-{}", std::process::id(), wall_ms()),
-    })
+fn boot() -> Option<(i64, &'static str)> {
+    None
 }
 
 /// When a call must be over.

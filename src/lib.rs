@@ -20,8 +20,10 @@ pub mod ffi;
 
 mod client;
 
+mod event;
 mod http;
 mod store;
+mod template;
 mod token;
 mod wechat;
 
@@ -32,7 +34,7 @@ mod log;
 mod panics;
 mod secret;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Identity};
 pub use config::Config;
 pub use error::{Error, QuotaChange, Retry, Status, Verdict};
 pub use log::{Level, Sink};

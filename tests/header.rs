@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// In the order in which the header shows them.
-const SOURCES: [&str; 5] = ["types.rs", "library.rs", "lifecycle.rs", "count.rs", "send.rs"];
+const SOURCES: [&str; 7] = ["types.rs", "library.rs", "lifecycle.rs", "count.rs", "send.rs", "event.rs", "account.rs"];
 
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

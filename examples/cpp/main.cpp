@@ -1,14 +1,14 @@
 /*
  * One whole round: a player accepts, gets a message, and the next one is turned down until they accept again.
  *
- *   cargo build && ln -sf libwxsub.so target/debug/libwxsub.so.1
+ *   cargo build
  *   g++ -std=c++11 -Iinclude examples/cpp/main.cpp -o round -Ltarget/debug -lwxsub -Wl,-rpath,$PWD/target/debug
  *   WXSUB_SECRET=simulator-secret ./round --appid wx0000000000000000 --openid o-alice --template-id sim-activity \
  *       --store round.db --api-base http://127.0.0.1:PORT
  *
- * (the ids and the secret are those of tests/simulator, which must have been told that o-alice accepted). Without
- * --api-base it talks to the real WeChat: then the openid must be a player of yours who has just accepted this template,
- * and the keys in message_for() must be the template's own. Exit code 0: everything went as told here.
+ * The ids and the secret are those of tests/simulator, which must have been told that o-alice accepted. Without
+ * --api-base it talks to the real WeChat: then the openid must be a player of yours who has just accepted this
+ * template, and the keys in message_for() must be the template's own. Exit code 0: everything went as told here.
  */
 
 #include <cstdio>

@@ -92,6 +92,7 @@ internal static class Program
     private static void Grant(string simulator, string openid, string template)
     {
         WebRequest request = WebRequest.Create(simulator + "/sim/grant");
+        request.Proxy = null;
         request.Method = "POST";
         request.ContentType = "application/json";
         byte[] body = Encoding.UTF8.GetBytes("{\"openid\":\"" + openid + "\",\"template_id\":\"" + template + "\"}");

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::hosts::Hosts;
-use super::running::Running;
+use super::account::Network;
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
 use crate::error::{Error, Retry, Status};
-use crate::http::{Exchange, Transport};
 use crate::log::{Logger, log_line};
 use crate::secret::Secret;
 use crate::store::{Store, TokenAsk, TokenClaim};
@@ -32,9 +30,7 @@ pub struct Credentials {
     secret: Option<Secret>,
     mode: TokenMode,
     store: Arc<dyn Store>,
-    transport: Arc<dyn Transport>,
-    hosts: Arc<Hosts>,
-    running: Arc<Running>,
+    network: Arc<Network>,
     log: Arc<Logger>,
     cell: TokenCell,
     holder: i64,
@@ -45,9 +41,7 @@ impl Credentials {
     pub fn new(
         config: &Config,
         store: Arc<dyn Store>,
-        transport: Arc<dyn Transport>,
-        hosts: Arc<Hosts>,
-        running: Arc<Running>,
+        network: Arc<Network>,
         log: Arc<Logger>,
         holder: i64,
     ) -> Credentials {
@@ -56,9 +50,7 @@ impl Credentials {
             secret: config.secret.clone(),
             mode: config.token,
             store,
-            transport,
-            hosts,
-            running,
+            network,
             log,
             cell: TokenCell::default(),
             holder,
@@ -126,6 +118,18 @@ impl Credentials {
         Ok(())
     }
 
+    /// Asks WeChat for a token although there may be one: whether appid, secret and IP are right. Not with legacy
+    /// tokens, where asking kills the one in use.
+    ///
+    /// # Errors
+    /// What an operator must know.
+    pub fn prove(&self, deadline: Deadline) -> Result<(), Error> {
+        match self.mode {
+            TokenMode::Stable => self.request(false, deadline).map(drop),
+            TokenMode::Legacy | TokenMode::External => self.token(deadline).map(drop),
+        }
+    }
+
     /// Whether the token should be renewed before it ends.
     pub fn wants_renewal(&self) -> bool {
         self.renewal_wanted.load(Ordering::Relaxed)
@@ -175,7 +179,7 @@ impl Credentials {
                     if deadline.left() <= pause {
                         return Err(no_token_in_time());
                     }
-                    self.running.sleep(pause)?;
+                    self.network.running.sleep(pause)?;
                 }
                 TokenClaim::Failed(why, ms) => self.wait_out(why, ms, deadline)?,
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
@@ -215,7 +219,7 @@ impl Credentials {
         let pause = Duration::from_millis(pause_ms.unsigned_abs());
         let short_enough = why.status != Status::Auth || pause_ms <= SHORT_PAUSE_MS;
         if short_enough && pause < deadline.left() {
-            return self.running.sleep(pause);
+            return self.network.running.sleep(pause);
         }
         Err(why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX)))
     }
@@ -254,25 +258,11 @@ impl Credentials {
             TokenMode::Legacy => Request::legacy_token(&self.appid, secret),
             TokenMode::Stable | TokenMode::External => Request::stable_token(&self.appid, secret, force_refresh),
         };
-        let mut failure = None;
-        for host in self.hosts.in_order() {
-            let url = request.url(host.as_str());
-            match self.transport.execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
-                Ok(reply) => {
-                    self.hosts.tell(host, true);
-                    return read(&reply.body, i32::from(reply.status));
-                }
-                Err(f) => {
-                    self.hosts.tell(host, f.left);
-                    failure = Some(format!("{host}: {}", f.text));
-                    if deadline.is_over() {
-                        break;
-                    }
-                }
-            }
-        }
-        let why = failure.unwrap_or_else(|| "api_base is empty".to_owned());
-        Err(Error::new(Status::Connect, format!("no access token from {why}; nothing was sent")))
+        let reply = self
+            .network
+            .call(&request, deadline)
+            .map_err(|e| Error { message: format!("no access token, nothing was sent: {}", e.message), ..e })?;
+        read(&reply.body, i32::from(reply.status))
     }
 
     fn keep(&self, answer: TokenAnswer) -> Secret {

@@ -1,9 +1,14 @@
 //! The client: the one place that knows the order of things. A send validates, holds, gets a token, makes the request,
 //! settles; a report is one transaction.
 
+mod account;
 mod breaker;
+mod catalogue;
+mod check;
 mod credentials;
+mod event;
 mod hosts;
+mod login;
 mod options;
 mod report;
 mod running;
@@ -17,14 +22,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, Status, Verdict};
-use crate::http::{Transport, UreqTransport};
+use crate::event::EventConfig;
+use crate::http::UreqTransport;
 use crate::log::{Logger, Sink, log_line};
 use crate::secret::Secret;
 use crate::store::{self, Store};
-use crate::wechat;
 pub use crate::wechat::PlayerAnswer as Answer;
+use account::{Account, Network};
 use breaker::Breakers;
+use catalogue::Catalogue;
 use credentials::Credentials;
+pub use login::Identity;
 use running::Running;
 use turnstile::Turnstile;
 use upkeep::Upkeep;
@@ -37,18 +45,24 @@ pub struct Client {
     inner: Arc<Inner>,
 }
 
+/// What a client holds until the last of its threads has let go of everything: the C ABI's mark that forbids a fork.
+pub(crate) type Keep = Arc<dyn Send + Sync>;
+
 struct Inner {
     config: Config,
     store: Arc<dyn Store>,
-    transport: Arc<dyn Transport>,
-    hosts: Arc<hosts::Hosts>,
+    network: Arc<Network>,
     credentials: Arc<Credentials>,
+    catalogue: Arc<Catalogue>,
+    event_keys: Option<EventConfig>,
     turnstile: Turnstile,
     breakers: Breakers,
     running: Arc<Running>,
     upkeep: Upkeep,
     log: Arc<Logger>,
     next_holder: AtomicI64,
+    /// Dropped last.
+    _keep: Keep,
 }
 
 impl Client {
@@ -57,26 +71,46 @@ impl Client {
     /// # Errors
     /// [`Status::Config`], [`Status::Store`], or [`Status::Internal`] when the system refuses a thread.
     pub fn open(config: Config) -> Result<Client, Error> {
+        Client::open_keeping(config, Arc::new(()))
+    }
+
+    /// The same, holding `keep` as long as anything of the client is left.
+    pub(crate) fn open_keeping(config: Config, keep: Keep) -> Result<Client, Error> {
         let log = Arc::new(Logger::new());
-        let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&config)?);
+        let running = Arc::new(Running::default());
+        let network = Arc::new(Network {
+            transport: Arc::new(UreqTransport::new(&config)?),
+            hosts: hosts::Hosts::new(config.api_base.clone()),
+            running: Arc::clone(&running),
+            max_attempts: config.max_attempts,
+        });
+        let event_keys = event::keys(&config)?;
         let store = store::open(&config)?;
         log_line!(log, Info, "wxsub {}: appid {}, store {}", env!("CARGO_PKG_VERSION"), config.appid, store.place());
         if config.store == ":memory:" {
             log_line!(log, Warn, "the store is in memory: every grant is lost when this client is closed");
         }
-        let running = Arc::new(Running::default());
-        let hosts = Arc::new(hosts::Hosts::new(config.api_base.clone()));
         let first_holder = random_id()?;
         let credentials = Arc::new(Credentials::new(
             &config,
             Arc::clone(&store),
-            Arc::clone(&transport),
-            Arc::clone(&hosts),
-            Arc::clone(&running),
+            Arc::clone(&network),
             Arc::clone(&log),
             first_holder,
         ));
-        let upkeep = Upkeep::start(Arc::clone(&store), Arc::clone(&credentials), Arc::clone(&log))?;
+        let account = Arc::new(Account {
+            network: Arc::clone(&network),
+            credentials: Arc::clone(&credentials),
+            log: Arc::clone(&log),
+        });
+        let catalogue = Arc::new(Catalogue::new(&config, account, Arc::clone(&store))?);
+        let upkeep = Upkeep::start(
+            Arc::clone(&store),
+            Arc::clone(&credentials),
+            Arc::clone(&catalogue),
+            Arc::clone(&log),
+            Arc::clone(&keep),
+        )?;
         Ok(Client {
             inner: Arc::new(Inner {
                 turnstile: Turnstile::default(),
@@ -84,12 +118,14 @@ impl Client {
                 next_holder: AtomicI64::new(first_holder.wrapping_add(1)),
                 config,
                 store,
-                transport,
-                hosts,
+                network,
                 credentials,
+                catalogue,
+                event_keys,
                 running,
                 upkeep,
                 log,
+                _keep: keep,
             }),
         })
     }
@@ -117,6 +153,31 @@ impl Client {
     /// Sends one message and waits for the verdict. See `wxsub_send`.
     pub fn send(&self, message_json: &str, options_json: Option<&str>) -> Verdict {
         self.inner.timed(|inner| inner.send(message_json, options_json))
+    }
+
+    /// Verifies and applies what WeChat pushed to the host's HTTP endpoint: the reply to send back, and what happened.
+    /// Nothing is applied when the reply is longer than `room` bytes. See `wxsub_handle_event`.
+    ///
+    /// # Errors
+    /// [`Status::Signature`] when it is not WeChat's, [`Status::Store`] and [`Status::Busy`] when WeChat should push it
+    /// again, [`Status::Config`] without `"event"`, [`Status::Arg`], [`Status::State`].
+    pub fn handle_event(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
+        let _running = self.inner.running.enter()?;
+        self.inner.handle_event(query, body, room)
+    }
+
+    /// Asks WeChat who a login code belongs to. See `wxsub_login`.
+    ///
+    /// # Errors
+    /// [`Status::Wechat`] when the code is no good, and those of any call to WeChat.
+    pub fn login(&self, code: &str) -> Result<Identity, Error> {
+        let _running = self.inner.running.enter()?;
+        self.inner.login(code)
+    }
+
+    /// Tells an operator whether it will work. See `wxsub_check`.
+    pub fn check(&self) -> Verdict {
+        self.inner.timed(Inner::check)
     }
 
     /// Hands in an access token, with `"token": "external"`. See `wxsub_set_token`.
@@ -174,10 +235,18 @@ impl Inner {
     fn quota(&self, openid: &str, template_id: &str) -> Result<Verdict, Error> {
         not_empty("openid", openid)?;
         not_empty("template_id", template_id)?;
-        let switch = wechat::is_system(template_id);
-        let remaining = self.store.remaining(openid, template_id, switch, &Now::read(), self.deadline())?;
-        let message = if switch { "on is 1, off is 0".to_owned() } else { format!("{remaining} left") };
+        let deadline = self.deadline();
+        let count = self.store.remaining(openid, template_id, &Now::read(), deadline)?;
+        let lasting = self.is_lasting(template_id, deadline);
+        let remaining = if lasting { count.min(1) } else { count };
+        let message = if lasting { "on is 1, off is 0".to_owned() } else { format!("{remaining} left") };
         Ok(Verdict { remaining, template_id: template_id.to_owned(), ..Verdict::ok(message) })
+    }
+
+    /// After a call that may have written, or found something that should be renewed.
+    fn touch_upkeep(&self) {
+        let at_once = self.store.needs_upkeep() || self.credentials.wants_renewal() || self.catalogue.wants_renewal();
+        self.upkeep.touch(at_once);
     }
 
     /// Unique among all processes, as far as 64 random bits are.
@@ -185,21 +254,22 @@ impl Inner {
         self.next_holder.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Waits a second for what runs, then interrupts it. Writes no log line: the caller may hold a lock that the host's
+    /// log function wants.
     fn wind_down(&self) {
-        if !self.running.wait_until_idle(running::GRACE) {
-            self.interrupt();
+        let idle = self.running.wait_until_idle(running::GRACE);
+        self.interrupt();
+        if !idle {
             self.running.wait_until_idle(running::AFTER_INTERRUPT);
         }
-        self.transport.shutdown();
-        self.upkeep.stop();
+        self.upkeep.stop(running::AFTER_INTERRUPT);
         self.log.set(None, 0);
     }
 
     fn interrupt(&self) {
-        log_line!(self.log, Warn, "closing: calls that still run are interrupted");
         self.running.interrupt();
         self.turnstile.interrupt();
-        self.transport.shutdown();
+        self.network.transport.shutdown();
     }
 }
 

@@ -1,10 +1,10 @@
-//! What players answered goes into the count.
+//! What players answered in the game goes into the count.
 
 use super::{Answer, Inner, not_empty, usable_key};
-use crate::clock::Now;
+use crate::clock::{Deadline, Now};
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::log::log_line;
-use crate::store::{Change, Report, Reported};
+use crate::store::{Applied, Change, Item, Report};
 use crate::wechat::{self, Entry, Word};
 
 impl Inner {
@@ -35,29 +35,23 @@ impl Inner {
     fn apply(&self, openid: &str, entries: Vec<Entry>, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
         not_empty("openid", openid)?;
         let key = usable_key(key)?;
-        let understood: Vec<(String, Result<Change, Error>)> = entries.into_iter().map(change_of).collect();
-        let known = |(id, change): &(String, Result<Change, Error>)| Some((id.clone(), *change.as_ref().ok()?));
-        let changes: Vec<(String, Change)> = understood.iter().filter_map(known).collect();
+        let deadline = self.deadline();
+        let understood: Vec<(String, Result<Item, Error>)> =
+            entries.into_iter().map(|entry| self.item_of(entry, deadline)).collect();
+        let items: Vec<Item> = understood.iter().filter_map(|(_, item)| item.as_ref().ok()).cloned().collect();
         let mut applied = Vec::new().into_iter();
-        if !changes.is_empty() {
-            let report = Report { openid: openid.to_owned(), changes, key: key.map(str::to_owned) };
-            applied = self.store.report(report, Now::read(), self.deadline())?.into_iter();
-            self.upkeep.touch(self.store.needs_upkeep());
+        if !items.is_empty() {
+            let report = Report { openid: openid.to_owned(), items, key: key.map(str::to_owned) };
+            applied = self.store.report(report, Now::read(), deadline)?.into_iter();
+            self.touch_upkeep();
         }
-        let verdict = |(template_id, change): (String, Result<Change, Error>)| {
-            let mut verdict = match change {
+        let verdict = |(template_id, item): (String, Result<Item, Error>)| {
+            let mut verdict = match item {
                 Err(e) => Verdict::from(e),
-                Ok(change) => {
-                    let mut verdict = match applied.next() {
-                        Some(Reported::Now { quota, remaining }) => Verdict { quota, remaining, ..Verdict::default() },
-                        Some(Reported::Before(first)) => Verdict { flags: first.flags | Verdict::REPLAYED, ..first },
-                        None => Verdict::from(Error::new(Status::Internal, "the store left an answer out")),
-                    };
-                    if verdict.status == Status::Ok {
-                        verdict.message = told(change, &verdict);
-                    }
-                    verdict
-                }
+                Ok(item) => match applied.next() {
+                    Some(applied) => verdict_of(&item, applied),
+                    None => Verdict::from(Error::new(Status::Internal, "the store left an answer out")),
+                },
             };
             log_line!(self.log, Debug, "report {openid} {template_id}: {}", verdict.message);
             verdict.template_id = template_id;
@@ -66,42 +60,64 @@ impl Inner {
         };
         Ok(understood.into_iter().map(verdict).collect())
     }
-}
 
-/// The template and what the entry does to its count. Bans and filters are the platform's doing and say nothing of the
-/// player.
-fn change_of(entry: Entry) -> (String, Result<Change, Error>) {
-    let Some(template_id) = entry.template_id else { return (String::new(), Ok(Change::ClearAll)) };
-    let system = wechat::is_system(&template_id);
-    let change = match entry.word {
-        Word::Act(Answer::Accept) | Word::State(Answer::Accept) if system => Ok(Change::Switch(true)),
-        Word::Act(Answer::Reject) | Word::State(Answer::Reject) if system => Ok(Change::Switch(false)),
-        Word::Act(Answer::Accept) => Ok(Change::Grant),
-        Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Ok(Change::Clear),
-        Word::Act(_) | Word::State(_) if system => Ok(Change::LookSwitch),
-        Word::Act(_) | Word::State(_) => Ok(Change::Look),
-        Word::Unknown(word) => {
-            let word: String = word.chars().take(40).collect();
-            Err(Error::new(
-                Status::Arg,
-                format!(
-                    "{word:?} is not an answer of WeChat's (accept…, reject, ban, filter); nothing was changed for it"
-                ),
-            ))
+    /// The template and what the entry does to its count. Bans and filters are the platform's doing and say nothing of
+    /// the player.
+    fn item_of(&self, entry: Entry, deadline: Deadline) -> (String, Result<Item, Error>) {
+        let template_id = entry.template_id.clone().unwrap_or_default();
+        let lasting = entry.template_id.is_some() && self.is_lasting(&template_id, deadline);
+        let act = matches!(entry.word, Word::Act(_));
+        if template_id.is_empty() && entry.template_id.is_some() || template_id.contains('\0') {
+            let why = "a template id that is empty or holds a NUL character is none; nothing was changed for it";
+            return (template_id, Err(Error::new(Status::Arg, why)));
         }
-    };
-    (template_id, change)
+        let change = match entry.word {
+            _ if entry.template_id.is_none() => Change::ClearAll,
+            Word::Act(Answer::Accept) | Word::State(Answer::Accept) if lasting => Change::SwitchOn,
+            Word::Act(Answer::Accept) => Change::Grant,
+            Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Change::Clear,
+            Word::Act(_) | Word::State(_) => Change::Look,
+            Word::Unknown(word) => {
+                let word: String = word.chars().take(40).collect();
+                let why = format!(
+                    "{word:?} is not an answer of WeChat's (accept…, reject, ban, filter); nothing was changed for it"
+                );
+                return (template_id, Err(Error::new(Status::Arg, why)));
+            }
+        };
+        (template_id.clone(), Ok(Item { template_id, change, lasting, act }))
+    }
+
+    /// Whether a template is on or off instead of counted.
+    pub(super) fn is_lasting(&self, template_id: &str, deadline: Deadline) -> bool {
+        wechat::is_system(template_id) || self.catalogue.is_lasting(template_id, deadline)
+    }
 }
 
-fn told(change: Change, verdict: &Verdict) -> String {
-    let before = if verdict.flags & Verdict::REPLAYED != 0 { "reported before with this key: " } else { "" };
-    let what = match (verdict.quota, change) {
-        (QuotaChange::Granted, Change::Switch(_)) => "switched on".to_owned(),
-        (QuotaChange::Cleared, Change::Switch(_)) => "switched off".to_owned(),
-        (QuotaChange::Granted, _) => format!("granted; {} left", verdict.remaining),
+/// What applying an item came to.
+pub(super) fn verdict_of(item: &Item, applied: Applied) -> Verdict {
+    match applied {
+        Applied::Now { quota, remaining } => Verdict { quota, remaining, ..Verdict::ok(told(item, quota, remaining)) },
+        Applied::Paired(remaining) => Verdict {
+            remaining,
+            ..Verdict::ok("the same act was counted before, the other way it came; nothing changed")
+        },
+        Applied::Before(first) if first.status == Status::Ok => Verdict {
+            flags: first.flags | Verdict::REPLAYED,
+            message: format!("came before: {}", told(item, first.quota, first.remaining)),
+            ..first
+        },
+        Applied::Before(first) => Verdict { flags: first.flags | Verdict::REPLAYED, ..first },
+    }
+}
+
+fn told(item: &Item, quota: QuotaChange, remaining: i64) -> String {
+    match (quota, item.change) {
+        (QuotaChange::Granted, _) if item.lasting => "switched on".to_owned(),
+        (QuotaChange::Cleared, Change::Clear) if item.lasting => "switched off".to_owned(),
+        (QuotaChange::Granted, _) => format!("granted; {remaining} left"),
         (QuotaChange::Cleared, Change::ClearAll) => "refused; nothing left for any template".to_owned(),
-        (QuotaChange::Cleared, _) => "refused; nothing left".to_owned(),
+        (QuotaChange::Cleared, _) => format!("refused; {remaining} left"),
         _ => "nothing changed".to_owned(),
-    };
-    format!("{before}{what}")
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::breaker::Pass;
+use super::catalogue::Found;
 use super::options::Options;
 use super::running::cancelled;
 use super::{Inner, not_empty};
@@ -13,15 +14,16 @@ use crate::http::{Exchange, Failure, Reply};
 use crate::log::log_line;
 use crate::secret::Secret;
 use crate::store::{Begun, Hold, Outcome, Settlement, Want};
+use crate::template::{Kind, Mode, check, faults_message};
 use crate::wechat::{Act, Answer, Endpoint, Message, Request, is_system, rule};
 
 /// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
 /// answer was no longer waited for.
 const LEASE_MARGIN_MS: i64 = 2000;
-/// After a maybe the player's turn is kept so long: WeChat may still be working on the request.
-const KEEP_TURN_MS: i64 = 2000;
 /// A settlement gets this long even after the deadline: what it writes is worth more than punctuality.
 const SETTLE_MS: u64 = 1000;
+/// What `wxsub_result.message` can show.
+const FAULTS_BYTES: usize = 247;
 /// The longest pause between two tries.
 const LONGEST_PAUSE_MS: u64 = 5000;
 
@@ -40,18 +42,17 @@ struct Sending<'a> {
 struct Exchanged {
     verdict: Verdict,
     outcome: Outcome,
-    keep_turn_ms: i64,
 }
 
 impl Exchanged {
     fn returned(e: Error) -> Exchanged {
-        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned, keep_turn_ms: 0 }
+        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned }
     }
 
     fn maybe_sent(why: String, http_status: i32) -> Exchanged {
         let message = format!("maybe sent: the request left and {why}; it is not sent again");
         let e = Error::new(Status::Unknown, message).answered(0, http_status);
-        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned, keep_turn_ms: KEEP_TURN_MS }
+        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Maybe }
     }
 }
 
@@ -78,7 +79,7 @@ impl Inner {
         };
         let (touser, template_id) = (message.touser.clone(), message.template_id.clone());
         let verdict = self.send_message(message, &options).unwrap_or_else(Verdict::from);
-        self.upkeep.touch(self.store.needs_upkeep() || self.credentials.wants_renewal());
+        self.touch_upkeep();
         log_line!(self.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
         Ok(echo(verdict, &template_id))
     }
@@ -91,10 +92,6 @@ impl Inner {
             ));
         }
         not_empty("touser", &message.touser)?;
-        let in_form = message.normalise();
-        if self.config.validate != Validate::Off {
-            in_form?;
-        }
         for (field, value) in [("miniprogram_state", &self.config.miniprogram_state), ("lang", &self.config.lang)] {
             if let Some(value) = value {
                 message.default_field(field, value);
@@ -102,11 +99,12 @@ impl Inner {
         }
         let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
         let deadline = Deadline::in_ms(timeout_ms);
+        let lasting = self.validate(&mut message, deadline)?;
         let template_id = message.template_id.clone();
         let pass = self.breakers.pass(&template_id)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
-        let hold = match self.hold(&message, options, deadline)? {
+        let hold = match self.hold(&message, lasting, options, deadline)? {
             Ok(hold) => hold,
             Err(known) => return Ok(known),
         };
@@ -122,14 +120,55 @@ impl Inner {
         Ok(self.settle(hold, exchanged, sending))
     }
 
+    /// Brings the message into form and checks it against its template; says whether the template is on or off instead
+    /// of counted.
+    fn validate(&self, message: &mut Message, deadline: Deadline) -> Result<bool, Error> {
+        let in_form = message.normalise();
+        let mode = match self.config.validate {
+            Validate::Strict => Mode::Strict,
+            Validate::Truncate => Mode::Truncate,
+            Validate::Off => return Ok(self.is_lasting(&message.template_id, deadline)),
+        };
+        in_form?;
+        let template = match self.catalogue.find(&message.template_id, deadline) {
+            Found::Known(template) => template,
+            Found::NoIdea => return Ok(false),
+            Found::Unknown(count) => {
+                return Err(Error::new(
+                    Status::Message,
+                    format!(
+                        "template_id {} is none of the account's {count} templates; nothing was sent",
+                        message.template_id
+                    ),
+                ));
+            }
+        };
+        let checked = check(&template, message.values(), mode);
+        if !checked.passes() {
+            return Err(Error::new(Status::Message, faults_message(&checked.faults, FAULTS_BYTES)));
+        }
+        for cut in checked.cuts {
+            log_line!(self.log, Warn, "{} for {}: {cut}", message.template_id, message.touser);
+            message.set_value(&cut.key, cut.value);
+        }
+        Ok(template.kind == Kind::LongTerm)
+    }
+
     /// Waits for the player's turn among all processes, and takes it with a unit; or finds the verdict already known.
-    fn hold(&self, message: &Message, options: &Options, deadline: Deadline) -> Result<Result<Hold, Verdict>, Error> {
+    fn hold(
+        &self,
+        message: &Message,
+        lasting: bool,
+        options: &Options,
+        deadline: Deadline,
+    ) -> Result<Result<Hold, Verdict>, Error> {
         let holder = self.new_holder();
         loop {
             let want = Want {
                 openid: message.touser.clone(),
                 template_id: message.template_id.clone(),
                 enforce: self.config.enforce_quota,
+                lasting,
                 key: options.key.clone(),
                 holder,
                 lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
@@ -206,7 +245,7 @@ impl Inner {
     fn attempt(&self, sending: &mut Sending<'_>, token: &Secret, pass: &Pass<'_>) -> Next {
         let request = Request::send(token, &sending.body);
         let mut unreached = String::new();
-        for host in self.hosts.in_order() {
+        for host in self.network.hosts.in_order() {
             if sending.deadline.is_over() || Now::read().boot_ms >= sending.last_start_boot_ms {
                 break;
             }
@@ -216,8 +255,8 @@ impl Inner {
                 body: &request.body,
                 deadline: sending.deadline,
             };
-            let done = self.transport.execute(&exchange);
-            self.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
+            let done = self.network.transport.execute(&exchange);
+            self.network.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
             match done {
                 Ok(reply) => {
                     sending.attempts += 1;
@@ -242,17 +281,17 @@ impl Inner {
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
     /// one too high, which WeChat's refusal heals.
     fn settle(&self, hold: Hold, exchanged: Exchanged, sending: Sending<'_>) -> Verdict {
-        let Exchanged { mut verdict, outcome, keep_turn_ms } = exchanged;
+        let Exchanged { mut verdict, outcome } = exchanged;
         verdict.attempts = sending.attempts;
         verdict.quota = match outcome {
             Outcome::Cleared => QuotaChange::Cleared,
             Outcome::Spent if hold.unit => QuotaChange::Spent,
-            Outcome::Returned if hold.unit => QuotaChange::Returned,
-            Outcome::Spent | Outcome::Returned => QuotaChange::Untouched,
+            Outcome::Returned | Outcome::Maybe if hold.unit => QuotaChange::Returned,
+            Outcome::Spent | Outcome::Returned | Outcome::Maybe => QuotaChange::Untouched,
         };
         verdict.template_id = sending.message.template_id;
         verdict.key = sending.options.key.clone().unwrap_or_default();
-        let settlement = Settlement { hold, outcome, keep_turn_ms, verdict: verdict.clone() };
+        let settlement = Settlement { hold, outcome, verdict: verdict.clone() };
         match self.store.settle(settlement, Now::read(), sending.deadline.or_at_least_ms(SETTLE_MS)) {
             Ok(remaining) => verdict.remaining = remaining,
             Err(e) => {
@@ -277,7 +316,7 @@ fn judge(reply: &Reply, pass: &Pass<'_>) -> Next {
     if answer.is_taken() {
         pass.not_banned();
         let verdict = Verdict { http_status, msgid: answer.msgid, ..Verdict::ok("sent") };
-        return Next::Done(Exchanged { verdict, outcome: Outcome::Spent, keep_turn_ms: 0 });
+        return Next::Done(Exchanged { verdict, outcome: Outcome::Spent });
     }
     if answer.errcode == 0 {
         return Next::Done(Exchanged::maybe_sent("the answer says neither yes nor no".to_owned(), http_status));
@@ -295,7 +334,7 @@ fn judge(reply: &Reply, pass: &Pass<'_>) -> Next {
         Act::Ban => Next::Done(Exchanged::returned(e.after_ms(pass.banned()))),
         Act::Clear => {
             pass.not_banned();
-            Next::Done(Exchanged { verdict: Verdict::from(e), outcome: Outcome::Cleared, keep_turn_ms: 0 })
+            Next::Done(Exchanged { verdict: Verdict::from(e), outcome: Outcome::Cleared })
         }
         Act::Tell => {
             pass.not_banned();

@@ -1,13 +1,15 @@
-//! One thread per client does what no sender shall wait for: checkpoints, pruning, renewing the token. It sleeps
+//! One thread per client does what no sender shall wait for: checkpoints, pruning, renewing the token and the
+//! templates. It sleeps
 //! without any timer while nothing is written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::Keep;
+use super::catalogue::Catalogue;
 use super::credentials::Credentials;
 use crate::clock::Now;
 use crate::error::{Error, Status};
@@ -20,7 +22,6 @@ const GATHER: Duration = Duration::from_secs(1);
 
 pub struct Upkeep {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -35,21 +36,31 @@ struct State {
     dirty: bool,
     at_once: bool,
     stop: bool,
+    ended: bool,
 }
 
 impl Upkeep {
-    /// Starts the thread.
-    pub fn start(store: Arc<dyn Store>, credentials: Arc<Credentials>, log: Arc<Logger>) -> Result<Upkeep, Error> {
+    /// Starts the thread; it lets go of `keep` last of all.
+    pub fn start(
+        store: Arc<dyn Store>,
+        credentials: Arc<Credentials>,
+        catalogue: Arc<Catalogue>,
+        log: Arc<Logger>,
+        keep: Keep,
+    ) -> Result<Upkeep, Error> {
         let shared =
             Arc::new(Shared { dirty: AtomicBool::new(false), state: Mutex::default(), changed: Condvar::new() });
         let its = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("wxsub-upkeep".to_owned())
             .spawn(move || {
                 while its.next_round() {
                     let done = panics::catch(|| {
                         if credentials.wants_renewal() {
                             credentials.renew();
+                        }
+                        if catalogue.wants_renewal() {
+                            catalogue.renew();
                         }
                         store.upkeep(&Now::read())
                     });
@@ -59,9 +70,12 @@ impl Upkeep {
                         Err(place) => log_line!(log, Error, "a bug of wxsub's was caught at {place}"),
                     }
                 }
+                drop((store, credentials, catalogue, log, keep));
+                its.state.lock().ended = true;
+                its.changed.notify_all();
             })
             .map_err(|e| Error::new(Status::Internal, format!("the system refuses a thread: {e}")))?;
-        Ok(Upkeep { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Upkeep { shared })
     }
 
     /// Something was written, or something waits that shall not wait for the usual round.
@@ -72,19 +86,22 @@ impl Upkeep {
         let mut state = self.shared.state.lock();
         state.dirty = true;
         state.at_once |= at_once;
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
     }
 
-    /// Ends the thread and waits for it.
-    pub fn stop(&self) {
-        self.shared.state.lock().stop = true;
-        self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.lock().take()
-            && thread.thread().id() != std::thread::current().id()
-        {
-            // It cannot have panicked: its rounds are caught.
-            let _ = thread.join();
-        }
+    /// Ends the thread, and waits for it so long: it may be in a callback of the host's that waits for a lock of the
+    /// caller's.
+    pub fn stop(&self, patience: Duration) {
+        let mut state = self.shared.state.lock();
+        state.stop = true;
+        self.shared.changed.notify_all();
+        self.shared.changed.wait_while_for(&mut state, |s| !s.ended, patience);
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
     }
 }
 

@@ -9,11 +9,7 @@ use super::{Opened, Refusal};
 
 /// Where XML has its `List` and JSON may have the items themselves. Any of them for any event: an official page shows
 /// the change event under the popup's name (`wechat-api.md` section 6).
-const PARENTS: [&str; 3] = [
-    "SubscribeMsgPopupEvent",
-    "SubscribeMsgChangeEvent",
-    "SubscribeMsgSentEvent",
-];
+const PARENTS: [&str; 3] = ["SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"];
 /// The longest openid or template id; WeChat's have 28 and 43 characters.
 const MAX_ID: usize = 128;
 /// The longest `ErrorStatus` that is kept, in characters.
@@ -85,30 +81,18 @@ impl Event {
         add(&self.from_openid);
         add(&self.create_time_s.to_string());
         match change {
-            Change::Popup {
-                template_id,
-                accepted,
-                scene,
-            } => {
+            Change::Popup { template_id, accepted, scene } => {
                 add("popup");
                 add(template_id);
                 add(if *accepted { "accept" } else { "reject" });
                 add(scene.as_deref().unwrap_or_default());
             }
-            Change::Changed {
-                template_id,
-                rejected,
-            } => {
+            Change::Changed { template_id, rejected } => {
                 add("change");
                 add(template_id);
                 add(if *rejected { "reject" } else { "accept" });
             }
-            Change::Sent {
-                template_id,
-                msgid,
-                error_code,
-                error_status,
-            } => {
+            Change::Sent { template_id, msgid, error_code, error_status } => {
                 add("sent");
                 add(template_id);
                 add(&msgid.unwrap_or_default().to_string());
@@ -152,9 +136,7 @@ pub(super) fn read(message: &Node) -> Result<Opened, Refusal> {
     for (index, item) in items.into_iter().enumerate() {
         match change(kind, item) {
             Ok(change) => event.changes.push(change),
-            Err(why) => event
-                .notes
-                .push(format!("item {} left out: {why}", index + 1)),
+            Err(why) => event.notes.push(format!("item {} left out: {why}", index + 1)),
         }
     }
     Ok(Opened::Event(event))
@@ -182,21 +164,13 @@ fn change(kind: Kind, item: &Node) -> Result<Change, String> {
             accepted: accepts(item)?,
             scene: item.text_of("PopupScene")?.map(str::to_owned),
         },
-        Kind::Change => Change::Changed {
-            template_id,
-            rejected: !accepts(item)?,
-        },
+        Kind::Change => Change::Changed { template_id, rejected: !accepts(item)? },
         Kind::Sent => Change::Sent {
             template_id,
             // The result struct's 0 means none, and so does an absent one.
             msgid: number(item, "MsgID")?.filter(|&id| id != 0),
             error_code: number(item, "ErrorCode")?.ok_or("ErrorCode is missing")?,
-            error_status: item
-                .text_of("ErrorStatus")?
-                .unwrap_or_default()
-                .chars()
-                .take(MAX_STATUS)
-                .collect(),
+            error_status: item.text_of("ErrorStatus")?.unwrap_or_default().chars().take(MAX_STATUS).collect(),
         },
     })
 }
@@ -212,9 +186,7 @@ fn accepts(item: &Node) -> Result<bool, String> {
 
 /// An openid or template id: printable ASCII of a sane length.
 fn id(node: &Node, name: &str) -> Result<String, String> {
-    let text = node
-        .text_of(name)?
-        .ok_or_else(|| format!("{name} is missing"))?;
+    let text = node.text_of(name)?.ok_or_else(|| format!("{name} is missing"))?;
     if text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {
@@ -223,12 +195,7 @@ fn id(node: &Node, name: &str) -> Result<String, String> {
 }
 
 fn number<T: std::str::FromStr>(item: &Node, name: &str) -> Result<Option<T>, String> {
-    item.text_of(name)?
-        .map(|text| {
-            text.parse()
-                .map_err(|_| format!("{name} is {:?}", shown(text)))
-        })
-        .transpose()
+    item.text_of(name)?.map(|text| text.parse().map_err(|_| format!("{name} is {:?}", shown(text)))).transpose()
 }
 
 fn time_s(text: Option<&str>) -> Result<i64, Refusal> {

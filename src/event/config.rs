@@ -33,11 +33,7 @@ impl EventConfig {
         if token.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(BadConfig::BlankInToken);
         }
-        Ok(Self {
-            token: Zeroizing::new(token.to_owned()),
-            aes_key,
-            appid: appid.to_owned(),
-        })
+        Ok(Self { token: Zeroizing::new(token.to_owned()), aes_key, appid: appid.to_owned() })
     }
 
     pub(super) fn token(&self) -> &str {
@@ -121,16 +117,9 @@ impl fmt::Display for BadConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoToken => f.write_str("event.token: is empty"),
-            Self::BlankInToken => {
-                f.write_str("event.token: holds a blank or control character; copy it again")
-            }
-            Self::KeyLength(chars) => write!(
-                f,
-                "event.aes_key: {chars} characters, an EncodingAESKey has {KEY_CHARS}"
-            ),
-            Self::KeyAlphabet => {
-                f.write_str("event.aes_key: holds a character that is not base64's")
-            }
+            Self::BlankInToken => f.write_str("event.token: holds a blank or control character; copy it again"),
+            Self::KeyLength(chars) => write!(f, "event.aes_key: {chars} characters, an EncodingAESKey has {KEY_CHARS}"),
+            Self::KeyAlphabet => f.write_str("event.aes_key: holds a character that is not base64's"),
         }
     }
 }

@@ -29,15 +29,10 @@ pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// The message in `encrypt`, whose signature has been verified, if it is for `appid`.
 pub(super) fn decrypt(key: &AesKey, encrypt: &str, appid: &str) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = LENIENT
-        .decode(encrypt)
-        .map_err(|_| Refusal::Undecryptable)?;
+    let mut bytes = LENIENT.decode(encrypt).map_err(|_| Refusal::Undecryptable)?;
     let key = key.bytes();
-    let cipher = Decryptor::<Aes256>::new_from_slices(key, &key[..IV])
-        .map_err(|_| Refusal::Undecryptable)?;
-    let padded = cipher
-        .decrypt_padded::<NoPadding>(&mut bytes)
-        .map_err(|_| Refusal::Undecryptable)?;
+    let cipher = Decryptor::<Aes256>::new_from_slices(key, &key[..IV]).map_err(|_| Refusal::Undecryptable)?;
+    let padded = cipher.decrypt_padded::<NoPadding>(&mut bytes).map_err(|_| Refusal::Undecryptable)?;
     let (message, to) = unframe(padded).ok_or(Refusal::Undecryptable)?;
     if to != appid.as_bytes() {
         return Err(Refusal::OtherAppid);

@@ -10,14 +10,9 @@ use super::tree::{Budget, Node};
 pub(super) fn read(text: &str) -> Result<Node, String> {
     let mut budget = Budget::new();
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = Value {
-        budget: &mut budget,
-        depth: 0,
-    };
-    let mut nodes = value
-        .deserialize(&mut json)
-        .and_then(|nodes| json.end().map(|()| nodes))
-        .map_err(|error| error.to_string())?;
+    let value = Value { budget: &mut budget, depth: 0 };
+    let mut nodes =
+        value.deserialize(&mut json).and_then(|nodes| json.end().map(|()| nodes)).map_err(|error| error.to_string())?;
     nodes.pop().ok_or_else(|| "it is empty".to_owned())
 }
 
@@ -30,10 +25,7 @@ struct Value<'a> {
 
 impl Value<'_> {
     fn inner(&mut self) -> Value<'_> {
-        Value {
-            budget: self.budget,
-            depth: self.depth + 1,
-        }
+        Value { budget: self.budget, depth: self.depth + 1 }
     }
 }
 
@@ -88,7 +80,10 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Vec<Node>, A::Error> {
         let mut node = Node::default();
-        while let Some(name) = entries.next_key()? {
+        while let Some(name) = entries.next_key::<String>()? {
+            if name == NUMBER {
+                return Ok(scalar(entries.next_value()?));
+            }
             let nodes = entries.next_value_seed(self.inner())?;
             node.children.push((name, nodes));
         }
@@ -96,9 +91,9 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 }
 
+/// What serde_json's `arbitrary_precision` makes of a number that is no integer: a map of this key to its text.
+const NUMBER: &str = "$serde_json::private::Number";
+
 fn scalar(text: String) -> Vec<Node> {
-    vec![Node {
-        text,
-        children: Vec::new(),
-    }]
+    vec![Node { text, children: Vec::new() }]
 }

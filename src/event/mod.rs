@@ -99,12 +99,7 @@ pub fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Resul
 }
 
 /// The decrypted message of a body that must hold one.
-fn unseal(
-    config: &EventConfig,
-    key: &AesKey,
-    query: &Query,
-    outer: &Node,
-) -> Result<Vec<u8>, Refusal> {
+fn unseal(config: &EventConfig, key: &AesKey, query: &Query, outer: &Node) -> Result<Vec<u8>, Refusal> {
     let encrypt = outer.text_of("Encrypt").map_err(Refusal::Unreadable)?;
     let encrypt = encrypt.ok_or(Refusal::Plaintext)?;
     let given = query.msg_signature.as_deref();

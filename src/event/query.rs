@@ -24,13 +24,7 @@ impl Query {
         if query.len() > MAX_QUERY {
             return Err(bad("too long"));
         }
-        let [
-            mut signature,
-            mut timestamp,
-            mut nonce,
-            mut msg_signature,
-            mut echostr,
-        ] = [const { None }; 5];
+        let [mut signature, mut timestamp, mut nonce, mut msg_signature, mut echostr] = [const { None }; 5];
         let query = query.strip_prefix('?').unwrap_or(query);
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -55,10 +49,7 @@ impl Query {
             timestamp: required("timestamp", timestamp)?,
             nonce: required("nonce", nonce)?,
             msg_signature: msg_signature.filter(|value| !value.is_empty()),
-            echostr: echostr
-                .filter(|value| !value.is_empty())
-                .map(harmless)
-                .transpose()?,
+            echostr: echostr.filter(|value| !value.is_empty()).map(harmless).transpose()?,
         })
     }
 
@@ -68,26 +59,18 @@ impl Query {
         if digits.len() > MAX_TIME_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(bad("timestamp is not Unix seconds"));
         }
-        digits
-            .parse()
-            .map_err(|_| bad("timestamp is not Unix seconds"))
+        digits.parse().map_err(|_| bad("timestamp is not Unix seconds"))
     }
 }
 
 /// `echostr` is sent back but not signed: without this an observed query could make the host answer with markup.
 fn harmless(echostr: String) -> Result<String, Refusal> {
     let fine = |b: u8| b.is_ascii_graphic() && !b"<>&\"'`".contains(&b);
-    if echostr.bytes().all(fine) {
-        Ok(echostr)
-    } else {
-        Err(bad("echostr is not one of WeChat's"))
-    }
+    if echostr.bytes().all(fine) { Ok(echostr) } else { Err(bad("echostr is not one of WeChat's")) }
 }
 
 fn required(name: &str, value: Option<String>) -> Result<String, Refusal> {
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| bad(format!("{name} is missing")))
+    value.filter(|value| !value.is_empty()).ok_or_else(|| bad(format!("{name} is missing")))
 }
 
 fn bad(what: impl Into<String>) -> Refusal {

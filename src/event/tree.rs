@@ -21,10 +21,7 @@ impl Node {
 
     /// Every value under `name`.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Node> {
-        self.children
-            .iter()
-            .filter(move |(own, _)| own == name)
-            .flat_map(|(_, nodes)| nodes)
+        self.children.iter().filter(move |(own, _)| own == name).flat_map(|(_, nodes)| nodes)
     }
 
     /// The one text under `name`, without blanks around it; an empty one is none. Two are an error, in words, because

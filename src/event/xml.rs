@@ -38,11 +38,7 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
             Event::Eof => break,
         }
     }
-    if open.is_empty() {
-        root.ok_or_else(|| "it has no root".to_owned())
-    } else {
-        Err("it breaks off".to_owned())
-    }
+    if open.is_empty() { root.ok_or_else(|| "it has no root".to_owned()) } else { Err("it breaks off".to_owned()) }
 }
 
 fn append(open: &mut [(String, Node)], text: &str) -> Result<(), String> {
@@ -56,9 +52,7 @@ fn append(open: &mut [(String, Node)], text: &str) -> Result<(), String> {
 
 /// The character that a reference stands for.
 fn resolve(entity: &BytesRef<'_>) -> Result<char, String> {
-    let referred = entity
-        .resolve_char_ref()
-        .map_err(|error| error.to_string())?;
+    let referred = entity.resolve_char_ref().map_err(|error| error.to_string())?;
     referred
         .or_else(|| resolve_xml_entity(entity)?.chars().next())
         .ok_or_else(|| "it has an entity that XML does not predefine".to_owned())

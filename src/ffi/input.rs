@@ -31,3 +31,21 @@ pub unsafe fn optional<'a>(name: &str, pointer: *const c_char) -> Result<Option<
         .map(Some)
         .map_err(|e| Error::new(Status::Arg, format!("{name} is not UTF-8: bad byte at offset {}", e.valid_up_to())))
 }
+
+/// The bytes at `pointer`, which may be NULL when there are none.
+///
+/// # Safety
+/// NULL, or `length` bytes that nobody changes during the call.
+pub unsafe fn bytes<'a>(name: &str, pointer: *const c_char, length: usize) -> Result<&'a [u8], Error> {
+    if pointer.is_null() {
+        return match length {
+            0 => Ok(&[]),
+            _ => Err(Error::new(Status::Arg, format!("{name} is NULL, and its length {length}"))),
+        };
+    }
+    if length > isize::MAX as usize {
+        return Err(Error::new(Status::Arg, format!("{name}'s length {length} is no length")));
+    }
+    // SAFETY: not NULL, so `length` bytes by the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
+}

@@ -1,6 +1,7 @@
 //! A client's life: `wxsub_init`, `wxsub_set_log`, `wxsub_free`.
 
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 
 use super::callback::{self, LogCallback};
 use super::types::{wxsub_client, wxsub_destroy_fn, wxsub_log_fn, wxsub_result, wxsub_status};
@@ -22,12 +23,18 @@ use crate::error::{Error, Status, Verdict};
 ///   "proxy"               http://host:port to go through; default none, environment variables are ignored
 ///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
 ///   "durability"          "full" (default): an acknowledged accept is fsynced; "normal": a power cut may lose the last
-///   "validate"            "strict" (default), "truncate", "off"
+///   "validate"            "strict" (default): a message that breaks a rule of its template is WXSUB_E_MESSAGE with all
+///                         faults, and nothing is held or sent; "truncate" cuts free text (thing, short_thing, name)
+///                         that is merely too long and logs it; "off" checks nothing
 ///   "quota"               "enforce" (default); "observe" keeps the count but sends even at 0, for a game whose players
 ///                         granted before the ledger existed
 ///   "miniprogram_state"   "developer", "trial" or "formal": put into messages that have none
 ///   "lang"                "zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none
-///   "templates", "event" {"token", "aes_key"}, "workers", "queue_capacity", "max_per_second", "store_prefix":
+///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
+///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
+///                         gettemplate's entries works offline; "off" never asks WeChat for them
+///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
+///   "workers", "queue_capacity", "max_per_second", "store_prefix":
 ///                         checked, and used by later versions
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
@@ -52,10 +59,11 @@ pub unsafe extern "C" fn wxsub_init(
             return Err(Error::new(Status::Arg, "wxsub_init: out is NULL; give it the address of a wxsub_client *"));
         }
         fork::watch()?;
+        let open = Arc::new(fork::Open::new());
         let place = registry::Place::take()?;
         // SAFETY: rule 2.
         let text = unsafe { input::required("config_json", config_json) }?;
-        let client = Client::open(Config::from_json(text)?)?;
+        let client = Client::open_keeping(Config::from_json(text)?, open)?;
         let handle = place.fill(client);
         // SAFETY: as above.
         unsafe { out.write(handle) };

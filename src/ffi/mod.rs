@@ -8,8 +8,10 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod account;
 mod callback;
 mod count;
+mod event;
 mod fork;
 mod guard;
 mod input;
@@ -20,7 +22,9 @@ mod registry;
 mod send;
 mod types;
 
+pub use account::{wxsub_check, wxsub_login};
 pub use count::{wxsub_quota, wxsub_report, wxsub_report_json};
+pub use event::wxsub_handle_event;
 pub use library::{wxsub_abi, wxsub_status_name, wxsub_version};
 pub use lifecycle::{wxsub_free, wxsub_init, wxsub_set_log};
 pub use send::{wxsub_send, wxsub_set_token};

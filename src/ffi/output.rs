@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 use std::mem::{offset_of, size_of};
 
-use super::types::{wxsub_result, wxsub_status};
-use crate::error::{Error, Verdict};
+use super::types::{wxsub_identity, wxsub_result, wxsub_status};
+use crate::client;
+use crate::error::{Error, Status, Verdict};
 
 /// Version 1's size: the least that a caller may state, for ever.
 const MIN_SIZE: usize = 448;
@@ -68,6 +69,101 @@ impl Array {
                 to.copy_from_nonoverlapping(from, size - SKIPPED);
             }
         }
+    }
+}
+
+/// Room for a text that may be of any length.
+pub struct Text {
+    to: *mut u8,
+    capacity: usize,
+    wanted: bool,
+}
+
+impl Text {
+    /// # Safety
+    /// `to` is NULL, or points to `capacity` bytes.
+    pub unsafe fn new(to: *mut c_char, capacity: usize) -> Result<Text, Error> {
+        if to.is_null() && capacity > 0 {
+            return Err(Error::new(Status::Arg, format!("reply is NULL, and its capacity {capacity}")));
+        }
+        Ok(Text { to: to.cast(), capacity, wanted: !to.is_null() })
+    }
+
+    /// The longest text that fits; any, if none is wanted.
+    pub fn room(&self) -> usize {
+        if self.wanted { self.capacity } else { usize::MAX }
+    }
+
+    /// Writes a text that fits, and a NUL behind it if that fits too.
+    pub fn put(&mut self, text: &str) {
+        if !self.wanted || text.len() > self.capacity {
+            return;
+        }
+        // SAFETY: text.len() ≤ capacity, and the NUL is written only inside the capacity.
+        unsafe {
+            self.to.copy_from_nonoverlapping(text.as_ptr(), text.len());
+            if text.len() < self.capacity {
+                self.to.add(text.len()).write(0);
+            }
+        }
+    }
+}
+
+/// Room for an identity.
+pub struct Identity {
+    to: *mut u8,
+    size: usize,
+}
+
+impl Identity {
+    /// # Safety
+    /// `to` is NULL, or points to a struct of the size that its `struct_size` states.
+    pub unsafe fn new(to: *mut wxsub_identity) -> Result<Identity, Error> {
+        const MIN_SIZE: usize = 200;
+        let to = to.cast::<u8>();
+        if to.is_null() {
+            return Err(Error::new(Status::Arg, "out is NULL; give it the address of a wxsub_identity"));
+        }
+        // SAFETY: not NULL; every version's struct begins with its u32 size.
+        let size = unsafe { to.cast::<u32>().read_unaligned() } as usize;
+        if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
+            return Err(Error::new(
+                Status::Arg,
+                format!("struct_size {size} of out is no size of a wxsub_identity; use WXSUB_IDENTITY_INIT"),
+            ));
+        }
+        Ok(Identity { to, size })
+    }
+
+    /// Writes who it is; nothing, if a part would not fit: a cut id is another one's.
+    pub fn put(&mut self, identity: &client::Identity) -> Result<(), Error> {
+        const SKIPPED: usize = offset_of!(wxsub_identity, reserved);
+        for (name, text) in [
+            ("openid", identity.openid.as_str()),
+            ("unionid", identity.unionid.as_str()),
+            ("session_key", identity.session_key.expose()),
+        ] {
+            if text.len() > 63 {
+                return Err(Error::new(
+                    Status::Internal,
+                    format!("WeChat's {name} has {} bytes; wxsub_identity holds 63", text.len()),
+                ));
+            }
+        }
+        let encoded = wxsub_identity {
+            struct_size: 0,
+            reserved: 0,
+            openid: fixed(&identity.openid),
+            unionid: fixed(&identity.unionid),
+            session_key: fixed(identity.session_key.expose()),
+        };
+        let size = self.size.min(size_of::<wxsub_identity>());
+        // SAFETY: size ≤ what the caller stated and ≤ our own struct; struct_size, the first field, is skipped.
+        unsafe {
+            let from = (&raw const encoded).cast::<u8>().add(SKIPPED);
+            self.to.add(SKIPPED).copy_from_nonoverlapping(from, size - SKIPPED);
+        }
+        Ok(())
     }
 }
 

@@ -2,13 +2,11 @@
 //! made-up one is found out without touching memory. A lock is taken only when the value matches an open client;
 //! hence no lock can be left behind in a forked child that may go on.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::fork::Open;
 use super::types::wxsub_client;
 use crate::client::Client;
 use crate::error::{Error, Status};
@@ -23,44 +21,28 @@ const FREE: usize = 0;
 const TAKEN: usize = 2;
 const RETIRED: usize = 4;
 
-/// A client with its mark for the fork check.
-pub struct Opened {
-    client: Client,
-    _open: Open,
-}
-
-impl Deref for Opened {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
-    }
-}
-
 struct Slot {
     handle: AtomicUsize,
     uses: AtomicUsize,
-    opened: Mutex<Option<Arc<Opened>>>,
+    client: Mutex<Option<Arc<Client>>>,
 }
 
 static SLOTS: [Slot; PLACES] =
-    [const { Slot { handle: AtomicUsize::new(FREE), uses: AtomicUsize::new(0), opened: Mutex::new(None) } }; PLACES];
+    [const { Slot { handle: AtomicUsize::new(FREE), uses: AtomicUsize::new(0), client: Mutex::new(None) } }; PLACES];
 
 /// A place that nobody else will take; given up again unless it is filled.
 pub struct Place {
     index: usize,
-    open: Option<Open>,
 }
 
 impl Place {
     /// The first free place.
     pub fn take() -> Result<Place, Error> {
-        let open = Open::new();
         let free = SLOTS
             .iter()
             .position(|slot| slot.handle.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok());
         match free {
-            Some(index) => Ok(Place { index, open: Some(open) }),
+            Some(index) => Ok(Place { index }),
             None => Err(Error::new(
                 Status::Internal,
                 format!(
@@ -71,12 +53,11 @@ impl Place {
     }
 
     /// Puts the client there and returns its handle.
-    pub fn fill(mut self, client: Client) -> *mut wxsub_client {
+    pub fn fill(self, client: Client) -> *mut wxsub_client {
         let slot = &SLOTS[self.index];
         let generation = first_generation().wrapping_add(slot.uses.fetch_add(1, Ordering::Relaxed)) & GENERATIONS;
         let handle = generation << (INDEX_BITS + 1) | self.index << 1 | 1;
-        let open = self.open.take().unwrap_or_else(Open::new);
-        *slot.opened.lock() = Some(Arc::new(Opened { client, _open: open }));
+        *slot.client.lock() = Some(Arc::new(client));
         slot.handle.store(handle, Ordering::Release);
         std::mem::forget(self);
         std::ptr::without_provenance_mut(handle)
@@ -90,27 +71,26 @@ impl Drop for Place {
 }
 
 /// The client with this handle.
-pub fn find(client: *const wxsub_client) -> Result<Arc<Opened>, Error> {
+pub fn find(client: *const wxsub_client) -> Result<Arc<Client>, Error> {
     let gone = || {
         let what = if client.is_null() { "the client is NULL" } else { "the handle is not an open client" };
         Error::new(Status::State, format!("{what}: wxsub_init did not return it, or wxsub_free was called on it"))
     };
     let slot = slot_of(client).ok_or_else(gone)?;
-    let opened = slot.opened.lock();
-    match &*opened {
+    match &*slot.client.lock() {
         Some(found) if slot.handle.load(Ordering::Acquire) == client.addr() => Ok(Arc::clone(found)),
         _ => Err(gone()),
     }
 }
 
 /// Takes the client out: from now on its handle is stale. None if it was not there.
-pub fn remove(client: *const wxsub_client) -> Result<Option<Arc<Opened>>, Error> {
+pub fn remove(client: *const wxsub_client) -> Result<Option<Arc<Client>>, Error> {
     let Some(slot) = slot_of(client) else { return Ok(None) };
-    let mut opened = slot.opened.lock();
+    let mut kept = slot.client.lock();
     if slot.handle.load(Ordering::Acquire) != client.addr() {
         return Ok(None);
     }
-    let taken = opened.take();
+    let taken = kept.take();
     let used_up = slot.uses.load(Ordering::Relaxed) >= GENERATIONS;
     slot.handle.store(if used_up { RETIRED } else { FREE }, Ordering::Release);
     Ok(taken)

@@ -150,6 +150,22 @@ pub struct wxsub_result {
     pub message: [c_char; 248],
 }
 
+/// Who a player is: from wxsub_login. 200 bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wxsub_identity {
+    /// Set by the caller to sizeof(wxsub_identity): WXSUB_IDENTITY_INIT does.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The player's id in this game. NUL-terminated.
+    pub openid: [c_char; 64],
+    /// The player's id among all apps of the same owner; empty when WeChat gives none. NUL-terminated.
+    pub unionid: [c_char; 64],
+    /// Signs what the player's client sends. NUL-terminated. It must not leave the server; wipe it when done.
+    pub session_key: [c_char; 64],
+}
+
 /// A log line: `level` is WXSUB_LOG_*, `message` NUL-terminated UTF-8 without line breaks and without secrets, valid
 /// during the call only. Called from any thread, also at once from several. Lines that a call made from within the
 /// callback would write are dropped.
@@ -190,4 +206,5 @@ const _: () = {
     assert!(std::mem::offset_of!(wxsub_result, template_id) == 72);
     assert!(std::mem::offset_of!(wxsub_result, key) == 136);
     assert!(std::mem::offset_of!(wxsub_result, message) == 200);
+    assert!(size_of::<wxsub_identity>() == 200 && std::mem::offset_of!(wxsub_identity, session_key) == 136);
 };

@@ -100,8 +100,9 @@ impl UreqTransport {
             request.build().call()?
         };
         let status = response.status().as_u16();
+        let date = response.headers().get("date").and_then(|d| httpdate::parse_http_date(d.to_str().ok()?).ok());
         let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec()?;
-        Ok(Reply { status, body })
+        Ok(Reply { status, date, body })
     }
 }
 

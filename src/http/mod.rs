@@ -26,6 +26,8 @@ pub struct Exchange<'a> {
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
+    /// The server's clock, as its `Date` header tells it.
+    pub date: Option<std::time::SystemTime>,
     /// The body, read to its end.
     pub body: Vec<u8>,
 }

@@ -12,37 +12,75 @@ use crate::config::{Config, TokenMode};
 use crate::error::{Error, QuotaChange, Verdict};
 use crate::secret::Secret;
 
-/// What a report does to one template's count, or to all.
+/// What an answer does to one template's count, or to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Granted += 1.
     Grant,
+    /// Granted += 1 unless the count is above 0 already: what lasts is on or off.
+    SwitchOn,
     /// Gone = granted, the count is 0.
     Clear,
-    /// The same for every template of the player, and all switches off. Its template id is empty.
+    /// The same for every template of the player. Its template id is empty.
     ClearAll,
-    /// A switch (a system type) on or off; no count.
-    Switch(bool),
     /// Nothing; only tells the count.
     Look,
-    /// Nothing; only tells the switch.
-    LookSwitch,
 }
 
-/// A player's answers of one act, applied together or not at all.
+/// A player's answer for one template.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The template; empty with [`Change::ClearAll`].
+    pub template_id: String,
+    /// What the answer does.
+    pub change: Change,
+    /// The template is on or off: a count above 0 is told as 1.
+    pub lasting: bool,
+    /// The answer is an act of the player's that reaches us twice, from the game and as WeChat's event.
+    pub act: bool,
+}
+
+/// What a player answered in the game, applied together or not at all.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The player.
     pub openid: String,
-    /// By template id.
-    pub changes: Vec<(String, Change)>,
+    /// By template.
+    pub items: Vec<Item>,
     /// Idempotency, for each template of its own.
     pub key: Option<String>,
 }
 
-/// What one change of a report did.
+/// What WeChat pushed about a player, applied together or not at all, each part once.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The player.
+    pub openid: String,
+    /// When it happened, in Unix milliseconds by WeChat's clock.
+    pub created_wall: i64,
+    /// Each with what names it among all events: a second one of the same name changes nothing.
+    pub parts: Vec<(String, EventPart)>,
+}
+
+/// One part of an event.
+#[derive(Clone, Debug)]
+pub enum EventPart {
+    /// The player answered, in a dialog or in the settings.
+    Answer(Item),
+    /// What became of a send: settles the oldest maybe of the player and template, if its msgid is not known.
+    Sent {
+        /// The template.
+        template_id: String,
+        /// What the send's key answers from now on; its msgid says which send it was.
+        verdict: Verdict,
+        /// What becomes of the unit.
+        outcome: Outcome,
+    },
+}
+
+/// What one item of a report, or one part of an event, did.
 #[derive(Debug)]
-pub enum Reported {
+pub enum Applied {
     /// It was applied.
     Now {
         /// What it did.
@@ -50,7 +88,9 @@ pub enum Reported {
         /// The count after it.
         remaining: i64,
     },
-    /// The key was seen before: this was the first one's answer.
+    /// The same act had come the other way before; nothing was changed. With the count.
+    Paired(i64),
+    /// The key, or the event, was seen before: this was the first one's answer.
     Before(Verdict),
 }
 
@@ -63,6 +103,8 @@ pub struct Want {
     pub template_id: String,
     /// Whether a count of 0 stops it; else it goes on, holding nothing.
     pub enforce: bool,
+    /// The template is on or off: no unit is held or spent.
+    pub lasting: bool,
     /// Idempotency.
     pub key: Option<String>,
     /// Names this send among all processes.
@@ -102,8 +144,11 @@ pub struct Hold {
 pub enum Outcome {
     /// The message was taken: gone += 1, if gone < granted at the hold.
     Spent,
-    /// It was not sent, or maybe: nothing is gone.
+    /// It was not sent: nothing is gone.
     Returned,
+    /// Maybe it was sent: nothing is gone, the player's turn is kept for a while, since WeChat may still be working on
+    /// the request, and a late event may settle it.
+    Maybe,
     /// The player refuses: gone = granted at the hold.
     Cleared,
 }
@@ -115,8 +160,6 @@ pub struct Settlement {
     pub hold: Hold,
     /// What becomes of the unit.
     pub outcome: Outcome,
-    /// The player's turn is kept so much longer, since WeChat may still be working on the request.
-    pub keep_turn_ms: i64,
     /// Kept for the key, with the count that the settlement finds.
     pub verdict: Verdict,
 }
@@ -168,17 +211,20 @@ pub enum TokenClaim {
 /// A hold counts as held while its lease lasts and while its units are not gone already.
 pub trait Store: Send + Sync {
     /// Applies a report. When this returns, grants and their key are on disk (fsynced, if so configured).
-    fn report(&self, report: Report, now: Now, deadline: Deadline) -> Result<Vec<Reported>, Error>;
+    fn report(&self, report: Report, now: Now, deadline: Deadline) -> Result<Vec<Applied>, Error>;
 
-    /// The count; for a switch 1 or 0.
-    fn remaining(
-        &self,
-        openid: &str,
-        template_id: &str,
-        switch: bool,
-        now: &Now,
-        deadline: Deadline,
-    ) -> Result<i64, Error>;
+    /// Applies an event, as durably as a report. `Err(ms)` inside: a send to the player runs, for so many milliseconds
+    /// at most, and what became of it must be known first.
+    fn event(&self, event: Event, now: Now, deadline: Deadline) -> Result<Result<Vec<Applied>, i64>, Error>;
+
+    /// The account's templates as they were kept, and how many milliseconds ago.
+    fn templates(&self, now: &Now, deadline: Deadline) -> Result<Option<(String, i64)>, Error>;
+
+    /// Keeps the account's templates.
+    fn put_templates(&self, list: String, now: Now, deadline: Deadline) -> Result<(), Error>;
+
+    /// The count, as far as nothing of it is held.
+    fn remaining(&self, openid: &str, template_id: &str, now: &Now, deadline: Deadline) -> Result<i64, Error>;
 
     /// Takes the player's turn and one unit, if both are free. With a key, the mark "in progress" is on disk when
     /// this returns.
@@ -229,6 +275,9 @@ pub trait Store: Send + Sync {
     /// Where it is, for the log.
     fn place(&self) -> &str;
 }
+
+/// After a maybe the player's turn is kept so long.
+pub const KEEP_TURN_MS: i64 = 2000;
 
 /// WeChat allows so many forced refreshes a day (wechat-api: section 2) …
 pub const FORCED_PER_DAY: i64 = 20;

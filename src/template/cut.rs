@@ -9,9 +9,7 @@ const ELLIPSIS: char = '…';
 /// to. (The general rule is Unicode's grapheme cluster; this is the part of it that chat text meets, without its tables.)
 pub(super) fn shorten(value: &str, limit: usize) -> Option<String> {
     let longest = value.char_indices().nth(limit.checked_sub(1)?)?.0;
-    let end = (1..=longest)
-        .rev()
-        .find(|&at| value.is_char_boundary(at) && separates(value, at))?;
+    let end = (1..=longest).rev().find(|&at| value.is_char_boundary(at) && separates(value, at))?;
     let mut cut = String::with_capacity(end + ELLIPSIS.len_utf8());
     cut.push_str(&value[..end]);
     cut.push(ELLIPSIS);
@@ -28,14 +26,7 @@ fn separates(value: &str, at: usize) -> bool {
         return false;
     }
     // Flags are pairs of regional indicators, so an odd run before means that the pair is open.
-    !is_flag_half(next)
-        || before
-            .chars()
-            .rev()
-            .take_while(|c| is_flag_half(*c))
-            .count()
-            % 2
-            == 0
+    !is_flag_half(next) || before.chars().rev().take_while(|c| is_flag_half(*c)).count() % 2 == 0
 }
 
 /// Whether the character draws the next one to it: U+200D, and the signs that stack consonants.
@@ -55,10 +46,7 @@ fn is_flag_half(c: char) -> bool {
 fn extends(c: char) -> bool {
     match c {
         // Latin, Cyrillic, Hebrew and Arabic marks.
-        '\u{300}'..='\u{36F}'
-        | '\u{483}'..='\u{489}'
-        | '\u{591}'..='\u{5C7}'
-        | '\u{610}'..='\u{61A}' => true,
+        '\u{300}'..='\u{36F}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5C7}' | '\u{610}'..='\u{61A}' => true,
         '\u{64B}'..='\u{65F}' | '\u{670}' | '\u{6D6}'..='\u{6DC}' | '\u{6DF}'..='\u{6E4}' => true,
         // The scripts of India share one layout of 128 places.
         '\u{900}'..='\u{DFF}' => {
@@ -72,10 +60,7 @@ fn extends(c: char) -> bool {
         // The second and third part of a Hangul syllable spelt out.
         '\u{1160}'..='\u{11FF}' | '\u{D7B0}'..='\u{D7FF}' => true,
         // Marks for any script, for symbols, and for kana.
-        '\u{1AB0}'..='\u{1AFF}'
-        | '\u{1DC0}'..='\u{1DFF}'
-        | '\u{20D0}'..='\u{20FF}'
-        | '\u{FE20}'..='\u{FE2F}' => true,
+        '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}' => true,
         '\u{302A}'..='\u{302F}' | '\u{3099}'..='\u{309A}' | '\u{FF9E}'..='\u{FF9F}' => true,
         // Joiners, variation selectors, skin tones, and the tags of regional flags.
         '\u{200C}'..='\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}' => true,

@@ -72,9 +72,7 @@ pub enum Problem {
 
 impl Problem {
     pub(super) fn bad_form(value: &str) -> Self {
-        Problem::BadForm {
-            value: excerpt(value, MAX_VALUE_BYTES),
-        }
+        Problem::BadForm { value: excerpt(value, MAX_VALUE_BYTES) }
     }
 
     /// A time or date that is none. A full-width tilde is named, since it is hard to see.
@@ -87,28 +85,12 @@ impl Problem {
 
     pub(super) fn not_listed(value: &str, allowed: &[String]) -> Self {
         // No more of the list than can be shown: it may be long.
-        let shown = allowed
-            .iter()
-            .take(MAX_LIST_BYTES)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        Problem::NotListed {
-            value: excerpt(value, MAX_VALUE_BYTES),
-            allowed: excerpt(&shown, MAX_LIST_BYTES),
-        }
+        let shown = allowed.iter().take(MAX_LIST_BYTES).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Problem::NotListed { value: excerpt(value, MAX_VALUE_BYTES), allowed: excerpt(&shown, MAX_LIST_BYTES) }
     }
 }
 
 impl Fault {
-    /// The longest value allowed, in characters (digits for a number or an amount); `None` where no length is set.
-    pub fn limit(&self) -> Option<usize> {
-        match self.problem {
-            Problem::TooLong { limit, .. } => Some(limit),
-            _ => self.rule.limit(),
-        }
-    }
-
     fn text(&self) -> String {
         let key = excerpt(&self.key, MAX_KEY_BYTES);
         let rule = self.rule;
@@ -185,7 +167,7 @@ pub fn faults_message(faults: &[Fault], max_bytes: usize) -> String {
     }
 }
 
-pub(super) fn is_wide_tilde(c: char) -> bool {
+fn is_wide_tilde(c: char) -> bool {
     matches!(c, '～' | '〜' | '∼' | '˜')
 }
 

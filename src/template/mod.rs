@@ -15,7 +15,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{Fault, MAX_FAULT_BYTES, Problem, faults_message};
+pub use fault::{Fault, Problem, faults_message};
 pub use parse::{parse_answer, parse_config};
 pub use rules::Rule;
 
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 /// A message template of the account.
 ///
-/// Its serde form is what the store keeps; see [`Template::to_json`].
+/// Its serde form is what the store keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     /// WeChat's `priTmplId`, which messages name as `template_id`. Usually 43 characters, which nothing relies on.
@@ -88,23 +88,6 @@ impl Keyword {
     }
 }
 
-impl Template {
-    /// The JSON text that the store keeps.
-    pub fn to_json(&self) -> String {
-        // Writing strings, lists and a unit enum into a string has no way to fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// The reverse of [`Template::to_json`].
-    ///
-    /// # Errors
-    ///
-    /// Where the text is not of this shape; the template is then to be fetched anew.
-    pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(text)
-    }
-}
-
 /// What to do with a message that breaks a rule (`validate` in the configuration; with `"off"` nobody asks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -147,11 +130,7 @@ pub struct Cut {
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = fault::excerpt(&self.key, fault::MAX_KEY_BYTES);
-        write!(
-            f,
-            "data.{key}: {} characters, cut to {}",
-            self.length, self.limit
-        )
+        write!(f, "data.{key}: {} characters, cut to {}", self.length, self.limit)
     }
 }
 
@@ -179,9 +158,7 @@ where
             checked.value(keyword, value, mode);
         }
         if missing {
-            let with_data = pairs
-                .clone()
-                .any(|(name, _)| without_data(name) == Some(&keyword.key));
+            let with_data = pairs.clone().any(|(name, _)| without_data(name) == Some(&keyword.key));
             checked.fault(keyword, Problem::Missing { with_data });
         }
     }
@@ -205,11 +182,7 @@ where
 
 impl Checked {
     fn fault(&mut self, keyword: &Keyword, problem: Problem) {
-        self.faults.push(Fault {
-            key: keyword.key.clone(),
-            rule: keyword.rule,
-            problem,
-        });
+        self.faults.push(Fault { key: keyword.key.clone(), rule: keyword.rule, problem });
     }
 
     fn value(&mut self, keyword: &Keyword, value: &str, mode: Mode) {
@@ -219,17 +192,11 @@ impl Checked {
             Some(allowed) => (Some(Problem::not_listed(value, allowed)), None),
             None => rules::problems(keyword.rule, value),
         };
-        if let (Some(&Problem::TooLong { length, limit }), None, Mode::Truncate) =
-            (first.as_ref(), &second, mode)
+        if let (Some(&Problem::TooLong { length, limit }), None, Mode::Truncate) = (first.as_ref(), &second, mode)
             && keyword.rule.can_be_cut()
             && let Some(value) = cut::shorten(value, limit)
         {
-            self.cuts.push(Cut {
-                key: keyword.key.clone(),
-                value,
-                length,
-                limit,
-            });
+            self.cuts.push(Cut { key: keyword.key.clone(), value, length, limit });
             return;
         }
         for problem in [first, second].into_iter().flatten() {

@@ -21,16 +21,10 @@ pub fn parse_answer(answer: &Value) -> Option<Vec<Template>> {
 }
 
 fn answer_entry(entry: &Value) -> Option<Template> {
-    let id = entry
-        .get("priTmplId")?
-        .as_str()
-        .filter(|id| !id.is_empty())?;
+    let id = entry.get("priTmplId")?.as_str().filter(|id| !id.is_empty())?;
     let text = |key| entry.get(key).and_then(Value::as_str).unwrap_or_default();
     let (keys, complete) = placeholders(text("content"));
-    let lists = entry
-        .get("keywordEnumValueList")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let lists = entry.get("keywordEnumValueList").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     Some(Template {
         id: id.to_owned(),
         title: text("title").to_owned(),
@@ -45,10 +39,7 @@ fn answer_entry(entry: &Value) -> Option<Template> {
 fn answer_list(item: &Value) -> Option<(String, Vec<String>)> {
     let key = key_of(item.get("keywordCode")?.as_str()?)?;
     let values = item.get("enumValueList")?.as_array()?;
-    let values = values
-        .iter()
-        .map(|value| value.as_str().map(str::to_owned))
-        .collect::<Option<_>>()?;
+    let values = values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<_>>()?;
     Some((key.to_owned(), values))
 }
 
@@ -82,10 +73,7 @@ fn key_of(text: &str) -> Option<&str> {
 }
 
 fn kind_of(value: &Value) -> Option<Kind> {
-    match value
-        .as_i64()
-        .or_else(|| value.as_str()?.trim().parse().ok())?
-    {
+    match value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())? {
         2 => Some(Kind::OneTime),
         3 => Some(Kind::LongTerm),
         _ => None,
@@ -93,14 +81,8 @@ fn kind_of(value: &Value) -> Option<Kind> {
 }
 
 /// Keywords with their values. Lists of keys that the template does not have go nowhere, two lists of one key add up.
-fn with_lists(
-    keys: Vec<String>,
-    lists: impl Iterator<Item = (String, Vec<String>)>,
-) -> Vec<Keyword> {
-    let mut keywords: Vec<Keyword> = keys
-        .into_iter()
-        .map(|key| Keyword::new(key, None))
-        .collect();
+fn with_lists(keys: Vec<String>, lists: impl Iterator<Item = (String, Vec<String>)>) -> Vec<Keyword> {
+    let mut keywords: Vec<Keyword> = keys.into_iter().map(|key| Keyword::new(key, None)).collect();
     for (key, values) in lists.filter(|(_, values)| !values.is_empty()) {
         if let Some(keyword) = keywords.iter_mut().find(|keyword| keyword.key == key) {
             keyword.allowed.get_or_insert_default().extend(values);
@@ -124,21 +106,13 @@ fn with_lists(
 ///
 /// The first thing that is wrong, as a text that names the entry and its key: `templates[1].keys: …`.
 pub fn parse_config(list: &Value) -> Result<Vec<Template>, String> {
-    let entries = list
-        .as_array()
-        .ok_or_else(|| wrong("templates", "\"auto\", \"off\" or a list", list))?;
+    let entries = list.as_array().ok_or_else(|| wrong("templates", "\"auto\", \"off\" or a list", list))?;
     let mut templates: Vec<Template> = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let at = format!("templates[{index}]");
-        let fields = entry
-            .as_object()
-            .ok_or_else(|| wrong(&at, "an object", entry))?;
+        let fields = entry.as_object().ok_or_else(|| wrong(&at, "an object", entry))?;
         let entry = Entry { at, fields };
-        let template = if entry.get("priTmplId").is_some() {
-            entry.long_form()?
-        } else {
-            entry.short_form()?
-        };
+        let template = if entry.get("priTmplId").is_some() { entry.long_form()? } else { entry.short_form()? };
         if let Some(same) = templates.iter().position(|known| known.id == template.id) {
             return Err(format!("{}: the same id as templates[{same}]", entry.at));
         }
@@ -163,49 +137,34 @@ impl<'a> Entry<'a> {
     }
 
     fn text(&self, key: &str) -> Result<&'a str, String> {
-        let value = self
-            .get(key)
-            .ok_or_else(|| format!("{}: missing", self.at(key)))?;
-        value
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| wrong(&self.at(key), "a text", value))
+        let value = self.get(key).ok_or_else(|| format!("{}: missing", self.at(key)))?;
+        value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| wrong(&self.at(key), "a text", value))
     }
 
     fn title(&self) -> Result<String, String> {
         match self.get("title") {
-            Some(title) => title
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| wrong(&self.at("title"), "a text", title)),
+            Some(title) => title.as_str().map(str::to_owned).ok_or_else(|| wrong(&self.at("title"), "a text", title)),
             None => Ok(String::new()),
         }
     }
 
     fn kind(&self) -> Result<Kind, String> {
         match self.get("type") {
-            Some(kind) => kind_of(kind)
-                .ok_or_else(|| wrong(&self.at("type"), "2 (one-time) or 3 (long-term)", kind)),
+            Some(kind) => kind_of(kind).ok_or_else(|| wrong(&self.at("type"), "2 (one-time) or 3 (long-term)", kind)),
             None => Ok(Kind::OneTime),
         }
     }
 
     fn list(&self, key: &str) -> Result<&'a [Value], String> {
         match self.get(key) {
-            Some(list) => list
-                .as_array()
-                .map(Vec::as_slice)
-                .ok_or_else(|| wrong(&self.at(key), "a list", list)),
+            Some(list) => list.as_array().map(Vec::as_slice).ok_or_else(|| wrong(&self.at(key), "a list", list)),
             None => Ok(&[]),
         }
     }
 
     fn long_form(&self) -> Result<Template, String> {
         if self.get("id").is_some() {
-            return Err(format!(
-                "{}: id and priTmplId; one of them is enough",
-                self.at
-            ));
+            return Err(format!("{}: id and priTmplId; one of them is enough", self.at));
         }
         let content = self.text("content")?;
         let (keys, complete) = placeholders(content);
@@ -219,16 +178,11 @@ impl<'a> Entry<'a> {
         let mut lists = Vec::new();
         for (index, item) in self.list("keywordEnumValueList")?.iter().enumerate() {
             let at = self.at(&format!("keywordEnumValueList[{index}]"));
-            let fields = item
-                .as_object()
-                .ok_or_else(|| wrong(&at, "an object", item))?;
+            let fields = item.as_object().ok_or_else(|| wrong(&at, "an object", item))?;
             let item = Entry { at, fields };
             let key = item.text("keywordCode")?;
             let key = key_of(key).ok_or_else(|| not_a_key(&item.at("keywordCode"), key))?;
-            lists.push((
-                key.to_owned(),
-                values(&item.at("enumValueList"), item.get("enumValueList"))?,
-            ));
+            lists.push((key.to_owned(), values(&item.at("enumValueList"), item.get("enumValueList"))?));
         }
         Ok(Template {
             id: self.text("priTmplId")?.to_owned(),
@@ -241,11 +195,7 @@ impl<'a> Entry<'a> {
 
     fn short_form(&self) -> Result<Template, String> {
         const KNOWN: [&str; 5] = ["id", "title", "type", "keys", "enums"];
-        if let Some(key) = self
-            .fields
-            .keys()
-            .find(|key| !KNOWN.contains(&key.as_str()))
-        {
+        if let Some(key) = self.fields.keys().find(|key| !KNOWN.contains(&key.as_str())) {
             let shown = excerpt(key, MAX_SHOWN_BYTES);
             return Err(format!(
                 "{}: unknown; known are {}, or WeChat's own with priTmplId",
@@ -265,16 +215,11 @@ impl<'a> Entry<'a> {
             keys.push(key.to_owned());
         }
         if keys.is_empty() {
-            return Err(format!(
-                "{}: at least one key like \"thing1\" is needed",
-                self.at("keys")
-            ));
+            return Err(format!("{}: at least one key like \"thing1\" is needed", self.at("keys")));
         }
         let mut lists = Vec::new();
         if let Some(enums) = self.get("enums") {
-            let fields = enums
-                .as_object()
-                .ok_or_else(|| wrong(&self.at("enums"), "an object", enums))?;
+            let fields = enums.as_object().ok_or_else(|| wrong(&self.at("enums"), "an object", enums))?;
             for (name, list) in fields {
                 let at = self.at(&format!("enums.{}", excerpt(name, MAX_SHOWN_BYTES)));
                 let key = key_of(name).filter(|key| keys.iter().any(|known| known == key));
@@ -283,28 +228,16 @@ impl<'a> Entry<'a> {
             }
         }
         let keywords = with_lists(keys, lists.into_iter());
-        Ok(Template {
-            id,
-            title: self.title()?,
-            kind: self.kind()?,
-            keywords,
-            complete: true,
-        })
+        Ok(Template { id, title: self.title()?, kind: self.kind()?, keywords, complete: true })
     }
 }
 
 /// The values of an enumeration: texts, at least one.
 fn values(at: &str, list: Option<&Value>) -> Result<Vec<String>, String> {
     let list = list.ok_or_else(|| format!("{at}: missing"))?;
-    let items = list
-        .as_array()
-        .filter(|items| !items.is_empty())
-        .ok_or_else(|| wrong(at, "a list of values", list))?;
+    let items = list.as_array().filter(|items| !items.is_empty()).ok_or_else(|| wrong(at, "a list of values", list))?;
     let text = |(index, value): (usize, &Value)| {
-        value
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| wrong(&format!("{at}[{index}]"), "a text", value))
+        value.as_str().map(str::to_owned).ok_or_else(|| wrong(&format!("{at}[{index}]"), "a text", value))
     };
     items.iter().enumerate().map(text).collect()
 }
@@ -315,8 +248,5 @@ fn wrong(at: &str, wanted: &str, found: &Value) -> String {
 }
 
 fn not_a_key(at: &str, text: &str) -> String {
-    format!(
-        "{at}: \"{}\" is not a key like thing1",
-        excerpt(text, MAX_SHOWN_BYTES)
-    )
+    format!("{at}: \"{}\" is not a key like thing1", excerpt(text, MAX_SHOWN_BYTES))
 }

@@ -1,6 +1,6 @@
 //! One rule per keyword type (wechat-api.md, section 4), as hand-written scanners.
 
-use super::fault::{self, Problem};
+use super::fault::Problem;
 
 /// What a value may be, by the type in its key.
 ///
@@ -118,7 +118,7 @@ impl Rule {
     pub(super) fn refusal(self, c: char) -> &'static str {
         match self {
             _ if is_line_control(c) => "is a control character or line break",
-            Rule::Time | Rule::Date if fault::is_wide_tilde(c) => "must be a half-width ~",
+            Rule::Time | Rule::Date => "must be a half-width ~",
             Rule::Letter => "is not a letter",
             Rule::Symbol => "is not a symbol",
             Rule::CharacterString => "is Chinese",
@@ -172,9 +172,7 @@ pub(super) fn problems(rule: Rule, value: &str) -> (Option<Problem>, Option<Prob
     };
     match (digits, rule.limit()) {
         (None, _) => (Some(Problem::bad_form(value)), None),
-        (Some(length), Some(limit)) if length > limit => {
-            (Some(Problem::TooLong { length, limit }), None)
-        }
+        (Some(length), Some(limit)) if length > limit => (Some(Problem::TooLong { length, limit }), None),
         _ => (None, None),
     }
 }
@@ -189,20 +187,11 @@ fn text_problems(rule: Rule, value: &str) -> (Option<Problem>, Option<Problem>) 
         chinese |= is_han(c);
         let edge = start == 0 || start + c.len_utf8() == value.len();
         if refused.is_none() && !rule.allows(c, edge) {
-            refused = Some(Problem::BadChar {
-                found: c,
-                at: length,
-            });
+            refused = Some(Problem::BadChar { found: c, at: length });
         }
     }
-    let limit = if rule == Rule::Name && chinese {
-        Some(10)
-    } else {
-        rule.limit()
-    };
-    let too_long = limit
-        .filter(|limit| length > *limit)
-        .map(|limit| Problem::TooLong { length, limit });
+    let limit = if rule == Rule::Name && chinese { Some(10) } else { rule.limit() };
+    let too_long = limit.filter(|limit| length > *limit).map(|limit| Problem::TooLong { length, limit });
     match too_long {
         Some(_) => (too_long, refused),
         None => (refused, None),
@@ -236,10 +225,7 @@ fn unsigned(value: &str) -> (&str, bool) {
 fn decimal_digits(value: &str) -> Option<usize> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let digits = whole.len().max(fraction.len());
-    let pure = whole
-        .bytes()
-        .chain(fraction.bytes())
-        .all(|b| b.is_ascii_digit());
+    let pure = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
     (pure && digits > 0).then_some(digits)
 }
 
@@ -299,11 +285,8 @@ impl Scan<'_> {
         }
     }
 
-    fn spaces(&mut self) -> bool {
-        let rest = self.rest.trim_start_matches(' ');
-        let any = rest.len() < self.rest.len();
-        self.rest = rest;
-        any
+    fn spaces(&mut self) {
+        self.rest = self.rest.trim_start_matches(' ');
     }
 
     fn ends_after(mut self, part: impl FnOnce(&mut Self) -> bool) -> bool {
@@ -340,9 +323,9 @@ impl Scan<'_> {
             return false;
         }
         let after_date = self.rest;
-        // After 日 the space is a matter of taste; between two bare numbers it is not.
-        let apart = self.spaces() || start[..start.len() - after_date.len()].ends_with('日');
-        if apart && self.clock() {
+        // No space is needed after 日, and none can lack after a number: it would have taken the hour in.
+        self.spaces();
+        if self.clock() {
             return true;
         }
         self.rest = after_date;
@@ -366,9 +349,7 @@ impl Scan<'_> {
         if with_year {
             self.rest = &self.rest[4..];
             if self.eat('年') {
-                return self.small_in(1..=12)
-                    && self.eat('月')
-                    && (self.digits() == 0 || self.chinese_day());
+                return self.small_in(1..=12) && self.eat('月') && (self.digits() == 0 || self.chinese_day());
             }
         } else if !self.small_in(1..=12) {
             return false;

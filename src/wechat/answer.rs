@@ -61,6 +61,16 @@ impl Answer {
         })
     }
 
+    /// A string in it; empty when it is not there.
+    pub fn text(&self, field: &str) -> &str {
+        self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The whole object.
+    pub fn into_value(self) -> Value {
+        Value::Object(self.fields)
+    }
+
     /// "47003 argument invalid! …", for the operator; the rid in it is what WeChat's support asks for.
     pub fn describe(&self) -> String {
         if self.errmsg.is_empty() {

@@ -5,10 +5,12 @@ use crate::error::Status;
 /// Who answered with the code; a few mean different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `message/subscribe/send`.
+    /// `message/subscribe/send`, and `gettemplate`.
     Send,
     /// `stable_token` and `token`.
     Token,
+    /// `jscode2session`.
+    Login,
 }
 
 /// What the library itself does about a code.
@@ -51,7 +53,7 @@ pub fn rule(endpoint: Endpoint, errcode: i32) -> Rule {
     use Act::*;
     use Status::*;
 
-    let at_token = endpoint == Endpoint::Token;
+    let with_secret = endpoint != Endpoint::Send;
     match errcode {
         -1 => row(Busy, Again, 200, "WeChat is busy; try again shortly"),
         45009 => {
@@ -60,7 +62,7 @@ pub fn rule(endpoint: Endpoint, errcode: i32) -> Rule {
         45011 => row(Busy, Again, 1000, "the limit per minute is reached; try again in a minute"),
         43108 => row(Busy, Again, 100, "another send to this player was running at WeChat; try again shortly"),
 
-        40001 | 40125 if at_token => {
+        40001 | 40125 if with_secret => {
             row(Auth, Tell, 0, "WeChat does not know this secret: compare \"secret\" with the console")
         }
         40001 | 40014 | 42001 => row(Auth, NewToken, 0, "WeChat refuses the access token"),
@@ -78,6 +80,10 @@ pub fn rule(endpoint: Endpoint, errcode: i32) -> Rule {
         }
         48001 => row(Auth, Tell, 0, "the account has no permission for this API: see the console"),
         61007 => row(Auth, Tell, 0, "the third-party platform lacks the permission for this API"),
+
+        40029 => row(Wechat, Tell, 0, "the login code is invalid or too old: let the game call wx.login again"),
+        40163 => row(Wechat, Tell, 0, "the login code was used before: let the game call wx.login again"),
+        40226 => row(Wechat, Tell, 0, "WeChat blocks this player's login as high-risk"),
 
         40003 => row(Message, Tell, 0, "touser is not an openid of this appid"),
         40037 => row(
@@ -145,6 +151,11 @@ mod tests {
             let r = rule(Endpoint::Send, code);
             assert_eq!((r.status, r.act), (status, act), "{code}");
             assert!(r.advice.len() < 120, "{code}: the advice must leave room for WeChat's own text");
+        }
+        for (code, status) in
+            [(-1, Busy), (45011, Busy), (40029, Wechat), (40163, Wechat), (40226, Wechat), (40125, Auth)]
+        {
+            assert_eq!(rule(Endpoint::Login, code).status, status, "{code}");
         }
         for code in [40001, 40125, 40013, 40164, 40243, 41002, 41004, 50004, 50007, 61024, 89503, 89506, 89507, 89501] {
             let r = rule(Endpoint::Token, code);

@@ -27,9 +27,11 @@ impl Message {
             return Err(arg("the message is not a JSON object".to_owned()));
         };
         let text_of = |field: &str| match body.get(field) {
-            Some(Value::String(s)) if !s.is_empty() => Ok(s.clone()),
+            Some(Value::String(s)) if !s.is_empty() && !s.contains('\0') => Ok(s.clone()),
             None => Err(arg(format!("the message has no \"{field}\""))),
-            Some(_) => Err(arg(format!("\"{field}\" of the message must be a string that is not empty"))),
+            Some(_) => {
+                Err(arg(format!("\"{field}\" of the message must be a string that is not empty and holds no NUL")))
+            }
         };
         Ok(Message { touser: text_of("touser")?, template_id: text_of("template_id")?, body })
     }
@@ -63,6 +65,22 @@ impl Message {
             faults.push("page must be a string".to_owned());
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::new(Status::Message, faults.join("; "))) }
+    }
+
+    /// The values by key, once they are in form.
+    pub fn values(&self) -> Vec<(&str, &str)> {
+        let data = self.body.get("data").and_then(Value::as_object);
+        data.into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.as_str(), value.get("value")?.as_str()?)))
+            .collect()
+    }
+
+    /// Replaces a value.
+    pub fn set_value(&mut self, key: &str, value: String) {
+        if let Some(Value::Object(data)) = self.body.get_mut("data") {
+            data.insert(key.to_owned(), json!({ "value": value }));
+        }
     }
 
     /// Puts a field in that the message does not have.

@@ -50,6 +50,24 @@ impl Request {
         Request { post: false, path_and_query: query("/cgi-bin/token", &parameters), body: Zeroizing::default() }
     }
 
+    /// `GET /wxaapi/newtmpl/gettemplate` (wechat-api: section 5).
+    pub fn templates(token: &Secret) -> Request {
+        let path_and_query = query("/wxaapi/newtmpl/gettemplate", &[("access_token", token.expose())]);
+        Request { post: false, path_and_query, body: Zeroizing::default() }
+    }
+
+    /// `GET /sns/jscode2session` (wechat-api: section 5).
+    pub fn login(appid: &str, secret: &Secret, code: &str) -> Request {
+        let parameters =
+            [("appid", appid), ("secret", secret.expose()), ("js_code", code), ("grant_type", "authorization_code")];
+        Request { post: false, path_and_query: query("/sns/jscode2session", &parameters), body: Zeroizing::default() }
+    }
+
+    /// A request that WeChat refuses whoever asks: its answer tells that WeChat is there, and its time.
+    pub fn probe() -> Request {
+        Request { post: false, path_and_query: query("/cgi-bin/get_api_domain_ip", &[]), body: Zeroizing::default() }
+    }
+
     /// The whole URL at this base.
     pub fn url(&self, base: &str) -> Secret {
         Secret::new(format!("{base}{}", self.path_and_query.expose()))

@@ -136,6 +136,29 @@ class CtrlC(support.SimCase):
         self.assertEqual(said, "OK True 0")
         self.assertEqual(len(sim("deliveries", openid=body["touser"])), 1)
 
+    def test_a_report_that_waits_for_the_store_is_left_too(self) -> None:
+        """Another process holds the store's lock; only another process may open the file."""
+        took, _ = self.interrupt(
+            """
+            import subprocess
+            hold = "import sqlite3, sys; s = sqlite3.connect(sys.argv[1], isolation_level=None); "
+            hold += "s.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+            client = wxsub.Client(settings["config"])
+            client.report("o", "T", wxsub.Answer.ACCEPT)
+            command = [sys.executable, "-c", hold, settings["config"]["store"]]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+                holder.stdout.readline()
+                print("sending", flush=True)
+                try:
+                    client.report("o", "T", wxsub.Answer.ACCEPT)
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+            client.close()
+            """,
+            config=support.settings(self.store, timeout_ms=8000),
+        )
+        self.assertLess(took, 0.5)
+
     def test_another_signal_handler_runs_at_once_and_the_send_goes_on(self) -> None:
         config, body = self.ready(kind="delay", delay_ms=1200)
         took, said = self.interrupt(

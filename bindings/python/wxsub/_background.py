@@ -53,7 +53,7 @@ _idle: List[_Worker] = []
 
 
 def run(function: Callable[[], Any]) -> Any:
-    """Makes the call and waits for it. In the main thread a signal gets through at once; the call then goes on alone."""
+    """Makes the call and waits for it. In the main thread a signal breaks off the wait; the call then goes on alone."""
     if threading.current_thread() is not threading.main_thread():
         return function()
     try:

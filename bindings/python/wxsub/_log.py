@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Callable, Dict, Optional
 
-from ._native import DestroyFn, LogFn
+from ._native import DestroyFn, LogFn, lib
 from .result import LogLevel
 
 #: What :meth:`wxsub.Client.set_log` takes.
@@ -17,13 +17,6 @@ Log = Callable[[LogLevel, str], object]
 
 _logs: Dict[int, Log] = {}
 _numbers = itertools.count(1)
-
-
-def add(log: Log) -> int:
-    """The number under which :data:`CALL` finds ``log``, until :data:`DROP` is called with it."""
-    number = next(_numbers)
-    _logs[number] = log
-    return number
 
 
 def forget() -> None:
@@ -48,3 +41,10 @@ def _drop(number: Optional[int]) -> None:
 CALL = LogFn(_call)
 #: ``wxsub_destroy_fn`` for every client.
 DROP = DestroyFn(_drop)
+
+
+def install(client: Optional[int], log: Log, level: int) -> int:
+    """``wxsub_set_log``; the library calls :data:`DROP` when it needs ``log`` no more, also when it did not take it."""
+    number = next(_numbers)
+    _logs[number] = log
+    return int(lib.wxsub_set_log(client, CALL, number, DROP, level))

@@ -194,8 +194,8 @@ class Client:
     def set_log(self, log: Optional[Log], level: Union[LogLevel, int] = LogLevel.INFO) -> None:
         """Sets where log lines go: ``log(level, text)``; without it they go nowhere. None turns logging off.
 
-        It is called from any thread, also from several at once; what it raises is swallowed. It must not block for
-        long. Lines hold no secrets. With :mod:`logging`::
+        It is called from any thread but the main one, also from several at once; what it raises is swallowed. It must
+        not wait for a thread that is in a call to the client. Lines hold no secrets. With :mod:`logging`::
 
             client.set_log(lambda level, text: logging.getLogger("wxsub").log(level.logging_level, text))
         """
@@ -203,7 +203,7 @@ class Client:
         if log is None:
             status = self._call(lib.wxsub_set_log, LogFn(), None, DestroyFn(), highest)
         else:
-            status = self._call(lib.wxsub_set_log, _log.CALL, _log.add(log), _log.DROP, highest)
+            status = self._call(_log.install, log, highest)
         _check_status("wxsub_set_log", status)
 
     @property
@@ -255,7 +255,7 @@ class Client:
         return f"<wxsub.Client {'closed' if self._closed else 'open'} at {id(self):#x}>"
 
     def _call(self, function: Callable[..., int], *arguments: Any) -> int:
-        """Makes a native call; it holds this client and all that it was given, so that it can outlive the wait for it."""
+        """Makes a native call, which holds this client and all that it was given: it may outlive the wait for it."""
         return int(_background.run(lambda: function(self._handle, *arguments)))
 
     def _close_here(self) -> None:

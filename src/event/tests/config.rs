@@ -36,10 +36,7 @@ fn a_malformed_key_is_told_but_not_shown() {
         assert_eq!(error, expected);
         let text = format!("{error} {error:?}");
         assert!(text.contains("event.aes_key"), "{text}");
-        assert!(
-            !text.contains("secret") && !text.contains(&ZERO_SPARE[1..9]),
-            "{text}"
-        );
+        assert!(!text.contains("secret") && !text.contains(&ZERO_SPARE[1..9]), "{text}");
     }
 }
 

@@ -9,11 +9,9 @@ const POPUP: &str = r#"{"FromUserName":"oA","CreateTime":1763999990,"MsgType":"e
 #[test]
 fn the_address_check_is_answered_with_its_echostr() {
     let sealer = Sealer::new();
-    for (given, expected) in [
-        ("5940312834517368192", "5940312834517368192"),
-        ("a%2Bb%2F%3D", "a+b/="),
-        ("a+b/==", "a+b/=="),
-    ] {
+    for (given, expected) in
+        [("5940312834517368192", "5940312834517368192"), ("a%2Bb%2F%3D", "a+b/="), ("a+b/==", "a+b/==")]
+    {
         for config in [sealer.plain(), sealer.secure()] {
             for lead in ["", "?"] {
                 let query = format!("{lead}{}&echostr={given}", sealer.query());
@@ -31,10 +29,7 @@ fn an_echostr_is_no_way_to_inject_markup() {
     for echostr in ["%3Cscript%3E", "a%20b", "a%0d%0aX-Y:1", "%E4%B8%AD", "%22"] {
         let query = format!("{}&echostr={echostr}", sealer.query());
         let refusal = open(&sealer.plain(), &query, b"", NOW).unwrap_err();
-        assert!(
-            matches!(refusal, Refusal::Query(_)),
-            "{echostr}: {refusal:?}"
-        );
+        assert!(matches!(refusal, Refusal::Query(_)), "{echostr}: {refusal:?}");
     }
 }
 
@@ -52,10 +47,7 @@ fn a_query_that_is_incomplete_or_ambiguous_is_refused() {
     let sealer = Sealer::new();
     let good = sealer.query();
     let without = |name: &str| {
-        let kept: Vec<_> = good
-            .split('&')
-            .filter(|pair| !pair.starts_with(name))
-            .collect();
+        let kept: Vec<_> = good.split('&').filter(|pair| !pair.starts_with(name)).collect();
         kept.join("&")
     };
     let emptied = without("nonce") + "&nonce=";
@@ -70,10 +62,7 @@ fn a_query_that_is_incomplete_or_ambiguous_is_refused() {
         (format!("{good}&nonce=2"), "nonce is given twice"),
         (format!("{good}&n%6Fnce=2"), "nonce is given twice"),
         (format!("{good}&signature="), "signature is given twice"),
-        (
-            format!("{good}&echostr=1&echostr=1"),
-            "echostr is given twice",
-        ),
+        (format!("{good}&echostr=1&echostr=1"), "echostr is given twice"),
         (format!("{good}&echostr=%ff"), "echostr is not UTF-8"),
         (format!("{good}&x={}", "x".repeat(9000)), "too long"),
     ] {
@@ -85,24 +74,16 @@ fn a_query_that_is_incomplete_or_ambiguous_is_refused() {
 #[test]
 fn parameters_that_do_not_count_are_ignored() {
     let sealer = Sealer::new();
-    let query = format!(
-        "?a=1&a=2&%ff=%ff&%=%&openid=oOther&{}&encrypt_type=raw&flag",
-        sealer.query()
-    );
+    let query = format!("?a=1&a=2&%ff=%ff&%=%&openid=oOther&{}&encrypt_type=raw&flag", sealer.query());
     let opened = open(&sealer.plain(), &query, POPUP.as_bytes(), NOW).unwrap();
-    let Opened::Event(event) = opened else {
-        panic!()
-    };
+    let Opened::Event(event) = opened else { panic!() };
     assert_eq!(event.from_openid, "oA");
 }
 
 #[test]
 fn percent_encoded_values_are_decoded_before_they_are_verified() {
     let sealer = Sealer::new();
-    let query = sealer
-        .query()
-        .replace("nonce=1", "nonce=%31")
-        .replace("signature", "%73ignature");
+    let query = sealer.query().replace("nonce=1", "nonce=%31").replace("signature", "%73ignature");
     assert!(open(&sealer.plain(), &query, POPUP.as_bytes(), NOW).is_ok());
 }
 
@@ -118,13 +99,7 @@ fn a_signature_in_capitals_is_the_same_signature() {
 #[test]
 fn the_time_must_be_near() {
     let mut sealer = Sealer::new();
-    for (ahead_s, fine) in [
-        (0, true),
-        (-300, true),
-        (300, true),
-        (-301, false),
-        (301, false),
-    ] {
+    for (ahead_s, fine) in [(0, true), (-300, true), (300, true), (-301, false), (301, false)] {
         sealer.timestamp = (NOW + ahead_s).to_string();
         let opened = open(&sealer.plain(), &sealer.query(), POPUP.as_bytes(), NOW);
         match opened {
@@ -138,20 +113,10 @@ fn the_time_must_be_near() {
         let query = format!("{}&echostr=1", sealer.query());
         assert_eq!(open(&sealer.plain(), &query, b"", NOW).is_ok(), fine);
     }
-    for timestamp in [
-        "x",
-        "-1764000000",
-        "+1764000000",
-        "1764000000.0",
-        "1764000000000",
-        "１",
-    ] {
+    for timestamp in ["x", "-1764000000", "+1764000000", "1764000000.0", "1764000000000", "１"] {
         timestamp.clone_into(&mut sealer.timestamp);
         let refusal = open(&sealer.plain(), &sealer.query(), b"", NOW).unwrap_err();
-        assert!(
-            matches!(refusal, Refusal::Query(_)),
-            "{timestamp}: {refusal:?}"
-        );
+        assert!(matches!(refusal, Refusal::Query(_)), "{timestamp}: {refusal:?}");
     }
     sealer.timestamp = "999999999999".to_owned();
     for now_s in [i64::MIN, -1, 0, i64::MAX] {
@@ -178,22 +143,14 @@ fn with_a_key_only_what_was_encrypted_counts() {
         assert_eq!(event.changes, [popup("tA", accepted, "")]);
     }
     let unsigned = open(&sealer.secure(), &sealer.query(), mixed.as_bytes(), NOW);
-    assert_eq!(
-        unsigned,
-        Err(Refusal::Query("msg_signature is missing".to_owned()))
-    );
+    assert_eq!(unsigned, Err(Refusal::Query("msg_signature is missing".to_owned())));
 }
 
 #[test]
 fn without_a_key_an_encrypted_body_is_told_apart_from_one_that_is_not_ours() {
     let sealer = Sealer::new();
     let encrypt = sealer.seal(POPUP.as_bytes());
-    let opened = open(
-        &sealer.plain(),
-        &sealer.query_for(&encrypt),
-        body_of(&encrypt).as_bytes(),
-        NOW,
-    );
+    let opened = open(&sealer.plain(), &sealer.query_for(&encrypt), body_of(&encrypt).as_bytes(), NOW);
     assert_eq!(opened, Err(Refusal::NoKey));
 }
 
@@ -203,11 +160,6 @@ fn blanks_around_the_parts_do_not_matter() {
     let inner = format!("\u{feff}\r\n {POPUP}\n\n");
     let encrypt = sealer.seal(inner.as_bytes());
     let body = format!(" \n\u{feff} <xml>\n<Encrypt>\n  {encrypt}\n</Encrypt>\n</xml>\n");
-    let opened = open(
-        &sealer.secure(),
-        &sealer.query_for(&encrypt),
-        body.as_bytes(),
-        NOW,
-    );
+    let opened = open(&sealer.secure(), &sealer.query_for(&encrypt), body.as_bytes(), NOW);
     assert!(matches!(opened, Ok(Opened::Event(_))), "{opened:?}");
 }

@@ -62,19 +62,15 @@ fn unreadable_bodies_are_refused() {
         let started = Instant::now();
         let opened = open_plain(body);
         let start: String = body.chars().take(60).collect();
-        assert!(
-            matches!(opened, Err(Refusal::Unreadable(_))),
-            "{start}: {opened:?}"
-        );
+        assert!(matches!(opened, Err(Refusal::Unreadable(_))), "{start}: {opened:?}");
         assert!(started.elapsed().as_secs() < 2, "{start}");
     }
 }
 
 #[test]
 fn no_document_type_no_entities() {
-    let laughs: String = (1..10)
-        .map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10)))
-        .collect();
+    let laughs: String =
+        (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
     let laughs = format!("<!DOCTYPE xml [<!ENTITY l0 \"ha\">{laughs}]><xml>&l9;</xml>");
     for body in [
         laughs.as_str(),
@@ -85,10 +81,7 @@ fn no_document_type_no_entities() {
         "<xml>&e;</xml>",
     ] {
         let opened = open_plain(body);
-        assert!(
-            matches!(opened, Err(Refusal::Unreadable(_))),
-            "{body}: {opened:?}"
-        );
+        assert!(matches!(opened, Err(Refusal::Unreadable(_))), "{body}: {opened:?}");
     }
 }
 
@@ -115,22 +108,12 @@ fn a_wrong_signature_is_refused_before_the_body_is_looked_at() {
     let sealer = Sealer::new();
     let good = sealer.query();
     let signature = &good["signature=".len()..][..40];
-    for wrong in [
-        "",
-        "0",
-        &signature[1..],
-        &format!("{signature}0"),
-        &"0".repeat(40),
-        "ＦＦ",
-    ] {
+    for wrong in ["", "0", &signature[1..], &format!("{signature}0"), &"0".repeat(40), "ＦＦ"] {
         let query = good.replace(signature, wrong);
         for config in [sealer.plain(), sealer.secure()] {
             for body in [POPUP, "", "no message"] {
                 let refusal = open(&config, &query, body.as_bytes(), NOW).unwrap_err();
-                assert!(
-                    matches!(refusal, Refusal::Signature | Refusal::Query(_)),
-                    "{refusal:?}"
-                );
+                assert!(matches!(refusal, Refusal::Signature | Refusal::Query(_)), "{refusal:?}");
             }
         }
     }
@@ -175,10 +158,7 @@ fn every_flipped_bit_of_an_encrypted_message_is_noticed() {
         bytes[at] ^= 1;
         let body = body_of(&String::from_utf8(bytes).unwrap());
         let opened = open(&sealer.secure(), &query, body.as_bytes(), NOW);
-        assert!(
-            matches!(opened, Err(Refusal::MsgSignature | Refusal::Unreadable(_))),
-            "{at}: {opened:?}"
-        );
+        assert!(matches!(opened, Err(Refusal::MsgSignature | Refusal::Unreadable(_))), "{at}: {opened:?}");
     }
 }
 
@@ -187,22 +167,10 @@ fn what_is_signed_but_does_not_decrypt_is_refused() {
     let sealer = Sealer::new();
     let good = sealer.seal(POPUP.as_bytes());
     let raw_frame = sealer.frame(1, b"x");
-    for encrypt in [
-        "A",
-        "AAAA",
-        "not base64!",
-        "中文",
-        &good[..good.len() - 5],
-        &good[..8],
-        &good[4..],
-        "=",
-        &"A".repeat(64),
-    ] {
-        assert_eq!(
-            open_sealed(&sealer, encrypt),
-            Err(Refusal::Undecryptable),
-            "{encrypt}"
-        );
+    for encrypt in
+        ["A", "AAAA", "not base64!", "中文", &good[..good.len() - 5], &good[..8], &good[4..], "=", &"A".repeat(64)]
+    {
+        assert_eq!(open_sealed(&sealer, encrypt), Err(Refusal::Undecryptable), "{encrypt}");
     }
     for blocks in [
         &[0_u8; 32][..],                         // no padding
@@ -213,20 +181,12 @@ fn what_is_signed_but_does_not_decrypt_is_refused() {
         &[255; 64],
     ] {
         let encrypt = sealer.encrypt(blocks);
-        assert_eq!(
-            open_sealed(&sealer, &encrypt),
-            Err(Refusal::Undecryptable),
-            "{blocks:?}"
-        );
+        assert_eq!(open_sealed(&sealer, &encrypt), Err(Refusal::Undecryptable), "{blocks:?}");
     }
     for length in [u32::MAX, u32::MAX - 19, 0x8000_0000, 100, 20] {
         let frame = sealer.frame(length, b"x");
         let encrypt = sealer.encrypt(&padded(&frame));
-        assert_eq!(
-            open_sealed(&sealer, &encrypt),
-            Err(Refusal::Undecryptable),
-            "{length}"
-        );
+        assert_eq!(open_sealed(&sealer, &encrypt), Err(Refusal::Undecryptable), "{length}");
     }
     // The frame itself ends before the length does.
     let encrypt = sealer.encrypt(&padded(&raw_frame[..18]));
@@ -238,34 +198,17 @@ fn what_is_signed_but_does_not_decrypt_is_refused() {
 #[test]
 fn an_appid_must_be_ours_to_the_last_byte() {
     let ours = Sealer::new();
-    for appid in [
-        "",
-        "wx0123456789abcde",
-        "wx0123456789abcdef ",
-        "wx0123456789abcdeF",
-        "wxother",
-    ] {
-        let sealer = Sealer {
-            appid,
-            ..Sealer::new()
-        };
+    for appid in ["", "wx0123456789abcde", "wx0123456789abcdef ", "wx0123456789abcdeF", "wxother"] {
+        let sealer = Sealer { appid, ..Sealer::new() };
         let encrypt = sealer.seal(POPUP.as_bytes());
-        assert_eq!(
-            open_sealed(&ours, &encrypt),
-            Err(Refusal::OtherAppid),
-            "{appid}"
-        );
+        assert_eq!(open_sealed(&ours, &encrypt), Err(Refusal::OtherAppid), "{appid}");
     }
     // A length that reaches into the appid, or stops before the message does.
     let length = u32::try_from(POPUP.len()).unwrap();
     for length in [0, length - 1, length + 1] {
         let frame = ours.frame(length, POPUP.as_bytes());
         let encrypt = ours.encrypt(&padded(&frame));
-        assert_eq!(
-            open_sealed(&ours, &encrypt),
-            Err(Refusal::OtherAppid),
-            "{length}"
-        );
+        assert_eq!(open_sealed(&ours, &encrypt), Err(Refusal::OtherAppid), "{length}");
     }
 }
 
@@ -274,12 +217,7 @@ fn two_encrypts_are_refused() {
     let sealer = Sealer::new();
     let encrypt = sealer.seal(POPUP.as_bytes());
     let body = format!("<xml><Encrypt>{encrypt}</Encrypt><Encrypt>{encrypt}</Encrypt></xml>");
-    let opened = open(
-        &sealer.secure(),
-        &sealer.query_for(&encrypt),
-        body.as_bytes(),
-        NOW,
-    );
+    let opened = open(&sealer.secure(), &sealer.query_for(&encrypt), body.as_bytes(), NOW);
     assert!(matches!(opened, Err(Refusal::Unreadable(_))), "{opened:?}");
 }
 
@@ -302,9 +240,6 @@ fn every_refusal_fits_a_result_and_shows_no_secret() {
         let text = refusal.to_string();
         assert!(text.len() <= 247, "{} bytes: {text}", text.len());
         assert!(!text.contains(char::is_control), "{text:?}");
-        assert!(
-            !text.contains(sealer.token) && !text.contains(sealer.key),
-            "{text}"
-        );
+        assert!(!text.contains(sealer.token) && !text.contains(sealer.key), "{text}");
     }
 }

@@ -20,18 +20,9 @@ fn one(change: Change) -> (Event, Change) {
 #[test]
 fn identities_are_for_ever() {
     for (change, expected) in [
-        (
-            popup("tA", true, "0"),
-            "3d5380d323de2c8d3c3f2b4f597eb4605c882294",
-        ),
-        (
-            changed("tA", true),
-            "163d637ad9b42cd7d21e04c92ce3994b73095817",
-        ),
-        (
-            sent("tA", Some(7), 43101, "failed"),
-            "37c0a89766ff62aafcb6adede61c1c6787231b90",
-        ),
+        (popup("tA", true, "0"), "3d5380d323de2c8d3c3f2b4f597eb4605c882294"),
+        (changed("tA", true), "163d637ad9b42cd7d21e04c92ce3994b73095817"),
+        (sent("tA", Some(7), 43101, "failed"), "37c0a89766ff62aafcb6adede61c1c6787231b90"),
     ] {
         let (event, change) = one(change);
         assert_eq!(event.identity(&change), expected);
@@ -53,11 +44,7 @@ fn a_repeated_push_has_the_same_identity_in_every_format_and_mode() {
             let encrypt = sealer.seal(message.as_bytes());
             for (config, query, body) in [
                 (sealer.plain(), sealer.query(), message.to_owned()),
-                (
-                    sealer.secure(),
-                    sealer.query_for(&encrypt),
-                    body_of(&encrypt),
-                ),
+                (sealer.secure(), sealer.query_for(&encrypt), body_of(&encrypt)),
             ] {
                 let Ok(Opened::Event(event)) = open(&config, &query, body.as_bytes(), NOW) else {
                     panic!("not an event: {body}");
@@ -94,8 +81,5 @@ fn whatever_differs_makes_another_identity() {
         event.from_openid.push('1');
         assert!(seen.insert(event.identity(&change)), "{change:?}");
     }
-    assert!(
-        seen.iter()
-            .all(|id| id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit()))
-    );
+    assert!(seen.iter().all(|id| id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit())));
 }

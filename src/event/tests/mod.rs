@@ -37,17 +37,9 @@ fn popup(template_id: &str, accepted: bool, scene: &str) -> Change {
 }
 
 fn changed(template_id: &str, rejected: bool) -> Change {
-    Change::Changed {
-        template_id: template_id.to_owned(),
-        rejected,
-    }
+    Change::Changed { template_id: template_id.to_owned(), rejected }
 }
 
 fn sent(template_id: &str, msgid: Option<i64>, error_code: i32, error_status: &str) -> Change {
-    Change::Sent {
-        template_id: template_id.to_owned(),
-        msgid,
-        error_code,
-        error_status: error_status.to_owned(),
-    }
+    Change::Sent { template_id: template_id.to_owned(), msgid, error_code, error_status: error_status.to_owned() }
 }

@@ -47,9 +47,7 @@ impl Sealer {
 
     /// The query of plain mode.
     pub fn query(&self) -> String {
-        let Self {
-            timestamp, nonce, ..
-        } = self;
+        let Self { timestamp, nonce, .. } = self;
         let signature = sign(&[self.token, timestamp, nonce]);
         format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
     }
@@ -70,13 +68,7 @@ impl Sealer {
     /// Noise, any length, message and appid.
     pub fn frame(&self, length: u32, message: &[u8]) -> Vec<u8> {
         let length = length.to_be_bytes();
-        [
-            b"0123456789abcdef",
-            &length[..],
-            message,
-            self.appid.as_bytes(),
-        ]
-        .concat()
+        [b"0123456789abcdef", &length[..], message, self.appid.as_bytes()].concat()
     }
 
     /// Any whole blocks, encrypted.

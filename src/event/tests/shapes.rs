@@ -31,66 +31,32 @@ fn popup_events() {
     for (body, expected) in [
         (json(&format!(r#""List":{item_a}"#)), vec![one.clone()]),
         (json(&format!(r#""List":[{item_a}]"#)), vec![one.clone()]),
-        (
-            json(&format!(r#""List":[{item_a},{item_b}]"#)),
-            vec![one.clone(), two.clone()],
-        ),
+        (json(&format!(r#""List":[{item_a},{item_b}]"#)), vec![one.clone(), two.clone()]),
         (json(&format!(r#""{named}":{item_a}"#)), vec![one.clone()]),
-        (
-            json(&format!(r#""{named}":[{item_a},{item_b}]"#)),
-            vec![one.clone(), two.clone()],
-        ),
-        (
-            json(&format!(r#""{named}":{{"List":{item_a}}}"#)),
-            vec![one.clone()],
-        ),
-        (
-            json(&format!(r#""{named}":{{"List":[{item_a},{item_b}]}}"#)),
-            vec![one.clone(), two.clone()],
-        ),
-        (
-            xml(&format!("<{named}>{list_a}</{named}>")),
-            vec![one.clone()],
-        ),
-        (
-            xml(&format!("<{named}>\n {list_a}\n {list_b}\n</{named}>")),
-            vec![one.clone(), two.clone()],
-        ),
-        (
-            xml(&format!(
-                "<{named}>{list_a}</{named}><{named}>{list_b}</{named}>"
-            )),
-            vec![one.clone(), two.clone()],
-        ),
-        (
-            xml(&format!("{list_a}{list_b}")),
-            vec![one.clone(), two.clone()],
-        ),
+        (json(&format!(r#""{named}":[{item_a},{item_b}]"#)), vec![one.clone(), two.clone()]),
+        (json(&format!(r#""{named}":{{"List":{item_a}}}"#)), vec![one.clone()]),
+        (json(&format!(r#""{named}":{{"List":[{item_a},{item_b}]}}"#)), vec![one.clone(), two.clone()]),
+        (xml(&format!("<{named}>{list_a}</{named}>")), vec![one.clone()]),
+        (xml(&format!("<{named}>\n {list_a}\n {list_b}\n</{named}>")), vec![one.clone(), two.clone()]),
+        (xml(&format!("<{named}>{list_a}</{named}><{named}>{list_b}</{named}>")), vec![one.clone(), two.clone()]),
+        (xml(&format!("{list_a}{list_b}")), vec![one.clone(), two.clone()]),
     ] {
         let event = event(&body);
         assert_eq!(event.changes, expected, "{body}");
         assert_eq!(event.notes, Vec::<String>::new(), "{body}");
-        assert_eq!(
-            (event.from_openid.as_str(), event.create_time_s),
-            ("oA", 1_763_999_990)
-        );
+        assert_eq!((event.from_openid.as_str(), event.create_time_s), ("oA", 1_763_999_990));
     }
 }
 
 #[test]
 fn change_events_come_under_either_name() {
-    let list = "<List><TemplateId>SYS_MSG_TYPE_RANK</TemplateId><SubscribeStatusString>reject</SubscribeStatusString></List>";
+    let list =
+        "<List><TemplateId>SYS_MSG_TYPE_RANK</TemplateId><SubscribeStatusString>reject</SubscribeStatusString></List>";
     for named in ["SubscribeMsgChangeEvent", "SubscribeMsgPopupEvent"] {
-        let body = xml(
-            "subscribe_msg_change_event",
-            &format!("<{named}>{list}</{named}>"),
-        );
+        let body = xml("subscribe_msg_change_event", &format!("<{named}>{list}</{named}>"));
         assert_eq!(event(&body).changes, [changed("SYS_MSG_TYPE_RANK", true)]);
     }
-    let body = json(
-        "subscribe_msg_change_event",
-        r#""List":{"SubscribeStatusString":"accept","TemplateId":"tA"}"#,
-    );
+    let body = json("subscribe_msg_change_event", r#""List":{"SubscribeStatusString":"accept","TemplateId":"tA"}"#);
     assert_eq!(event(&body).changes, [changed("tA", false)]);
 }
 
@@ -106,10 +72,7 @@ fn sent_events() {
             sent("tA", Some(1_864_323_726_461_255_680), 43101, "用户拒收"),
         ),
         (r#""ErrorCode":-1"#, sent("tA", None, -1, "")),
-        (
-            r#""MsgID":"","ErrorCode":"0","ErrorStatus":null"#,
-            sent("tA", None, 0, ""),
-        ),
+        (r#""MsgID":"","ErrorCode":"0","ErrorStatus":null"#, sent("tA", None, 0, "")),
         (r#""MsgID":0,"ErrorCode":0"#, sent("tA", None, 0, "")),
     ] {
         let members = format!(r#""List":[{{"TemplateId":"tA",{item}}}]"#);
@@ -126,16 +89,8 @@ fn sent_events() {
 #[test]
 fn words_and_odd_items() {
     for (item, expected, note) in [
-        (
-            r#"{"TemplateId":"tA","SubscribeStatusString":"acceptWithAudio"}"#,
-            Some(popup("tA", true, "")),
-            "",
-        ),
-        (
-            r#"{"TemplateId":" tA ","SubscribeStatusString":" reject\n"}"#,
-            Some(popup("tA", false, "")),
-            "",
-        ),
+        (r#"{"TemplateId":"tA","SubscribeStatusString":"acceptWithAudio"}"#, Some(popup("tA", true, "")), ""),
+        (r#"{"TemplateId":" tA ","SubscribeStatusString":" reject\n"}"#, Some(popup("tA", false, "")), ""),
         (
             r#"{"TemplateId":"tA","SubscribeStatusString":"perhaps"}"#,
             None,
@@ -146,26 +101,14 @@ fn words_and_odd_items() {
             None,
             "item 1 left out: SubscribeStatusString is \"ban\"",
         ),
-        (
-            r#"{"TemplateId":"tA"}"#,
-            None,
-            "item 1 left out: SubscribeStatusString is missing",
-        ),
+        (r#"{"TemplateId":"tA"}"#, None, "item 1 left out: SubscribeStatusString is missing"),
         (
             r#"{"TemplateId":"tA","SubscribeStatusString":{}}"#,
             None,
             "item 1 left out: SubscribeStatusString is missing",
         ),
-        (
-            r#"{"SubscribeStatusString":"accept"}"#,
-            None,
-            "item 1 left out: TemplateId is missing",
-        ),
-        (
-            r#"{"TemplateId":"t A","SubscribeStatusString":"accept"}"#,
-            None,
-            "item 1 left out: TemplateId is \"t A\"",
-        ),
+        (r#"{"SubscribeStatusString":"accept"}"#, None, "item 1 left out: TemplateId is missing"),
+        (r#"{"TemplateId":"t A","SubscribeStatusString":"accept"}"#, None, "item 1 left out: TemplateId is \"t A\""),
         (
             r#"{"TemplateId":"tA","TemplateId":"tB","SubscribeStatusString":"accept"}"#,
             None,
@@ -180,15 +123,8 @@ fn words_and_odd_items() {
         ("[]", None, "the event has no items"),
         ("null", None, "the event has no items"),
     ] {
-        let event = event(&json(
-            "subscribe_msg_popup_event",
-            &format!(r#""List":{item}"#),
-        ));
-        assert_eq!(
-            event.changes,
-            expected.into_iter().collect::<Vec<_>>(),
-            "{item}"
-        );
+        let event = event(&json("subscribe_msg_popup_event", &format!(r#""List":{item}"#)));
+        assert_eq!(event.changes, expected.into_iter().collect::<Vec<_>>(), "{item}");
         assert_eq!(event.notes.join("|"), note, "{item}");
     }
     for (item, note) in [
@@ -196,10 +132,7 @@ fn words_and_odd_items() {
         (r#""ErrorCode":"no""#, "ErrorCode is \"no\""),
         (r#""ErrorCode":99999999999"#, "ErrorCode is \"99999999999\""),
         (r#""ErrorCode":0,"MsgID":1.8e18"#, "MsgID is \"1.8e18\""),
-        (
-            r#""ErrorCode":0,"MsgID":9223372036854775808"#,
-            "MsgID is \"9223372036854775808\"",
-        ),
+        (r#""ErrorCode":0,"MsgID":9223372036854775808"#, "MsgID is \"9223372036854775808\""),
         (r#""ErrorCode":0,"MsgID":"x""#, "MsgID is \"x\""),
     ] {
         let members = format!(r#""List":{{"TemplateId":"tA",{item}}}"#);
@@ -217,14 +150,8 @@ fn an_odd_item_does_not_take_the_others_with_it() {
                    {"TemplateId":"tC","SubscribeStatusString":"reject"}]"#,
     );
     let event = event(&body);
-    assert_eq!(
-        event.changes,
-        [popup("tA", true, ""), popup("tC", false, "")]
-    );
-    assert_eq!(
-        event.notes,
-        ["item 2 left out: SubscribeStatusString is \"hm\""]
-    );
+    assert_eq!(event.changes, [popup("tA", true, ""), popup("tC", false, "")]);
+    assert_eq!(event.notes, ["item 2 left out: SubscribeStatusString is \"hm\""]);
 }
 
 #[test]
@@ -258,8 +185,7 @@ fn xml_text_is_put_together_from_all_its_parts() {
 
 #[test]
 fn an_event_without_msg_type_is_still_one() {
-    let body =
-        json("subscribe_msg_popup_event", r#""List":[]"#).replace(r#""MsgType":"event","#, "");
+    let body = json("subscribe_msg_popup_event", r#""List":[]"#).replace(r#""MsgType":"event","#, "");
     assert_eq!(event(&body).changes, []);
 }
 
@@ -280,12 +206,8 @@ fn sender_and_time_must_be_there_and_sane() {
     ] {
         let body = json("subscribe_msg_popup_event", r#""List":[]"#).replace(from, to);
         let opened = open_plain(&body);
-        assert!(
-            matches!(opened, Err(Refusal::Unreadable(_))),
-            "{body}: {opened:?}"
-        );
+        assert!(matches!(opened, Err(Refusal::Unreadable(_))), "{body}: {opened:?}");
     }
-    let body =
-        json("subscribe_msg_popup_event", r#""List":[]"#).replace("1763999990", "\" 1763999990 \"");
+    let body = json("subscribe_msg_popup_event", r#""List":[]"#).replace("1763999990", "\" 1763999990 \"");
     assert_eq!(event(&body).create_time_s, 1_763_999_990);
 }

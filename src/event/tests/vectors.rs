@@ -39,10 +39,7 @@ fn described(opened: &Result<Opened, Refusal>) -> Value {
         }
         Err(refusal) => {
             let variant = format!("{refusal:?}");
-            let name: String = variant
-                .chars()
-                .take_while(char::is_ascii_alphanumeric)
-                .collect();
+            let name: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
             json!({"kind": "refused", "why": name})
         }
     }
@@ -51,21 +48,13 @@ fn described(opened: &Result<Opened, Refusal>) -> Value {
 fn change(change: &Change) -> Value {
     let word = |accepted: bool| if accepted { "accept" } else { "reject" };
     match change {
-        Change::Popup {
-            template_id,
-            accepted,
-            ..
-        } => json!({"kind": "popup", "template_id": template_id, "status": word(*accepted)}),
-        Change::Changed {
-            template_id,
-            rejected,
-        } => json!({"kind": "change", "template_id": template_id, "status": word(!rejected)}),
-        Change::Sent {
-            template_id,
-            msgid,
-            error_code,
-            error_status,
-        } => json!({
+        Change::Popup { template_id, accepted, .. } => {
+            json!({"kind": "popup", "template_id": template_id, "status": word(*accepted)})
+        }
+        Change::Changed { template_id, rejected } => {
+            json!({"kind": "change", "template_id": template_id, "status": word(!rejected)})
+        }
+        Change::Sent { template_id, msgid, error_code, error_status } => json!({
             "kind": "sent",
             "template_id": template_id,
             "msgid": msgid,

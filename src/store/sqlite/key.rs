@@ -2,20 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::count::Player;
 use crate::clock::Now;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::store::{Begun, Want};
+use crate::store::{Applied, Begun, Want};
 
 const SENDS: i64 = 0;
 const REPORTS: i64 = 1;
+const EVENTS: i64 = 2;
 
 /// A key lives so long after its verdict …
 const LIFE_MS: i64 = 24 * HOUR_MS;
 /// … and this much longer when its age is by the wall clock, which may have been set.
 const HOUR_MS: i64 = 3_600_000;
-
-/// Keys that one call of [`prune`] removes at most.
-pub const PRUNED_AT_ONCE: usize = 500;
 
 struct Entry {
     template_id: String,
@@ -43,7 +42,8 @@ impl Entry {
 
 /// What became of an earlier send with this key; None when the new one may go on.
 pub fn look_up_send(c: &Connection, appid: &str, want: &Want, key: &str, now: &Now) -> rusqlite::Result<Option<Begun>> {
-    let Some(entry) = find(c, appid, &want.openid, SENDS, key, "")? else { return Ok(None) };
+    let player = Player { appid, openid: &want.openid };
+    let Some(entry) = find(c, player, SENDS, key, "")? else { return Ok(None) };
     if entry.is_over(now) {
         return Ok(None);
     }
@@ -60,7 +60,7 @@ pub fn look_up_send(c: &Connection, appid: &str, want: &Want, key: &str, now: &N
         return Ok(Some(Begun::Busy(ms)));
     }
     if found_dead {
-        write_verdict(c, appid, &want.openid, key, &verdict, None, now)?;
+        write_verdict(c, player, key, &verdict, None, now)?;
     }
     Ok(Some(Begun::Before(verdict)))
 }
@@ -89,52 +89,90 @@ pub fn mark_running(c: &Connection, appid: &str, want: &Want, key: &str, now: &N
 /// Keeps the verdict of the send that marked the key; also when somebody found it dead meanwhile.
 pub fn mark_done(
     c: &Connection,
-    appid: &str,
-    want: &Want,
+    player: Player<'_>,
     key: &str,
+    holder: i64,
     verdict: &Verdict,
     now: &Now,
 ) -> rusqlite::Result<()> {
-    write_verdict(c, appid, &want.openid, key, verdict, Some(want.holder), now)
+    write_verdict(c, player, key, verdict, Some(holder), now)
 }
 
 /// The first answer to a report with this key for this template.
 pub fn look_up_report(
     c: &Connection,
-    appid: &str,
-    openid: &str,
+    player: Player<'_>,
     key: &str,
     template_id: &str,
     now: &Now,
 ) -> rusqlite::Result<Option<Verdict>> {
-    let entry = find(c, appid, openid, REPORTS, key, template_id)?;
-    Ok(entry.filter(|e| !e.is_over(now)).and_then(|e| e.verdict))
+    verdict_of(find(c, player, REPORTS, key, template_id)?, now)
 }
 
 /// Keeps the answer to a report.
-#[allow(clippy::too_many_arguments)] // a row of the table
 pub fn remember_report(
     c: &Connection,
-    appid: &str,
-    openid: &str,
+    player: Player<'_>,
     key: &str,
     template_id: &str,
-    quota: QuotaChange,
-    remaining: i64,
+    applied: &Applied,
     now: &Now,
 ) -> rusqlite::Result<()> {
-    let verdict = Verdict { quota, remaining, ..Verdict::default() };
+    remember(c, player, REPORTS, key, template_id, applied, now)
+}
+
+/// What a part of an event did when it came first.
+pub fn look_up_event(
+    c: &Connection,
+    player: Player<'_>,
+    identity: &str,
+    now: &Now,
+) -> rusqlite::Result<Option<Verdict>> {
+    verdict_of(find(c, player, EVENTS, identity, "")?, now)
+}
+
+/// Keeps what a part of an event did.
+pub fn remember_event(
+    c: &Connection,
+    player: Player<'_>,
+    identity: &str,
+    applied: &Applied,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    remember(c, player, EVENTS, identity, "", applied, now)
+}
+
+fn verdict_of(entry: Option<Entry>, now: &Now) -> rusqlite::Result<Option<Verdict>> {
+    Ok(entry.filter(|e| !e.is_over(now)).and_then(|e| e.verdict))
+}
+
+fn remember(
+    c: &Connection,
+    player: Player<'_>,
+    scope: i64,
+    key: &str,
+    slot: &str,
+    applied: &Applied,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    let verdict = match applied {
+        Applied::Now { quota, remaining } => Verdict { quota: *quota, remaining: *remaining, ..Verdict::default() },
+        Applied::Paired(remaining) => {
+            Verdict { quota: QuotaChange::Untouched, remaining: *remaining, ..Verdict::default() }
+        }
+        Applied::Before(_) => return Ok(()),
+    };
     c.prepare_cached(
         "INSERT OR REPLACE INTO key
            (appid, openid, scope, key, slot, template_id, holder, done_boot, boot_id, done_wall, verdict)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
-        appid,
-        openid,
-        REPORTS,
+        player.appid,
+        player.openid,
+        scope,
         key,
-        template_id,
+        slot,
         now.boot_ms,
         now.boot_id,
         now.wall_ms,
@@ -150,17 +188,15 @@ pub fn prune(c: &Connection, now: &Now) -> rusqlite::Result<usize> {
            SELECT appid, openid, scope, key, slot FROM key
            WHERE done_wall < ?1 AND (boot_id <> ?2 OR done_boot < ?3) ORDER BY done_wall LIMIT ?4)",
     )?
-    .execute(params![now.wall_ms - LIFE_MS - HOUR_MS, now.boot_id, now.boot_ms - LIFE_MS, PRUNED_AT_ONCE as i64])
+    .execute(params![
+        now.wall_ms - LIFE_MS - HOUR_MS,
+        now.boot_id,
+        now.boot_ms - LIFE_MS,
+        super::PRUNED_AT_ONCE as i64
+    ])
 }
 
-fn find(
-    c: &Connection,
-    appid: &str,
-    openid: &str,
-    scope: i64,
-    key: &str,
-    slot: &str,
-) -> rusqlite::Result<Option<Entry>> {
+fn find(c: &Connection, player: Player<'_>, scope: i64, key: &str, slot: &str) -> rusqlite::Result<Option<Entry>> {
     let read = |r: &Row<'_>| {
         let verdict: Option<String> = r.get(4)?;
         Ok(Entry {
@@ -175,14 +211,13 @@ fn find(
         "SELECT template_id, done_boot, boot_id, done_wall, verdict FROM key
          WHERE appid = ?1 AND openid = ?2 AND scope = ?3 AND key = ?4 AND slot = ?5",
     )?
-    .query_row(params![appid, openid, scope, key, slot], read)
+    .query_row(params![player.appid, player.openid, scope, key, slot], read)
     .optional()
 }
 
 fn write_verdict(
     c: &Connection,
-    appid: &str,
-    openid: &str,
+    player: Player<'_>,
     key: &str,
     verdict: &Verdict,
     holder: Option<i64>,
@@ -192,7 +227,17 @@ fn write_verdict(
         "UPDATE key SET verdict = ?5, done_boot = ?6, boot_id = ?7, done_wall = ?8
          WHERE appid = ?1 AND openid = ?2 AND scope = ?3 AND key = ?4 AND slot = '' AND (?9 IS NULL OR holder = ?9)",
     )?
-    .execute(params![appid, openid, SENDS, key, to_text(verdict), now.boot_ms, now.boot_id, now.wall_ms, holder])
+    .execute(params![
+        player.appid,
+        player.openid,
+        SENDS,
+        key,
+        to_text(verdict),
+        now.boot_ms,
+        now.boot_id,
+        now.wall_ms,
+        holder
+    ])
     .map(drop)
 }
 

@@ -1,12 +1,16 @@
 //! The ledger in an SQLite file: several clients and several processes of one host may share it.
 
+mod act;
 mod count;
+mod event;
 mod file;
 mod group;
 mod key;
 mod schema;
+mod template;
 mod token;
 mod trouble;
+mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,17 +18,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{Begun, Hold, Report, Reported, Settlement, Store, StoredToken, TokenAsk, TokenClaim, Want};
+use super::{Applied, Begun, Event, Report, Settlement, Store, StoredToken, TokenAsk, TokenClaim, Want};
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
-use crate::error::{Error, Status, Verdict};
+use crate::error::{Error, Status};
 use crate::secret::Secret;
+use count::Player;
 use group::Writers;
 
 /// Pages in the write-ahead log from which on a checkpoint is due at once (4 MiB).
 const WAL_PAGES: u32 = 1000;
 /// Pages from which on the log is cut, for which writers wait a moment (64 MiB).
 const WAL_PAGES_TOO_MANY: u32 = 16_000;
+
+/// Rows that are pruned in one transaction at most.
+const PRUNED_AT_ONCE: usize = 500;
+
+/// Transactions that prune one table in one round at most; the next round goes on.
+const PRUNES: usize = 10;
 
 pub struct SqliteStore {
     appid: Arc<str>,
@@ -85,32 +96,29 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn report(&self, report: Report, now: Now, deadline: Deadline) -> Result<Vec<Reported>, Error> {
+    fn report(&self, report: Report, now: Now, deadline: Deadline) -> Result<Vec<Applied>, Error> {
         let appid = Arc::clone(&self.appid);
         self.write(true, deadline, move |c| {
-            let mut done = Vec::with_capacity(report.changes.len());
-            for (template_id, change) in &report.changes {
-                done.push(count::report_one(c, &appid, &report, template_id, *change, &now)?);
-            }
-            Ok(done)
+            report.items.iter().map(|item| count::report(c, &appid, &report, item, &now)).collect()
         })
     }
 
-    fn remaining(
-        &self,
-        openid: &str,
-        template_id: &str,
-        switch: bool,
-        now: &Now,
-        deadline: Deadline,
-    ) -> Result<i64, Error> {
-        self.read(deadline, |c| {
-            if switch {
-                count::switch(c, &self.appid, openid, template_id)
-            } else {
-                count::remaining(c, &self.appid, openid, template_id, now)
-            }
-        })
+    fn event(&self, event: Event, now: Now, deadline: Deadline) -> Result<Result<Vec<Applied>, i64>, Error> {
+        let appid = Arc::clone(&self.appid);
+        self.write(true, deadline, move |c| event::apply(c, &appid, &event, &now))
+    }
+
+    fn templates(&self, now: &Now, deadline: Deadline) -> Result<Option<(String, i64)>, Error> {
+        self.read(deadline, |c| template::read(c, &self.appid, now))
+    }
+
+    fn put_templates(&self, list: String, now: Now, deadline: Deadline) -> Result<(), Error> {
+        let appid = Arc::clone(&self.appid);
+        self.write(false, deadline, move |c| template::put(c, &appid, &list, &now))
+    }
+
+    fn remaining(&self, openid: &str, template_id: &str, now: &Now, deadline: Deadline) -> Result<i64, Error> {
+        self.read(deadline, |c| count::remaining(c, Player { appid: &self.appid, openid }, template_id, now))
     }
 
     fn begin(&self, want: Want, now: Now, deadline: Deadline) -> Result<Begun, Error> {
@@ -121,7 +129,7 @@ impl Store for SqliteStore {
             {
                 return Ok(answer);
             }
-            let begun = count::hold(c, &appid, &want, &now)?;
+            let begun = turn::hold(c, &appid, &want, &now)?;
             if let (Begun::Held(_), Some(key)) = (&begun, &want.key) {
                 key::mark_running(c, &appid, &want, key, &now)?;
             }
@@ -131,17 +139,7 @@ impl Store for SqliteStore {
 
     fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<i64, Error> {
         let appid = Arc::clone(&self.appid);
-        self.write(false, deadline, move |c| {
-            let Settlement { hold, outcome, keep_turn_ms, verdict } = &settlement;
-            let Hold { want, .. } = hold;
-            count::settle(c, &appid, hold, *outcome, *keep_turn_ms, &now)?;
-            let remaining = count::remaining(c, &appid, &want.openid, &want.template_id, &now)?;
-            if let Some(key) = &want.key {
-                let verdict = Verdict { remaining, ..verdict.clone() };
-                key::mark_done(c, &appid, want, key, &verdict, &now)?;
-            }
-            Ok(remaining)
-        })
+        self.write(false, deadline, move |c| turn::settle(c, &appid, &settlement, &now))
     }
 
     fn token(&self, mode: TokenMode, now: &Now, deadline: Deadline) -> Result<Option<StoredToken>, Error> {
@@ -189,12 +187,13 @@ impl Store for SqliteStore {
     }
 
     fn upkeep(&self, now: &Now) -> Result<(), Error> {
-        let now = now.clone();
-        loop {
-            let now = now.clone();
-            let pruned = self.writers.run(false, Deadline::in_ms(1000), move |c| key::prune(c, &now))?;
-            if pruned < key::PRUNED_AT_ONCE {
-                break;
+        for prune in [key::prune, act::prune, turn::prune] {
+            for _ in 0..PRUNES {
+                let now = now.clone();
+                let pruned = self.writers.run(false, Deadline::in_ms(1000), move |c| prune(c, &now))?;
+                if pruned < PRUNED_AT_ONCE {
+                    break;
+                }
             }
         }
         if let Some(keeper) = &self.keeper {
@@ -218,4 +217,20 @@ impl SqliteStore {
     fn token_row(&self, mode: TokenMode) -> token::Row {
         token::Row { appid: Arc::clone(&self.appid), mode: mode.word(), host: Arc::clone(&self.host) }
     }
+}
+
+/// Removes rows of this table that are older than their life, a limited number. Ages go by the boot clock where it is
+/// the same boot, else by the wall clock and a grace hour.
+fn prune(c: &Connection, table: &str, life_ms: i64, now: &Now) -> rusqlite::Result<usize> {
+    const GRACE_MS: i64 = 3_600_000;
+    c.prepare_cached(&format!(
+        "DELETE FROM {table} WHERE rowid IN (
+           SELECT rowid FROM {table} WHERE at_wall < ?1 AND (boot_id <> ?2 OR at_boot < ?3) ORDER BY at_wall LIMIT ?4)"
+    ))?
+    .execute(rusqlite::params![
+        now.wall_ms - life_ms - GRACE_MS,
+        now.boot_id,
+        now.boot_ms - life_ms,
+        PRUNED_AT_ONCE as i64
+    ])
 }

@@ -15,27 +15,44 @@ pub const VERSION: i32 = MIGRATIONS.len() as i32;
 ///
 /// Times: `*_boot` counts milliseconds since the boot named by `boot_id`, `*_wall` is Unix time in milliseconds.
 const MIGRATIONS: [&str; 1] = ["
+-- accepted_wall: when the newest accept happened. msgids: those of the last sends, each with a comma before and behind.
 CREATE TABLE quota (
   appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL,
   granted INTEGER NOT NULL, gone INTEGER NOT NULL,
+  accepted_wall INTEGER NOT NULL DEFAULT 0, msgids TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (appid, openid, template_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE switch (
-  appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL,
-  is_on INTEGER NOT NULL,
-  PRIMARY KEY (appid, openid, template_id)
-) WITHOUT ROWID;
-
--- One send at a time per player; with template_id it also holds a unit granted up to `granted`.
+-- One send at a time per player. With unit it also holds one that was granted when `granted` were. Not running: kept
+-- for a while after a maybe.
 CREATE TABLE turn (
   appid TEXT NOT NULL, openid TEXT NOT NULL,
-  holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL,
-  template_id TEXT, granted INTEGER,
+  holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, running INTEGER NOT NULL,
+  template_id TEXT NOT NULL, granted INTEGER NOT NULL, unit INTEGER NOT NULL,
+  key TEXT, started_wall INTEGER NOT NULL,
   PRIMARY KEY (appid, openid)
 ) WITHOUT ROWID;
 
--- scope 0: sends, slot is empty; 1: reports, slot is the template. While verdict is NULL the send runs, until done_*.
+-- Sends that were maybe taken, until an event settles them.
+CREATE TABLE maybe (
+  holder INTEGER PRIMARY KEY,
+  appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL, granted INTEGER NOT NULL, unit INTEGER NOT NULL,
+  key TEXT, started_wall INTEGER NOT NULL, at_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, at_wall INTEGER NOT NULL
+);
+CREATE INDEX maybe_by_player ON maybe (appid, openid, template_id, started_wall);
+CREATE INDEX maybe_by_age ON maybe (at_wall);
+
+-- Acts that came one way, by a report or by an event, and may still come the other way.
+CREATE TABLE act (
+  id INTEGER PRIMARY KEY,
+  appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL, refusal INTEGER NOT NULL,
+  by_event INTEGER NOT NULL, act_wall INTEGER NOT NULL,
+  at_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, at_wall INTEGER NOT NULL
+);
+CREATE INDEX act_by_player ON act (appid, openid, template_id, refusal, by_event, act_wall);
+CREATE INDEX act_by_age ON act (at_wall);
+
+-- scope 0: sends, slot is empty; 1: reports, slot is the template; 2: events, slot is empty. While verdict is NULL the send runs, until done_*.
 CREATE TABLE key (
   appid TEXT NOT NULL, openid TEXT NOT NULL, scope INTEGER NOT NULL, key TEXT NOT NULL, slot TEXT NOT NULL,
   template_id TEXT NOT NULL, holder INTEGER NOT NULL,
@@ -54,6 +71,11 @@ CREATE TABLE token (
   failures INTEGER NOT NULL DEFAULT 0, failure TEXT,
   pause_until_boot INTEGER NOT NULL DEFAULT 0, pause_boot_id TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (appid, mode, host)
+) WITHOUT ROWID;
+
+CREATE TABLE template (
+  appid TEXT PRIMARY KEY,
+  list TEXT NOT NULL, at_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, at_wall INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE forced_refresh (

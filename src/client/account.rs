@@ -1,0 +1,120 @@
+//! Calls to WeChat beside the send: the token, the templates, a login. They may be repeated without harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::credentials::Credentials;
+use super::hosts::Hosts;
+use super::running::Running;
+use crate::clock::Deadline;
+use crate::error::{Error, Status};
+use crate::http::{Exchange, Reply, Transport};
+use crate::log::Logger;
+use crate::secret::Secret;
+use crate::wechat::{Act, Answer, Endpoint, Request, rule};
+
+/// How WeChat is reached.
+pub struct Network {
+    pub transport: Arc<dyn Transport>,
+    pub hosts: Hosts,
+    pub running: Arc<Running>,
+    pub max_attempts: u32,
+}
+
+impl Network {
+    /// Makes one request at the first host that answers, going on to the next after any failure.
+    ///
+    /// # Errors
+    /// [`Status::Connect`] when none answered.
+    pub fn call(&self, request: &Request, deadline: Deadline) -> Result<Reply, Error> {
+        let mut failure = "the deadline came before the request".to_owned();
+        for host in self.hosts.in_order() {
+            if deadline.is_over() {
+                break;
+            }
+            let url = request.url(host.as_str());
+            match self.transport.execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
+                Ok(reply) => {
+                    self.hosts.tell(host, true);
+                    return Ok(reply);
+                }
+                Err(f) => {
+                    self.hosts.tell(host, f.left);
+                    failure = format!("{host}: {}", f.text);
+                }
+            }
+        }
+        Err(Error::new(Status::Connect, format!("WeChat was not reached: {failure}")))
+    }
+
+    /// The same, reading the answer; what WeChat says about an error is told by its table.
+    ///
+    /// # Errors
+    /// Also the error that WeChat answered, and [`Status::Connect`] when the answer is not WeChat's.
+    pub fn ask(&self, endpoint: Endpoint, request: &Request, deadline: Deadline) -> Result<Answer, Error> {
+        let reply = self.call(request, deadline)?;
+        let http_status = i32::from(reply.status);
+        let Some(answer) = Answer::parse(&reply.body) else {
+            return Err(Error::new(Status::Connect, format!("the answer is not WeChat's (HTTP {http_status})"))
+                .answered(0, http_status));
+        };
+        if answer.errcode == 0 {
+            return Ok(answer);
+        }
+        let rule = rule(endpoint, answer.errcode);
+        Err(Error::new(rule.status, format!("{} (WeChat: {})", rule.advice, answer.describe()))
+            .answered(answer.errcode, http_status)
+            .after_ms(rule.pause_ms))
+    }
+
+    /// The same, again while WeChat is busy and there is time.
+    pub fn ask_patiently(&self, endpoint: Endpoint, request: &Request, deadline: Deadline) -> Result<Answer, Error> {
+        let mut tries = 0;
+        loop {
+            let e = match self.ask(endpoint, request, deadline) {
+                Ok(answer) => return Ok(answer),
+                Err(e) => e,
+            };
+            tries += 1;
+            let pause = Duration::from_millis(u64::from(e.retry_after_ms) << (tries - 1).min(4));
+            let again = e.errcode != 0 && rule(endpoint, e.errcode).act == Act::Again;
+            if !again || tries >= self.max_attempts || pause >= deadline.left() {
+                return Err(e);
+            }
+            self.running.sleep(pause)?;
+        }
+    }
+}
+
+/// Calls that need a token.
+pub struct Account {
+    pub network: Arc<Network>,
+    pub credentials: Arc<Credentials>,
+    pub log: Arc<Logger>,
+}
+
+impl Account {
+    /// Makes the request with a token, once more with a new one if WeChat refuses it.
+    ///
+    /// # Errors
+    /// Those of the token and of [`Network::ask`].
+    pub fn call_with_token(&self, deadline: Deadline, request: fn(&Secret) -> Request) -> Result<Value, Error> {
+        let mut renewed = false;
+        loop {
+            let token = self.credentials.token(deadline)?;
+            match self.network.ask(Endpoint::Send, &request(&token), deadline) {
+                Ok(answer) => return Ok(answer.into_value()),
+                Err(e) if e.errcode != 0 && rule(Endpoint::Send, e.errcode).act == Act::NewToken => {
+                    self.credentials.refused(&token, deadline);
+                    if renewed {
+                        return Err(e);
+                    }
+                    renewed = true;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}

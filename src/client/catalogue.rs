@@ -1,0 +1,207 @@
+//! The account's templates: from the configuration, or fetched from WeChat, kept in the store, renewed now and then.
+//! Not knowing them never stops a send.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::account::Account;
+use crate::clock::{Deadline, Now};
+use crate::config::{Config, Templates};
+use crate::error::{Error, Status};
+use crate::log::log_line;
+use crate::store::Store;
+use crate::template::{self, Kind, Template};
+use crate::wechat::Request;
+
+/// A list older than this is renewed behind the senders' backs.
+const STALE_MS: i64 = 6 * 3_600_000;
+/// WeChat is asked for an unknown template, or after a failure, no more often than this.
+const ASK_AGAIN_MS: i64 = 60_000;
+/// A send waits so long for the list at most, and never more than half of its own time.
+const WAIT_MS: u64 = 3000;
+
+/// What is known of a template.
+pub enum Found {
+    /// This is it.
+    Known(Arc<Template>),
+    /// The account has so many templates, and it is none of them.
+    Unknown(usize),
+    /// Nothing is known.
+    NoIdea,
+}
+
+type List = HashMap<String, Arc<Template>>;
+
+pub struct Catalogue {
+    /// Whether WeChat is asked.
+    auto: bool,
+    account: Arc<Account>,
+    store: Arc<dyn Store>,
+    known: Mutex<Known>,
+    asking: Mutex<()>,
+    renewal_wanted: AtomicBool,
+}
+
+#[derive(Default)]
+struct Known {
+    list: Option<Arc<List>>,
+    /// When the list was WeChat's, and when WeChat was asked last, by the boot clock.
+    fetched_boot: i64,
+    asked_boot: Option<i64>,
+    /// Whether the store was looked at.
+    loaded: bool,
+}
+
+impl Catalogue {
+    /// # Errors
+    /// [`Status::Config`] when the configured list is wrong.
+    pub fn new(config: &Config, account: Arc<Account>, store: Arc<dyn Store>) -> Result<Catalogue, Error> {
+        let mut known = Known::default();
+        if let Templates::Listed(list) = &config.templates {
+            let list =
+                template::parse_config(&Value::Array(list.clone())).map_err(|e| Error::new(Status::Config, e))?;
+            known.list = Some(Arc::new(by_id(list)));
+        }
+        Ok(Catalogue {
+            auto: config.templates == Templates::Auto,
+            account,
+            store,
+            known: Mutex::new(known),
+            asking: Mutex::new(()),
+            renewal_wanted: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a template is on or off instead of counted, as far as it is known without asking WeChat.
+    pub fn is_lasting(&self, template_id: &str, deadline: Deadline) -> bool {
+        self.load(deadline);
+        let known = self.known.lock();
+        known.list.as_ref().and_then(|list| list.get(template_id)).is_some_and(|t| t.kind == Kind::LongTerm)
+    }
+
+    /// What is known of a template; asks WeChat on first need and for an unknown one.
+    pub fn find(&self, template_id: &str, deadline: Deadline) -> Found {
+        self.load(deadline);
+        let wait_ms = (deadline.left().as_millis() as u64 / 2).min(WAIT_MS);
+        let mut asked = false;
+        loop {
+            let ask = {
+                let known = self.known.lock();
+                let now = Now::read().boot_ms;
+                if let Some(template) = known.list.as_ref().and_then(|list| list.get(template_id)) {
+                    if self.auto && now - known.fetched_boot > STALE_MS {
+                        self.renewal_wanted.store(true, Ordering::Relaxed);
+                    }
+                    return Found::Known(Arc::clone(template));
+                }
+                self.auto && !asked && known.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS)
+            };
+            if !ask {
+                break;
+            }
+            asked = true;
+            self.ask(Deadline::in_ms(wait_ms));
+        }
+        let known = self.known.lock();
+        match &known.list {
+            // A list that could not be renewed lately may lack a template that is there by now; an empty one is taken
+            // for an answer gone wrong, since such an account could send nothing.
+            Some(list) if !list.is_empty() && (!self.auto || known.is_fresh()) => Found::Unknown(list.len()),
+            _ => Found::NoIdea,
+        }
+    }
+
+    /// Whether the list should be renewed.
+    pub fn wants_renewal(&self) -> bool {
+        self.renewal_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Renews the list; the senders go on with the old one.
+    pub fn renew(&self) {
+        self.renewal_wanted.store(false, Ordering::Relaxed);
+        self.ask(Deadline::in_ms(10_000));
+    }
+
+    /// How many templates the account has, asked now.
+    ///
+    /// # Errors
+    /// Why they could not be fetched.
+    pub fn count(&self, deadline: Deadline) -> Result<usize, Error> {
+        self.fetch(deadline).map(|list| list.len())
+    }
+
+    fn load(&self, deadline: Deadline) {
+        if !self.auto || self.known.lock().loaded {
+            return;
+        }
+        // Read outside of the lock: a slow disk must not stop the senders that need nothing from it.
+        let kept = self.store.templates(&Now::read(), deadline);
+        let mut known = self.known.lock();
+        if known.loaded {
+            return;
+        }
+        match kept {
+            Ok(kept) => {
+                known.loaded = true;
+                let list = kept.and_then(|(text, age)| Some((serde_json::from_str::<Vec<Template>>(&text).ok()?, age)));
+                if let Some((list, age_ms)) = list.filter(|_| known.list.is_none()) {
+                    known.list = Some(Arc::new(by_id(list)));
+                    known.fetched_boot = Now::read().boot_ms - age_ms.max(0);
+                }
+            }
+            Err(e) => log_line!(self.account.log, Warn, "the kept templates could not be read: {}", e.message),
+        }
+    }
+
+    /// Asks WeChat, one caller at a time; the others wait for what it finds.
+    fn ask(&self, deadline: Deadline) {
+        let before = self.known.lock().asked_boot;
+        let Some(_one) = self.asking.try_lock_until(deadline.instant()) else { return };
+        if self.known.lock().asked_boot != before {
+            return;
+        }
+        if let Err(e) = self.fetch(deadline) {
+            log_line!(
+                self.account.log,
+                Warn,
+                "the account's templates could not be fetched, messages go unchecked: {}",
+                e.message
+            );
+        }
+        self.known.lock().asked_boot = Some(Now::read().boot_ms);
+    }
+
+    fn fetch(&self, deadline: Deadline) -> Result<Arc<List>, Error> {
+        let answer = self.account.call_with_token(deadline, Request::templates)?;
+        let list = template::parse_answer(&answer)
+            .ok_or_else(|| Error::new(Status::Wechat, "the answer of gettemplate holds no list of templates"))?;
+        let text = serde_json::to_string(&list).unwrap_or_default();
+        let list = Arc::new(by_id(list));
+        let now = Now::read();
+        {
+            let mut known = self.known.lock();
+            known.list = Some(Arc::clone(&list));
+            known.fetched_boot = now.boot_ms;
+            known.loaded = true;
+        }
+        if let Err(e) = self.store.put_templates(text, now, Deadline::in_ms(1000)) {
+            log_line!(self.account.log, Warn, "the templates could not be kept: {}", e.message);
+        }
+        log_line!(self.account.log, Info, "the account has {} templates", list.len());
+        Ok(list)
+    }
+}
+
+impl Known {
+    fn is_fresh(&self) -> bool {
+        Now::read().boot_ms - self.fetched_boot <= ASK_AGAIN_MS
+    }
+}
+
+fn by_id(list: Vec<Template>) -> List {
+    list.into_iter().map(|t| (t.id.clone(), Arc::new(t))).collect()
+}

@@ -1,0 +1,97 @@
+//! Will it work? One call that tells an operator in words.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Inner;
+use crate::clock::{Deadline, Now, wall_ms};
+use crate::config::{Templates, TokenMode};
+use crate::error::{Error, Status, Verdict};
+use crate::log::log_line;
+use crate::store::{Change, Item, Report};
+use crate::wechat::Request;
+
+/// A clock that is further off than this spoils the times of events and of scheduled messages.
+const SKEW_S: i64 = 60;
+
+impl Inner {
+    /// Tries the store, the network, the credentials and the templates; the first that fails gives the status, and
+    /// the message tells all.
+    pub(super) fn check(&self) -> Result<Verdict, Error> {
+        let deadline = self.deadline();
+        let mut failed: Option<Error> = None;
+        let mut told = Vec::new();
+        let mut note = |what: &str, done: Result<String, Error>| match done {
+            Ok(text) => told.push(format!("{what}: {text}")),
+            Err(e) => {
+                told.push(format!("{what}: {}", e.message));
+                failed.get_or_insert(e);
+            }
+        };
+        note("store", self.check_store(deadline));
+        let clock = self.check_clock(deadline);
+        let reached = !matches!(&clock, Err(e) if e.status == Status::Connect);
+        note("network", clock);
+        if reached {
+            let proved = self.credentials.prove(deadline);
+            let works = proved.is_ok();
+            note("credentials", proved.map(|()| "right".to_owned()));
+            if works {
+                note("templates", self.check_templates(deadline));
+            }
+        }
+        let message = told.join("; ");
+        log_line!(self.log, Info, "check: {message}");
+        Ok(match failed {
+            None => Verdict::ok(message),
+            Some(e) => Verdict { message, ..Verdict::from(e) },
+        })
+    }
+
+    /// Writes, and reads back, what changes nothing.
+    fn check_store(&self, deadline: Deadline) -> Result<String, Error> {
+        let player = "wxsub-check";
+        let item = Item { template_id: player.to_owned(), change: Change::SwitchOn, lasting: true, act: false };
+        let report = Report { openid: player.to_owned(), items: vec![item], key: None };
+        self.store.report(report, Now::read(), deadline)?;
+        match self.store.remaining(player, player, &Now::read(), deadline)? {
+            1 => Ok("writable".to_owned()),
+            n => Err(Error::new(Status::Store, format!("1 was written and {n} read back"))),
+        }
+    }
+
+    /// Any answer of WeChat's tells its time, also one that refuses.
+    fn check_clock(&self, deadline: Deadline) -> Result<String, Error> {
+        let reply = self.network.call(&Request::probe(), deadline)?;
+        let Some(date) = reply.date.and_then(|d: SystemTime| d.duration_since(UNIX_EPOCH).ok()) else {
+            return Ok("reached".to_owned());
+        };
+        let ahead_s = wall_ms() / 1000 - date.as_secs() as i64;
+        if ahead_s.abs() <= SKEW_S {
+            return Ok("reached".to_owned());
+        }
+        let way = if ahead_s > 0 { "ahead of" } else { "behind" };
+        Err(Error::new(
+            Status::Config,
+            format!("reached, but this machine's clock is {} s {way} WeChat's: set it", ahead_s.abs()),
+        ))
+    }
+
+    fn check_templates(&self, deadline: Deadline) -> Result<String, Error> {
+        let listed = match &self.config.templates {
+            Templates::Listed(list) => Some(list.len()),
+            Templates::Auto | Templates::Off => None,
+        };
+        let count = match self.catalogue.count(deadline) {
+            // A token of the team's own server may come without the permission to list templates.
+            Err(e) if self.config.token == TokenMode::External && listed.is_some() => {
+                return Ok(format!("{} configured; WeChat's could not be read: {}", listed.unwrap_or(0), e.message));
+            }
+            count => count?,
+        };
+        Ok(match listed {
+            Some(listed) => format!("{listed} configured, {count} at WeChat"),
+            None if count == 0 => "none yet: add one in the console".to_owned(),
+            None => count.to_string(),
+        })
+    }
+}

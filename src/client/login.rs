@@ -1,0 +1,39 @@
+//! A login code becomes an openid.
+
+use super::{Inner, not_empty};
+use crate::error::{Error, Status};
+use crate::secret::Secret;
+use crate::wechat::{Endpoint, Request};
+
+/// Who a player is.
+#[derive(Debug)]
+pub struct Identity {
+    /// The player's id in this game.
+    pub openid: String,
+    /// The player's id among all apps of the same owner; empty when WeChat gives none.
+    pub unionid: String,
+    /// Signs what the player's client sends; it must not leave the server (wechat-api: section 5).
+    pub session_key: Secret,
+}
+
+impl Inner {
+    pub(super) fn login(&self, code: &str) -> Result<Identity, Error> {
+        not_empty("code", code)?;
+        let Some(secret) = &self.config.secret else {
+            return Err(Error::new(
+                Status::Config,
+                "a login needs \"secret\" in the configuration, also with \"token\": \"external\"",
+            ));
+        };
+        let request = Request::login(&self.config.appid, secret, code);
+        let answer = self.network.ask_patiently(Endpoint::Login, &request, self.deadline())?;
+        if answer.text("openid").is_empty() {
+            return Err(Error::new(Status::Wechat, "WeChat's answer to the login holds no openid"));
+        }
+        Ok(Identity {
+            openid: answer.text("openid").to_owned(),
+            unionid: answer.text("unionid").to_owned(),
+            session_key: Secret::new(answer.text("session_key").to_owned()),
+        })
+    }
+}

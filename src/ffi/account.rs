@@ -1,0 +1,50 @@
+//! The account: `wxsub_login`, `wxsub_check`.
+
+use std::ffi::c_char;
+
+use super::types::{wxsub_client, wxsub_identity, wxsub_result, wxsub_status};
+use super::{guard, input, output, registry};
+use crate::error::{Status, Verdict};
+
+/// Asks WeChat who a login code (wx.login in the game) belongs to, at most "timeout_ms" long. The session_key is given
+/// to the caller and kept nowhere. A code is good once and for five minutes.
+///
+/// `out` gets the player; it may not be NULL, and is not touched when the call fails. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_WECHAT (40029 invalid, 40163 used, 40226 blocked: let the game call wx.login
+/// again), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret), WXSUB_E_CONNECT (no answer; the code
+/// may be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_login(
+    client: *const wxsub_client,
+    code: *const c_char,
+    out: *mut wxsub_identity,
+    why: *mut wxsub_result,
+) -> wxsub_status {
+    // SAFETY: rule 4.
+    let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
+    let done = guard::run(|| {
+        // SAFETY: rule 4.
+        let mut out = unsafe { output::Identity::new(out) }?;
+        let client = registry::find(client)?;
+        // SAFETY: rule 2.
+        let code = unsafe { input::required("code", code) }?;
+        out.put(&client.login(code)?)?;
+        Ok(Verdict::ok("logged in"))
+    });
+    why.put(done)
+}
+
+/// Tells an operator in words whether it will work: store writable, WeChat reached, this machine's clock, appid, secret
+/// and IP right (and which IP to allow), how many templates the account has. At most "timeout_ms" long; sends nothing.
+/// The message tells all, the status is that of the first thing that is wrong; the whole text is logged, too, since a
+/// message has 247 bytes. With "token": "legacy" it uses the token in use, since asking for one would kill it.
+///
+/// Returns WXSUB_OK, WXSUB_E_STORE, WXSUB_E_CONNECT, WXSUB_E_AUTH, WXSUB_E_CONFIG (the clock is off), WXSUB_E_BUSY,
+/// WXSUB_E_WECHAT, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_check(client: *const wxsub_client, out: *mut wxsub_result) -> wxsub_status {
+    // SAFETY: rule 4.
+    let Ok(mut out) = (unsafe { output::Slot::new(out) }) else { return Status::Arg.code() };
+    let done = guard::run(|| Ok(registry::find(client)?.check()));
+    out.put(done)
+}
