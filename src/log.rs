@@ -1,6 +1,6 @@
 //! Log lines go to the host's sink or nowhere; never to stdout or stderr.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -43,6 +43,29 @@ enum State {
 
 thread_local! {
     static IN_SINK: Cell<bool> = const { Cell::new(false) };
+    static HELD: RefCell<Held> = const { RefCell::new(Held { depth: 0, lines: Vec::new() }) };
+}
+
+/// Lines of this thread that wait until it holds nothing of ours.
+struct Held {
+    depth: u32,
+    lines: Vec<(Level, String)>,
+}
+
+/// While one lives, this thread's lines wait; they are written when the last one goes. So a sink is called with no lock,
+/// gate or turn of ours held, and may call the library.
+pub struct Hold<'a>(&'a Logger);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let lines = HELD.with_borrow_mut(|held| {
+            held.depth -= 1;
+            if held.depth == 0 { std::mem::take(&mut held.lines) } else { Vec::new() }
+        });
+        for (level, text) in lines {
+            self.0.write(level, text);
+        }
+    }
 }
 
 impl Logger {
@@ -75,6 +98,25 @@ impl Logger {
             return;
         }
         let text = one_line(&text.to_string());
+        let waits = HELD.with_borrow_mut(|held| {
+            let waits = held.depth > 0;
+            if waits {
+                held.lines.push((level, text.clone()));
+            }
+            waits
+        });
+        if !waits {
+            self.write(level, text);
+        }
+    }
+
+    /// Makes this thread's lines wait.
+    pub fn hold(&self) -> Hold<'_> {
+        HELD.with_borrow_mut(|held| held.depth += 1);
+        Hold(self)
+    }
+
+    fn write(&self, level: Level, text: String) {
         let sink = {
             let mut state = self.state.lock();
             match &mut *state {

@@ -1,10 +1,11 @@
 //! Getting the access token: from memory, from the store, from WeChat, or from the host.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::account::Network;
+use super::running::cancelled;
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
 use crate::error::{Error, Retry, Status};
@@ -35,6 +36,8 @@ pub struct Credentials {
     cell: TokenCell,
     holder: i64,
     renewal_wanted: AtomicBool,
+    /// By the boot clock: not again right after a failure.
+    renew_not_before: AtomicI64,
 }
 
 impl Credentials {
@@ -55,6 +58,7 @@ impl Credentials {
             cell: TokenCell::default(),
             holder,
             renewal_wanted: AtomicBool::new(false),
+            renew_not_before: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -133,6 +137,7 @@ impl Credentials {
     /// Whether the token should be renewed before it ends.
     pub fn wants_renewal(&self) -> bool {
         self.renewal_wanted.load(Ordering::Relaxed)
+            && Now::read().boot_ms >= self.renew_not_before.load(Ordering::Relaxed)
     }
 
     /// Renews the token ahead of its end; the senders go on with the old one.
@@ -141,6 +146,8 @@ impl Credentials {
         let Some(_gate) = self.cell.try_enter() else { return };
         let Some(need_ms) = self.cell.aging(&Now::read()) else { return };
         if let Err(e) = self.obtain(need_ms, Deadline::in_ms(RENEWAL_MS)) {
+            let pause_ms = i64::from(e.retry_after_ms).max(1000);
+            self.renew_not_before.store(Now::read().boot_ms + pause_ms, Ordering::Relaxed);
             log_line!(self.log, Warn, "the token could not be renewed ahead of its end: {}", e.message);
         }
     }
@@ -184,6 +191,9 @@ impl Credentials {
                 TokenClaim::Failed(why, ms) => self.wait_out(why, ms, deadline)?,
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
                     Ok(answer) => return Ok(self.keep(answer)),
+                    Err(why) if self.network.running.is_interrupted() || deadline.is_over() => {
+                        return Err(self.give_up(why, deadline));
+                    }
                     Err(why) => {
                         let pause_ms = pause_after(failures, &why);
                         let told = self.store.fail_token(
@@ -212,6 +222,15 @@ impl Credentials {
                 },
             }
         }
+    }
+
+    /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
+    /// ask at once.
+    fn give_up(&self, why: Error, deadline: Deadline) -> Error {
+        if let Err(e) = self.store.release_token(self.mode, self.holder, deadline.or_at_least_ms(500)) {
+            log_line!(self.log, Warn, "a token request could not be given up in the store: {}", e.message);
+        }
+        if self.network.running.is_interrupted() { cancelled() } else { why }
     }
 
     /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.

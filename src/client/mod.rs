@@ -141,8 +141,7 @@ impl Client {
     /// # Errors
     /// [`Status::Arg`] when it is no such object, [`Status::Store`] when nothing was applied, [`Status::State`].
     pub fn report_json(&self, openid: &str, json: &str, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
-        let _running = self.inner.running.enter()?;
-        self.inner.report_json(openid, json, key)
+        self.inner.run(|inner| inner.report_json(openid, json, key))
     }
 
     /// How many messages the player still allows ([`Verdict::remaining`]); for a system type 1 or 0. See `wxsub_quota`.
@@ -162,8 +161,7 @@ impl Client {
     /// [`Status::Signature`] when it is not WeChat's, [`Status::Store`] and [`Status::Busy`] when WeChat should push it
     /// again, [`Status::Config`] without `"event"`, [`Status::Arg`], [`Status::State`].
     pub fn handle_event(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
-        let _running = self.inner.running.enter()?;
-        self.inner.handle_event(query, body, room)
+        self.inner.run(|inner| inner.handle_event(query, body, room))
     }
 
     /// Asks WeChat who a login code belongs to. See `wxsub_login`.
@@ -171,8 +169,7 @@ impl Client {
     /// # Errors
     /// [`Status::Wechat`] when the code is no good, and those of any call to WeChat.
     pub fn login(&self, code: &str) -> Result<Identity, Error> {
-        let _running = self.inner.running.enter()?;
-        self.inner.login(code)
+        self.inner.run(|inner| inner.login(code))
     }
 
     /// Tells an operator whether it will work. See `wxsub_check`.
@@ -185,8 +182,7 @@ impl Client {
     /// # Errors
     /// [`Status::Arg`] when the client gets its own tokens or the token is empty or dead; [`Status::State`].
     pub fn set_token(&self, token: Secret, expires_in_s: u32) -> Result<(), Error> {
-        let _running = self.inner.running.enter()?;
-        self.inner.credentials.set(token, expires_in_s)
+        self.inner.run(|inner| inner.credentials.set(token, expires_in_s))
     }
 
     /// Sets where log lines go, up to this level; None: nowhere.
@@ -220,10 +216,16 @@ impl Drop for Client {
 }
 
 impl Inner {
+    /// Runs one call, unless the client is closing. Its log lines are written at its end, when nothing is held any more.
+    fn run<T>(&self, work: impl FnOnce(&Inner) -> Result<T, Error>) -> Result<T, Error> {
+        let _lines = self.log.hold();
+        let _running = self.running.enter()?;
+        work(self)
+    }
+
     fn timed(&self, work: impl FnOnce(&Inner) -> Result<Verdict, Error>) -> Verdict {
         let started = std::time::Instant::now();
-        let done = self.running.enter().and_then(|_running| work(self));
-        let mut verdict = done.unwrap_or_else(Verdict::from);
+        let mut verdict = self.run(work).unwrap_or_else(Verdict::from);
         verdict.elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         verdict
     }

@@ -54,8 +54,10 @@ impl Upkeep {
         std::thread::Builder::new()
             .name("wxsub-upkeep".to_owned())
             .spawn(move || {
-                while its.next_round() {
+                let mut failed = false;
+                while its.next_round(failed) {
                     let done = panics::catch(|| {
+                        let _lines = log.hold();
                         if credentials.wants_renewal() {
                             credentials.renew();
                         }
@@ -64,6 +66,7 @@ impl Upkeep {
                         }
                         store.upkeep(&Now::read())
                     });
+                    failed = !matches!(done, Ok(Ok(())));
                     match done {
                         Ok(Ok(())) => {}
                         Ok(Err(e)) => log_line!(log, Warn, "upkeep of the store: {}", e.message),
@@ -106,11 +109,12 @@ impl Drop for Upkeep {
 }
 
 impl Shared {
-    /// Waits until there is something to do; false when it is over.
-    fn next_round(&self) -> bool {
+    /// Waits until there is something to do; false when it is over. After a failed round nothing is done at once: the
+    /// cause is hardly gone, and each write would bring about another.
+    fn next_round(&self, after_failure: bool) -> bool {
         let mut state = self.state.lock();
         self.changed.wait_while(&mut state, |s| !s.dirty && !s.stop);
-        self.changed.wait_while_for(&mut state, |s| !s.at_once && !s.stop, GATHER);
+        self.changed.wait_while_for(&mut state, |s| (after_failure || !s.at_once) && !s.stop, GATHER);
         state.dirty = false;
         state.at_once = false;
         self.dirty.store(false, Ordering::Release);

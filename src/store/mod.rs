@@ -260,6 +260,9 @@ pub trait Store: Send + Sync {
         deadline: Deadline,
     ) -> Result<(), Error>;
 
+    /// Gives the claim up without a word about WeChat: the caller's own time was over.
+    fn release_token(&self, mode: TokenMode, holder: i64, deadline: Deadline) -> Result<(), Error>;
+
     /// Marks this token, and no other, as dead.
     fn kill_token(&self, mode: TokenMode, token: Secret, now: Now, deadline: Deadline) -> Result<(), Error>;
 

@@ -131,7 +131,7 @@ fn words_and_odd_items() {
         (r#""MsgID":1"#, "ErrorCode is missing"),
         (r#""ErrorCode":"no""#, "ErrorCode is \"no\""),
         (r#""ErrorCode":99999999999"#, "ErrorCode is \"99999999999\""),
-        (r#""ErrorCode":0,"MsgID":1.8e18"#, "MsgID is \"1.8e18\""),
+        (r#""ErrorCode":0,"MsgID":1.8e18"#, "MsgID is \"1.8e+18\""),
         (r#""ErrorCode":0,"MsgID":9223372036854775808"#, "MsgID is \"9223372036854775808\""),
         (r#""ErrorCode":0,"MsgID":"x""#, "MsgID is \"x\""),
     ] {

@@ -176,6 +176,11 @@ impl Store for SqliteStore {
         self.write(false, deadline, move |c| token::fail(c, &row, holder, &why, pause_ms, &now))
     }
 
+    fn release_token(&self, mode: TokenMode, holder: i64, deadline: Deadline) -> Result<(), Error> {
+        let row = self.token_row(mode);
+        self.write(false, deadline, move |c| token::release(c, &row, holder))
+    }
+
     fn kill_token(&self, mode: TokenMode, token: Secret, _now: Now, deadline: Deadline) -> Result<(), Error> {
         let row = self.token_row(mode);
         self.write(false, deadline, move |c| token::kill(c, &row, &token))

@@ -109,6 +109,15 @@ pub fn fail(c: &Connection, row: &Row, holder: i64, why: &Error, pause_ms: i64, 
     .map(drop)
 }
 
+/// Lets others ask.
+pub fn release(c: &Connection, row: &Row, holder: i64) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE token SET asks_until_boot = 0 WHERE appid = ?1 AND mode = ?2 AND host = ?3 AND asker = ?4",
+    )?
+    .execute(params![row.appid, row.mode, row.host, holder])
+    .map(drop)
+}
+
 /// Marks this token, and no other, as dead.
 pub fn kill(c: &Connection, row: &Row, token: &Secret) -> rusqlite::Result<()> {
     c.prepare_cached("UPDATE token SET dead = 1 WHERE appid = ?1 AND mode = ?2 AND host = ?3 AND token = ?4")?
