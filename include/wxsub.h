@@ -43,6 +43,10 @@
 #define WXSUB_RESULT_INIT \
   { sizeof(wxsub_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 } }
 
+/* The same for a wxsub_identity. */
+#define WXSUB_IDENTITY_INIT \
+  { sizeof(wxsub_identity), 0, { 0 }, { 0 }, { 0 } }
+
 
 /// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
 #define WXSUB_ABI 1
@@ -229,6 +233,20 @@ typedef void (*wxsub_log_fn)(void *user_data, int32_t level, const char *message
 /// Called exactly once when `user_data` is needed no more.
 typedef void (*wxsub_destroy_fn)(void *user_data);
 
+/// Who a player is: from wxsub_login. 200 bytes.
+typedef struct wxsub_identity {
+  /// Set by the caller to sizeof(wxsub_identity): WXSUB_IDENTITY_INIT does.
+  uint32_t struct_size;
+  /// 0.
+  uint32_t reserved;
+  /// The player's id in this game. NUL-terminated.
+  char openid[64];
+  /// The player's id among all apps of the same owner; empty when WeChat gives none. NUL-terminated.
+  char unionid[64];
+  /// Signs what the player's client sends. NUL-terminated. It must not leave the server; wipe it when done.
+  char session_key[64];
+} wxsub_identity;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -256,12 +274,18 @@ const char *wxsub_status_name(wxsub_status status);
 ///   "proxy"               http://host:port to go through; default none, environment variables are ignored
 ///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
 ///   "durability"          "full" (default): an acknowledged accept is fsynced; "normal": a power cut may lose the last
-///   "validate"            "strict" (default), "truncate", "off"
+///   "validate"            "strict" (default): a message that breaks a rule of its template is WXSUB_E_MESSAGE with all
+///                         faults, and nothing is held or sent; "truncate" cuts free text (thing, short_thing, name)
+///                         that is merely too long and logs it; "off" checks nothing
 ///   "quota"               "enforce" (default); "observe" keeps the count but sends even at 0, for a game whose players
 ///                         granted before the ledger existed
 ///   "miniprogram_state"   "developer", "trial" or "formal": put into messages that have none
 ///   "lang"                "zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none
-///   "templates", "event" {"token", "aes_key"}, "workers", "queue_capacity", "max_per_second", "store_prefix":
+///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
+///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
+///                         gettemplate's entries works offline; "off" never asks WeChat for them
+///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
+///   "workers", "queue_capacity", "max_per_second", "store_prefix":
 ///                         checked, and used by later versions
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
@@ -388,6 +412,59 @@ wxsub_status wxsub_send(const struct wxsub_client *client,
 wxsub_status wxsub_set_token(const struct wxsub_client *client,
                              const char *access_token,
                              uint32_t expires_in_s);
+
+/// Verifies and applies what WeChat pushed to the host's own HTTP endpoint, set up in the console's "message push".
+/// Needs "event": {"token", "aes_key"} in the configuration ("aes_key" for the encrypted modes; with it, plaintext is
+/// refused).
+///
+/// `query`: the request's raw query string. `body`, `body_len`: the raw body; NULL and 0 for the check of the address (a
+/// GET). Popup answers, refusals in the settings and results of sends go into the count, each once, however often
+/// WeChat pushes it; an accept that the game reported too (wxsub_report) counts once. Everything else is left alone.
+///
+/// `reply` (`reply_capacity` bytes) gets what the host must send back as the response's body, with HTTP 200; a NUL
+/// follows if there is room. 64 bytes are enough for events; the address check echoes what WeChat sent, usually some 20
+/// bytes. `*reply_len` (may be NULL) is its length. Nothing is applied if it does not fit. `reply` may be NULL with
+/// capacity 0 if the host knows what to answer ("success").
+///
+/// Returns
+///   WXSUB_OK           send the reply. With one part in the event, `out` tells what it did (template_id, quota,
+///                      remaining), flags WXSUB_REPLAYED if it came before
+///   WXSUB_E_SIGNATURE  not WeChat's: bad signature, too old (5 minutes), undecryptable, another appid, plaintext where
+///                      a key is set, unreadable. Answer 403; the reply is empty and nothing was changed
+///   WXSUB_E_STORE, WXSUB_E_BUSY
+///                      answer 500, so that WeChat pushes again; the reply is empty
+///   WXSUB_E_CONFIG     no "event" in the configuration; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED
+/// May wait up to 4 seconds for a send to the same player that runs.
+wxsub_status wxsub_handle_event(const struct wxsub_client *client,
+                                const char *query,
+                                const char *body,
+                                size_t body_len,
+                                char *reply,
+                                size_t reply_capacity,
+                                size_t *reply_len,
+                                struct wxsub_result *out);
+
+/// Asks WeChat who a login code (wx.login in the game) belongs to, at most "timeout_ms" long. The session_key is given
+/// to the caller and kept nowhere. A code is good once and for five minutes.
+///
+/// `out` gets the player; it may not be NULL, and is not touched when the call fails. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_WECHAT (40029 invalid, 40163 used, 40226 blocked: let the game call wx.login
+/// again), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret), WXSUB_E_CONNECT (no answer; the code
+/// may be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_login(const struct wxsub_client *client,
+                         const char *code,
+                         struct wxsub_identity *out,
+                         struct wxsub_result *why);
+
+/// Tells an operator in words whether it will work: store writable, WeChat reached, this machine's clock, appid, secret
+/// and IP right (and which IP to allow), how many templates the account has. At most "timeout_ms" long; sends nothing.
+/// The message tells all, the status is that of the first thing that is wrong; the whole text is logged, too, since a
+/// message has 247 bytes. With "token": "legacy" it uses the token in use, since asking for one would kill it.
+///
+/// Returns WXSUB_OK, WXSUB_E_STORE, WXSUB_E_CONNECT, WXSUB_E_AUTH, WXSUB_E_CONFIG (the clock is off), WXSUB_E_BUSY,
+/// WXSUB_E_WECHAT, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_check(const struct wxsub_client *client,
+                         struct wxsub_result *out);
 
 #ifdef __cplusplus
 }  // extern "C"
