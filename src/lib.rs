@@ -38,3 +38,4 @@ pub use client::{Answer, Client, Identity};
 pub use config::Config;
 pub use error::{Error, QuotaChange, Retry, Status, Verdict};
 pub use log::{Level, Sink};
+pub use secret::Secret;

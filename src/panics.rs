@@ -42,3 +42,15 @@ pub fn silence_ours() {
         }));
     });
 }
+
+/// Where the tests plant a panic: in debug builds, at the point that the environment variable `WXSUB_TEST_PANIC` names.
+#[cfg(debug_assertions)]
+pub fn point(name: &str) {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let planted = PLANTED.get_or_init(|| std::env::var("WXSUB_TEST_PANIC").ok());
+    assert!(planted.as_deref() != Some(name), "planted at {name}");
+}
+
+/// Nothing, outside of debug builds.
+#[cfg(not(debug_assertions))]
+pub fn point(_: &str) {}

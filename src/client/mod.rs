@@ -60,6 +60,8 @@ struct Inner {
     running: Arc<Running>,
     upkeep: Upkeep,
     log: Arc<Logger>,
+    /// Names this client among all processes.
+    process: i64,
     next_holder: AtomicI64,
     /// Dropped last.
     _keep: Keep,
@@ -115,6 +117,7 @@ impl Client {
             inner: Arc::new(Inner {
                 turnstile: Turnstile::default(),
                 breakers: Breakers::default(),
+                process: first_holder,
                 next_holder: AtomicI64::new(first_holder.wrapping_add(1)),
                 config,
                 store,
@@ -181,7 +184,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Status::Arg`] when the client gets its own tokens or the token is empty or dead; [`Status::State`].
-    pub fn set_token(&self, token: Secret, expires_in_s: u32) -> Result<(), Error> {
+    pub fn set_token(&self, access_token: &str, expires_in_s: u32) -> Result<(), Error> {
+        let token = Secret::new(access_token.to_owned());
         self.inner.run(|inner| inner.credentials.set(token, expires_in_s))
     }
 

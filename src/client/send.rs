@@ -12,6 +12,7 @@ use crate::config::Validate;
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::http::{Exchange, Failure, Reply};
 use crate::log::log_line;
+use crate::panics;
 use crate::secret::Secret;
 use crate::store::{Begun, Hold, Outcome, Settlement, Want};
 use crate::template::{Kind, Mode, check, faults_message};
@@ -104,19 +105,17 @@ impl Inner {
         let pass = self.breakers.pass(&template_id)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
-        let hold = match self.hold(&message, lasting, options, deadline)? {
-            Ok(hold) => hold,
+        let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, deadline)? {
+            Ok(held) => held,
             Err(known) => return Ok(known),
         };
-        let mut sending = Sending {
-            body: message.to_body(),
-            message,
-            options,
-            deadline,
-            last_start_boot_ms: Now::read().boot_ms + deadline.left().as_millis() as i64,
-            attempts: 0,
-        };
-        let exchanged = self.exchange(&mut sending, &pass);
+        let mut sending =
+            Sending { body: message.to_body(), message, options, deadline, last_start_boot_ms, attempts: 0 };
+        // A bug of ours on the way leaves the player's turn and unit no worse than a lost answer does.
+        let exchanged = panics::catch(|| self.exchange(&mut sending, &pass)).unwrap_or_else(|place| Exchanged {
+            verdict: Error::new(Status::Panic, format!("maybe sent: a bug of wxsub's was caught at {place}")).into(),
+            outcome: Outcome::Maybe,
+        });
         Ok(self.settle(hold, exchanged, sending))
     }
 
@@ -155,13 +154,14 @@ impl Inner {
     }
 
     /// Waits for the player's turn among all processes, and takes it with a unit; or finds the verdict already known.
+    /// With the boot clock's time by which the last request must have begun.
     fn hold(
         &self,
         message: &Message,
         lasting: bool,
         options: &Options,
         deadline: Deadline,
-    ) -> Result<Result<Hold, Verdict>, Error> {
+    ) -> Result<Result<(Hold, i64), Verdict>, Error> {
         let holder = self.new_holder();
         loop {
             let want = Want {
@@ -171,10 +171,13 @@ impl Inner {
                 lasting,
                 key: options.key.clone(),
                 holder,
+                process: self.process,
                 lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
             };
-            match self.store.begin(want, Now::read(), deadline)? {
-                Begun::Held(hold) => return Ok(Ok(hold)),
+            let now = Now::read();
+            let last_start_boot_ms = now.boot_ms + want.lease_ms - LEASE_MARGIN_MS;
+            match self.store.begin(want, now, deadline)? {
+                Begun::Held(hold) => return Ok(Ok((hold, last_start_boot_ms))),
                 Begun::Before(first) => {
                     return Ok(Err(Verdict { flags: first.flags | Verdict::REPLAYED, ..first }));
                 }
@@ -210,6 +213,7 @@ impl Inner {
 
     /// Makes the request, again where it surely had no effect and there is time.
     fn exchange(&self, sending: &mut Sending<'_>, pass: &Pass<'_>) -> Exchanged {
+        panics::point("in the middle of a send");
         let mut renewed = false;
         let mut tries = 0;
         loop {

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn wxsub_login(
 ) -> wxsub_status {
     // SAFETY: rule 4.
     let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_login", || {
         // SAFETY: rule 4.
         let mut out = unsafe { output::Identity::new(out) }?;
         let client = registry::find(client)?;
@@ -45,6 +45,6 @@ pub unsafe extern "C" fn wxsub_login(
 pub unsafe extern "C" fn wxsub_check(client: *const wxsub_client, out: *mut wxsub_result) -> wxsub_status {
     // SAFETY: rule 4.
     let Ok(mut out) = (unsafe { output::Slot::new(out) }) else { return Status::Arg.code() };
-    let done = guard::run(|| Ok(registry::find(client)?.check()));
+    let done = guard::run("wxsub_check", || Ok(registry::find(client)?.check()));
     out.put(done)
 }

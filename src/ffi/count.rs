@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wxsub_report(
 ) -> wxsub_status {
     // SAFETY: rule 4.
     let Ok(mut out) = (unsafe { output::Slot::new(out) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_report", || {
         let client = registry::find(client)?;
         // SAFETY: rule 2, for each of the three.
         let (openid, template_id, key) = unsafe {
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn wxsub_report_json(
     }
     // SAFETY: rule 4: NULL, or an array of `capacity` results with the stride in the first.
     let Ok(mut results) = (unsafe { output::Array::new(results, capacity) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_report_json", || {
         let client = registry::find(client)?;
         // SAFETY: rule 2, for each of the three.
         let (openid, json, key) = unsafe {
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn wxsub_quota(
 ) -> wxsub_status {
     // SAFETY: rule 4.
     let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_quota", || {
         let client = registry::find(client)?;
         // SAFETY: rule 2, for both.
         let (openid, template_id) =

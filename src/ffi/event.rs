@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wxsub_handle_event(
     }
     // SAFETY: rule 4.
     let Ok(mut out) = (unsafe { output::Slot::new(out) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_handle_event", || {
         // SAFETY: rule 2: NULL, or a buffer of the size that is stated.
         let mut buffer = unsafe { output::Text::new(reply, reply_capacity) }?;
         buffer.put("");

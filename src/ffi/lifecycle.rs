@@ -54,7 +54,7 @@ pub unsafe extern "C" fn wxsub_init(
     }
     // SAFETY: rule 4: `why` is NULL or a result whose struct_size the caller set.
     let Ok(mut why) = (unsafe { output::Slot::new(why) }) else { return Status::Arg.code() };
-    let opened = guard::run(|| {
+    let opened = guard::run("wxsub_init", || {
         if out.is_null() {
             return Err(Error::new(Status::Arg, "wxsub_init: out is NULL; give it the address of a wxsub_client *"));
         }
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn wxsub_set_log(
     max_level: i32,
 ) -> wxsub_status {
     let callback = LogCallback::new(log, user_data, destroy);
-    guard::status(|| {
+    guard::status("wxsub_set_log", || {
         let client = registry::find(client)?;
         client.set_log(callback.into_sink(), max_level);
         Ok(())
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn wxsub_set_log(
 /// happens. From within a callback of this library it returns at once and the closing goes on behind it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_free(client: *mut wxsub_client) {
-    guard::status(|| {
+    guard::status("wxsub_free", || {
         if let Some(client) = registry::remove(client)? {
             client.close(!callback::inside());
         }

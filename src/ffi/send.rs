@@ -5,7 +5,6 @@ use std::ffi::c_char;
 use super::types::{wxsub_client, wxsub_result, wxsub_status};
 use super::{guard, input, output, registry};
 use crate::error::Status;
-use crate::secret::Secret;
 
 /// Sends one message and waits for the verdict, at most "timeout_ms" long. For a game loop this is too long.
 ///
@@ -48,7 +47,7 @@ pub unsafe extern "C" fn wxsub_send(
 ) -> wxsub_status {
     // SAFETY: rule 4.
     let Ok(mut out) = (unsafe { output::Slot::new(out) }) else { return Status::Arg.code() };
-    let done = guard::run(|| {
+    let done = guard::run("wxsub_send", || {
         let client = registry::find(client)?;
         // SAFETY: rule 2, for both.
         let (message, options) =
@@ -70,10 +69,10 @@ pub unsafe extern "C" fn wxsub_set_token(
     access_token: *const c_char,
     expires_in_s: u32,
 ) -> wxsub_status {
-    guard::status(|| {
+    guard::status("wxsub_set_token", || {
         let client = registry::find(client)?;
         // SAFETY: rule 2.
         let token = unsafe { input::required("access_token", access_token) }?;
-        client.set_token(Secret::new(token.to_owned()), expires_in_s)
+        client.set_token(token, expires_in_s)
     })
 }

@@ -109,6 +109,8 @@ pub struct Want {
     pub key: Option<String>,
     /// Names this send among all processes.
     pub holder: i64,
+    /// Names the client: processes that wait for one player's turn take it by turns.
+    pub process: i64,
     /// How long the turn and the unit are its own, from now.
     pub lease_ms: i64,
 }

@@ -90,9 +90,9 @@ static void every_mistake_is_named(void) {
   CHECK_VERDICT(wxsub_init("{}", &out, &why), &why, WXSUB_E_CONFIG);
   CHECK_HAS(why.message, "appid");
   CHECK_HAS(why.message, "secret");
-  CHECK_VERDICT(wxsub_init("{\"appid\":\"x\",\"secret\":\"hush\",\"timeout_ms\":\"1\",\"lang\":\"fr\",\"qouta\":1}", &out,
-                           &why),
-                &why, WXSUB_E_CONFIG);
+  CHECK_VERDICT(
+      wxsub_init("{\"appid\":\"x\",\"secret\":\"hush\",\"timeout_ms\":\"1\",\"lang\":\"fr\",\"qouta\":1}", &out, &why),
+      &why, WXSUB_E_CONFIG);
   CHECK_HAS(why.message, "timeout_ms");
   CHECK_HAS(why.message, "lang");
   CHECK_HAS(why.message, "qouta");
@@ -150,6 +150,8 @@ static void what_is_fine(void) {
 }
 
 int main(void) {
+  /* The default store is "wxsub.db" in the working directory. */
+  if (chdir(environment("WXSUB_TMP")) != 0) give_up("chdir");
   wrong_values();
   not_a_json_object();
   every_mistake_is_named();

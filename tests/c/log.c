@@ -186,7 +186,7 @@ static void replace_itself(struct sink *sink) {
 static void free_the_client(struct sink *sink) {
   long start = now_ms();
   wxsub_free(sink->client);
-  if (now_ms() - start > 300) sink->wrong++;
+  if (now_ms() - start > 700) sink->wrong++;
   if (wxsub_quota(sink->client, "o", "T", NULL, NULL) != WXSUB_E_STATE) sink->wrong++;
 }
 
@@ -208,6 +208,50 @@ static void destroy_never_runs_inside(void (*deed)(struct sink *)) {
   free(sink);
 }
 
+enum { SINKS = 40, REPORTERS = 4 };
+
+static int over;
+
+static void *report_until_it_is_over(void *client) {
+  int done;
+  do {
+    wxsub_report(client, "o-fire", "T", WXSUB_BAN, NULL, NULL);
+    pthread_mutex_lock(&lock);
+    done = over;
+    pthread_mutex_unlock(&lock);
+  } while (!done);
+  return NULL;
+}
+
+/* The callback is replaced, and its client freed, while others are in it: no line comes after its destroy. */
+static void replaced_under_fire(void) {
+  wxsub_client *client = open_config(config_with(":memory:", ""));
+  static struct sink *sinks[SINKS];
+  pthread_t reporters[REPORTERS];
+  int i, lines = 0;
+  for (i = 0; i < REPORTERS; i++) {
+    if (pthread_create(&reporters[i], NULL, report_until_it_is_over, client) != 0) give_up("pthread_create");
+  }
+  for (i = 0; i < SINKS; i++) {
+    sinks[i] = new_sink();
+    CHECK_INT(wxsub_set_log(client, line, sinks[i], destroy, WXSUB_LOG_DEBUG), WXSUB_OK);
+    sleep_ms(2);
+  }
+  wxsub_free(client);
+  pthread_mutex_lock(&lock);
+  over = 1;
+  pthread_mutex_unlock(&lock);
+  for (i = 0; i < REPORTERS; i++) pthread_join(reporters[i], NULL);
+  for (i = 0; i < SINKS; i++) {
+    CHECK_INT(destroyed(sinks[i]), 1);
+    CHECK_INT(sinks[i]->destroyed_inside, 0);
+    CHECK_INT(sinks[i]->wrong, 0);
+    lines += sinks[i]->lines;
+    free(sinks[i]);
+  }
+  CHECK(lines > SINKS);
+}
+
 int main(void) {
   lines_come_with_their_level();
   only_up_to_the_level();
@@ -217,5 +261,6 @@ int main(void) {
   a_callback_may_call_the_library();
   destroy_never_runs_inside(replace_itself);
   destroy_never_runs_inside(free_the_client);
+  replaced_under_fire();
   return finish();
 }

@@ -60,20 +60,22 @@ static const struct {
 };
 
 /* Whether it is found here or by WeChat, the verdict is the same, and the unit stays the player's. */
-static void values_that_break_their_rule(void) {
+static void values_that_break_their_rule(const char *templates) {
+  wxsub_client *ruled = open_config(config_with(":memory:", text_of(",\"templates\":\"%s\"", templates)));
   static const char *const bad[] = {"", "123456789012345678901"};
   wxsub_result r = WXSUB_RESULT_INIT;
   size_t i;
-  allow(client, "o-rule", "sim-stamina");
+  allow(ruled, "o-rule", "sim-stamina");
   for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     char *message = text_of("{\"touser\":\"o-rule\",\"template_id\":\"sim-stamina\",\"data\":{\"thing1\":\"%s\","
                             "\"time2\":\"15:01\"}}",
                             bad[i]);
-    CHECK_VERDICT(wxsub_send(client, message, NULL, &r), &r, WXSUB_E_MESSAGE);
+    CHECK_VERDICT(wxsub_send(ruled, message, NULL, &r), &r, WXSUB_E_MESSAGE);
     CHECK_HAS(r.message, "thing1");
     CHECK_INT(r.retry, WXSUB_RETRY_NEVER);
-    CHECK_INT(count_of(client, "o-rule", "sim-stamina"), 1);
+    CHECK_INT(count_of(ruled, "o-rule", "sim-stamina"), 1);
   }
+  wxsub_free(ruled);
 }
 
 int main(void) {
@@ -105,7 +107,8 @@ int main(void) {
   CHECK_VERDICT(wxsub_send(client, message_to("o-bad", "T"), "{\"tag\":18446744073709551615,\"timeout_ms\":60000}", &r),
                 &r, WXSUB_OK);
   CHECK(r.tag == UINT64_MAX);
-  values_that_break_their_rule();
+  values_that_break_their_rule("off");
+  values_that_break_their_rule("auto");
   wxsub_free(client);
   return finish();
 }

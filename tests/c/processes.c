@@ -47,7 +47,9 @@ static long long count_now(const char *openid) {
 static void accept_often(wxsub_client *client) {
   wxsub_result r = WXSUB_RESULT_INIT;
   int i;
-  for (i = 0; i < ACCEPTS; i++) CHECK_VERDICT(wxsub_report(client, "o-many", "T", WXSUB_ACCEPT, NULL, &r), &r, WXSUB_OK);
+  for (i = 0; i < ACCEPTS; i++) {
+    CHECK_VERDICT(wxsub_report(client, "o-many", "T", WXSUB_ACCEPT, NULL, &r), &r, WXSUB_OK);
+  }
 }
 
 static void no_accept_is_lost(void) {
@@ -60,7 +62,9 @@ static void send_often(wxsub_client *client) {
   for (i = 0; i < SENDS; i++) {
     wxsub_result r = WXSUB_RESULT_INIT;
     wxsub_status status = wxsub_send(client, message_to("o-race", "T"), "{\"timeout_ms\":20000}", &r);
-    if (!CHECK(status == WXSUB_OK || (status == WXSUB_E_NO_QUOTA && r.attempts == 0))) fprintf(stderr, "%s\n", r.message);
+    if (!CHECK(status == WXSUB_OK || (status == WXSUB_E_NO_QUOTA && r.attempts == 0))) {
+      fprintf(stderr, "%s\n", r.message);
+    }
   }
 }
 

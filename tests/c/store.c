@@ -72,7 +72,7 @@ static void foreign_database(unsigned char *two_pages, uint32_t application_id) 
 }
 
 static void not_ours(void) {
-  static const char letter[] = "Dear player,\nthis is no database at all, though it is long enough to be one of them.\n";
+  static const char letter[] = "Dear player,\nthis is no database at all, though long enough to be one of them.\n";
   unsigned char database[2 * PAGE];
   unsigned char noise[3 * 4096];
   size_t i;

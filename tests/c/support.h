@@ -235,8 +235,10 @@ static inline int deliveries_to(const char *openid) {
 
 /* A configuration for the simulator with a store of its own; `more` is further JSON members with a comma before. */
 static inline char *config_with(const char *store, const char *more) {
-  return text_of("{\"appid\":\"%s\",\"secret\":\"%s\",\"api_base\":\"%s\",\"store\":\"%s\"%s}",
-                 environment("WXSUB_APPID"), environment("WXSUB_SECRET"), environment("WXSUB_SIM"), store, more);
+  /* Most programs here send what no template of the simulator's would allow. */
+  const char *templates = strstr(more, "\"templates\"") == NULL ? ",\"templates\":\"off\"" : "";
+  return text_of("{\"appid\":\"%s\",\"secret\":\"%s\",\"api_base\":\"%s\",\"store\":\"%s\"%s%s}",
+                 environment("WXSUB_APPID"), environment("WXSUB_SECRET"), environment("WXSUB_SIM"), store, more, templates);
 }
 
 static inline wxsub_client *open_config(const char *config) {

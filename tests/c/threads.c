@@ -41,7 +41,8 @@ static int sum_of_ok(void) {
 
 /* text_of() and the simulator's answer are for one thread only, so the workers write their own. */
 static const char *own_message(struct worker *w, const char *openid) {
-  snprintf(w->text, sizeof w->text, "{\"touser\":\"%s\",\"template_id\":\"T\",\"data\":{\"thing1\":\"hello\"}}", openid);
+  snprintf(w->text, sizeof w->text, "{\"touser\":\"%s\",\"template_id\":\"T\",\"data\":{\"thing1\":\"hello\"}}",
+           openid);
   return w->text;
 }
 

@@ -35,13 +35,13 @@ void messages() {
   CHECK_EQUAL(wxsub::Message()
                   .to("o-1")
                   .template_id("T")
-                  .page("index?a=\"b\"")
+                  .page("a=\"b\"")
                   .value("thing1", "hello")
                   .number("number2", 42)
                   .miniprogram_state("trial")
                   .lang("en_US")
                   .json(),
-              "{\"touser\":\"o-1\",\"template_id\":\"T\",\"page\":\"index?a=\\\"b\\\"\",\"miniprogram_state\":\"trial\","
+              "{\"touser\":\"o-1\",\"template_id\":\"T\",\"page\":\"a=\\\"b\\\"\",\"miniprogram_state\":\"trial\","
               "\"lang\":\"en_US\",\"data\":{\"thing1\":{\"value\":\"hello\"},\"number2\":{\"value\":\"42\"}}}");
   CHECK_EQUAL(wxsub::Message().to("a").to("b").value("thing1", "x").value("thing1", "y").json(),
               "{\"touser\":\"b\",\"data\":{\"thing1\":{\"value\":\"y\"}}}");

@@ -1,6 +1,6 @@
 // flags: -fno-exceptions -fno-rtti
 //
-// A whole round without exceptions and RTTI. (It compiles with them too, so that a driver need not know the line above.)
+// A whole round without exceptions and RTTI. tests/hosts.rs reads the first line.
 
 #include "support.hpp"
 

@@ -43,7 +43,7 @@ class HappyPath(support.SimCase):
 
     def test_unicode_arrives_as_it_left(self) -> None:
         client = self.client()
-        for thing in ('说"你好"\\ \'', "体力已满\U0001f600", "a/b<>&é", "\u2028x"):
+        for thing in ('说"你好"\\ \'', "体力已满\U0001f600", "a/b<>&é", "\u200dx"):
             openid = self.player(client)
             client.send(message(openid, thing), key="键 \U0001f511 \"'")
             self.assertEqual(self.delivered(openid)[0]["data"]["thing1"]["value"], thing)
@@ -66,7 +66,8 @@ class HappyPath(support.SimCase):
         self.assertEqual((again.msgid, again.key), (first.msgid, "order-1"))
         self.assertEqual(client.quota(openid, TEMPLATE), 1)
         with self.assertRaises(wxsub.InvalidArgument):
-            client.send({**message(openid), "template_id": "sim-activity"}, key="order-1")
+            other = {"template_id": "sim-activity", "data": {"thing1": "x", "date2": "2026-10-01", "number3": 5}}
+            client.send({**message(openid), **other}, key="order-1")
 
     def test_settings_as_mapping_keywords_and_text(self) -> None:
         config = support.settings(self.store)
@@ -309,6 +310,8 @@ class Opening(support.Case):
             lambda: client.report_json("o", {"T": "accept"}),
             lambda: client.quota("o", "T"),
             lambda: client.send(message("o")),
+            lambda: client.handle_event("signature=x"),
+            lambda: client.login("code"),
             lambda: client.set_token("T", 1),
             lambda: client.set_log(print),
             lambda: client.set_log(None),
@@ -317,6 +320,7 @@ class Opening(support.Case):
             with self.assertRaises(wxsub.ClosedError) as caught:
                 call()
             self.assertTrue(str(caught.exception))
+        self.assertIs(client.check().status, Status.STATE)
 
     def test_many_clients_open_and_close(self) -> None:
         for _ in range(50):

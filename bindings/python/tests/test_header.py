@@ -22,11 +22,13 @@ TYPES = {
     "size_t": ctypes.c_size_t,
     "char": ctypes.c_char,
     "const char *": ctypes.c_char_p,
+    "char *": ctypes.POINTER(ctypes.c_char),
     "void *": ctypes.c_void_p,
     "wxsub_client *": ctypes.c_void_p,
     "const wxsub_client *": ctypes.c_void_p,
     "wxsub_client **": ctypes.POINTER(ctypes.c_void_p),
     "wxsub_result *": ctypes.POINTER(_native.RawResult),
+    "wxsub_identity *": ctypes.POINTER(_native.RawIdentity),
     "int64_t *": ctypes.POINTER(ctypes.c_int64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t),
     "wxsub_log_fn": _native.LogFn,
@@ -53,13 +55,26 @@ def types(parameters: str) -> List[Any]:
     return [TYPES[kind] for kind, _ in split(parameters)]
 
 
+def fields(struct: str) -> List[Tuple[str, Any]]:
+    """The fields of a struct, as ctypes wants them."""
+    body = re.search(rf"typedef struct {struct} {{(.*?)}}", declarations(), re.S)
+    assert body
+    found: List[Tuple[str, Any]] = []
+    for line in body[1].split(";"):
+        match = re.fullmatch(r"(\w+) (\w+)(?:\[(\d+)\])?", line.strip())
+        if match:
+            kind: Any = TYPES[match[1]]
+            found.append((match[2], kind * int(match[3]) if match[3] else kind))
+    return found
+
+
 @unittest.skipUnless(HEADER.is_file(), "not in a checkout: no header to compare with")
 class Header(unittest.TestCase):
     def test_every_function_is_declared_with_its_types(self) -> None:
         declared: Dict[str, Tuple[Any, List[Any]]] = {}
         for returns, name, takes in re.findall(r"^([\w ]+[ *])(wxsub_\w+)\(([^;{]*?)\);", declarations(), re.M | re.S):
             declared[name] = (TYPES[returns.strip()], types(takes))
-        self.assertGreaterEqual(len(declared), 11)
+        self.assertGreaterEqual(len(declared), 14)
         self.assertEqual(declared, _native.SIGNATURES)
         for name, (returns, takes) in declared.items():
             function = getattr(_native.lib, name)
@@ -73,19 +88,14 @@ class Header(unittest.TestCase):
             self.assertIsNone(kinds[name]._restype_)
             self.assertEqual(list(kinds[name]._argtypes_), types(parameters), name)
 
-    def test_the_result_has_the_same_layout(self) -> None:
-        body = re.search(r"typedef struct wxsub_result \{(.*?)\}", declarations(), re.S)
-        assert body
-        fields = []
-        for line in body[1].split(";"):
-            match = re.fullmatch(r"(\w+) (\w+)(?:\[(\d+)\])?", line.strip())
-            if match:
-                kind: Any = TYPES[match[1]]
-                fields.append((match[2], kind * int(match[3]) if match[3] else kind))
-        self.assertEqual(fields, list(_native.RawResult._fields_))
+    def test_the_structs_have_the_same_layout(self) -> None:
+        self.assertEqual(fields("wxsub_result"), list(_native.RawResult._fields_))
         self.assertEqual(ctypes.sizeof(_native.RawResult), 448)
         self.assertEqual(_native.RawResult.message.offset + _native.RawResult.message.size, 448)
         self.assertEqual(_native.new_result().struct_size, 448)
+        self.assertEqual(fields("wxsub_identity"), list(_native.RawIdentity._fields_))
+        self.assertEqual(ctypes.sizeof(_native.RawIdentity), 200)
+        self.assertEqual(_native.new_identity().struct_size, 200)
 
     def test_every_constant_has_its_number(self) -> None:
         header = {

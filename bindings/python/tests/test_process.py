@@ -178,6 +178,8 @@ class Fork(support.Case):
                     lambda: client.report_json("o", {"T": "accept"}),
                     lambda: client.quota("o", "T"),
                     lambda: client.send({"touser": "o", "template_id": "T", "data": {}}),
+                    lambda: client.handle_event("signature=x"),
+                    lambda: client.login("code"),
                     lambda: client.set_log(print),
                     lambda: client.set_token("T", 1),
                     lambda: wxsub.Client(settings["config"]),

@@ -30,11 +30,12 @@ from .errors import (
     NotAllowed,
     NotSent,
     Refused,
+    SignatureError,
     StoreError,
     WeChatError,
     WxsubError,
 )
-from .result import Answer, Flags, LogLevel, Quota, Result, Retry, Status
+from .result import Answer, EventReply, Flags, Identity, LogLevel, Quota, Result, Retry, Status
 
 __version__ = "0.1.0"
 
@@ -50,8 +51,10 @@ __all__ = [
     "ClosedError",
     "ConfigError",
     "ConnectError",
+    "EventReply",
     "Flags",
     "ForkedError",
+    "Identity",
     "InternalError",
     "InvalidArgument",
     "Json",
@@ -66,6 +69,7 @@ __all__ = [
     "Refused",
     "Result",
     "Retry",
+    "SignatureError",
     "Status",
     "StoreError",
     "WeChatError",

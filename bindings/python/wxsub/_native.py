@@ -40,9 +40,26 @@ class RawResult(ctypes.Structure):
     ]
 
 
+class RawIdentity(ctypes.Structure):
+    """``wxsub_identity``, field by field."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("openid", c_char * 64),
+        ("unionid", c_char * 64),
+        ("session_key", c_char * 64),
+    ]
+
+
 def new_result() -> RawResult:
     """``WXSUB_RESULT_INIT``: the size filled in, all else zero."""
     return RawResult(struct_size=ctypes.sizeof(RawResult))
+
+
+def new_identity() -> RawIdentity:
+    """``WXSUB_IDENTITY_INIT``: the same for an identity."""
+    return RawIdentity(struct_size=ctypes.sizeof(RawIdentity))
 
 
 #: ``wxsub_log_fn``
@@ -68,6 +85,12 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "wxsub_quota": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_int64), _Result]),
     "wxsub_send": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
     "wxsub_set_token": (c_int32, [c_void_p, c_char_p, c_uint32]),
+    "wxsub_handle_event": (
+        c_int32,
+        [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
+    ),
+    "wxsub_login": (c_int32, [c_void_p, c_char_p, POINTER(RawIdentity), _Result]),
+    "wxsub_check": (c_int32, [c_void_p, _Result]),
 }
 
 if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""The client: passes on what players answered, asks how many messages they allow, sends."""
+"""The client: passes on what players answered and what WeChat pushes, asks how many messages they allow, sends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Type, Union
 
 from . import _background, _log
 from ._log import Log
-from ._native import DestroyFn, LogFn, RawResult, lib, new_result
+from ._native import DestroyFn, LogFn, RawResult, lib, new_identity, new_result
 from .errors import InvalidArgument, check
-from .result import Answer, LogLevel, Result, Status, from_raw
+from .result import Answer, EventReply, Identity, LogLevel, Result, Status, from_raw, identity_from_raw
 
 #: A JSON object as a mapping, or as text, which is passed on untouched.
 Json = Union[Mapping[str, Any], str]
@@ -114,6 +114,31 @@ class Client:
             check(from_raw(results[0]))
         return [from_raw(result) for result in results[: min(count.value, capacity)]]
 
+    def handle_event(self, query: Union[str, bytes], body: bytes = b"") -> EventReply:
+        """Verifies and applies what WeChat pushed to the host's own HTTP endpoint; the configuration needs ``event``.
+
+        Popup answers, refusals in the settings and results of sends go into the count, each once, however often WeChat
+        pushes it. Everything else is left alone. May wait up to 4 seconds for a send to the same player that runs.
+
+        :param query: the request's raw query string, undecoded.
+        :param body: its raw body; empty for the check of the address (a GET).
+        :returns: send back its ``reply``, with HTTP 200.
+        :raises SignatureError: not WeChat's: answer 403. Nothing was changed.
+        :raises NotSent: (:class:`StoreError`, :class:`Busy`) answer 500, so that WeChat pushes again.
+        :raises ConfigError: no ``event`` in the configuration.
+        """
+        text = query if isinstance(query, bytes) else _bytes("query", query)
+        if text and b"\0" in text:
+            raise InvalidArgument(Result(Status.ARG, "query holds a NUL character"))
+        if not isinstance(body, bytes):
+            raise TypeError(f"body must be bytes, not {type(body).__name__}")
+        # A reply is "success", or a part of the query.
+        capacity = max(len(text or b""), 64)
+        reply, length, out = ctypes.create_string_buffer(capacity), ctypes.c_size_t(), new_result()
+        self._call(lib.wxsub_handle_event, text, body, len(body), reply, capacity, byref(length), byref(out))
+        result = check(from_raw(out))
+        return EventReply(reply.raw[: length.value].decode("utf-8", "replace"), result)
+
     # What they allow.
 
     def quota(self, openid: str, template_id: str) -> int:
@@ -188,6 +213,34 @@ class Client:
         seconds = _fits("expires_in", expires_in, 0, 2**32 - 1)
         status = self._call(lib.wxsub_set_token, _bytes("token", token), seconds)
         _check_status("wxsub_set_token", status)
+
+    # The account.
+
+    def login(self, code: str) -> Identity:
+        """Asks WeChat who a login code (``wx.login`` in the game) belongs to. A code is good once.
+
+        :raises WeChatError: the code is invalid, used, or blocked (``result.errcode`` 40029, 40163, 40226): let the
+            game call ``wx.login`` again.
+        :raises Busy: again after its ``retry_after`` seconds.
+        :raises ConnectError: no answer; the code may be used up.
+        :raises AuthError: appid or secret: tell an operator.
+        :raises ConfigError: no ``secret`` in the configuration.
+        """
+        out, why = new_identity(), new_result()
+        self._call(lib.wxsub_login, _bytes("code", code), byref(out), byref(why))
+        check(from_raw(why))
+        return identity_from_raw(out)
+
+    def check(self) -> Result:
+        """Tells an operator in words whether it will work: store, network, clock, appid, secret, IP (and which one to
+        allow), templates. Sends nothing.
+
+        :returns: every verdict, none is raised. ``message`` tells all, and ``status`` is that of the first thing that is
+            wrong. The log (:attr:`LogLevel.INFO`) has the whole text, should it be longer than a message.
+        """
+        out = new_result()
+        self._call(lib.wxsub_check, byref(out))
+        return from_raw(out)
 
     # Its life.
 

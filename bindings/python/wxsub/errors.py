@@ -64,7 +64,8 @@ class Refused(NotAllowed):
 
 
 class NotSent(WxsubError):
-    """Surely not sent. The same call may work after :attr:`~WxsubError.retry_after` seconds."""
+    """Surely not sent, or whatever else the call was to do. The same call may work after
+    :attr:`~WxsubError.retry_after` seconds."""
 
 
 class Busy(NotSent):
@@ -99,6 +100,10 @@ class WeChatError(WxsubError):
     """WeChat answered with another error: see ``result.errcode``."""
 
 
+class SignatureError(WxsubError):
+    """A pushed event is not WeChat's: answer HTTP 403. Nothing was changed."""
+
+
 class InternalError(WxsubError):
     """A bug of the library's, or a status that this package is too old to know."""
 
@@ -116,8 +121,8 @@ _ERRORS: Dict[Status, Type[WxsubError]] = {
     Status.AUTH: AuthError,
     Status.BANNED: Banned,
     Status.WECHAT: WeChatError,
+    Status.SIGNATURE: SignatureError,
     # Of functions that this package does not have yet.
-    Status.SIGNATURE: WxsubError,
     Status.EXPIRED: WxsubError,
     Status.NOT_FOUND: WxsubError,
     Status.TOO_LATE: WxsubError,

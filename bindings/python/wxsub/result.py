@@ -1,13 +1,13 @@
-"""What the library answers: :class:`Result`, and the names of the numbers in it."""
+"""What the library answers: :class:`Result`, the names of the numbers in it, and what some calls give beside it."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any, Optional, Type, TypeVar
 
-from ._native import RawResult, lib
+from ._native import RawIdentity, RawResult, lib
 
 _E = TypeVar("_E", bound="_Open")
 
@@ -212,6 +212,29 @@ class Result:
         return self.retry_after_ms / 1000
 
 
+@dataclass(frozen=True)
+class EventReply:
+    """What became of a pushed event."""
+
+    #: What the host sends back as the response's body, with HTTP 200.
+    reply: str
+    #: With one part in the event: what it did (``template_id``, ``quota``, ``remaining``), ``replayed`` if it came
+    #: before.
+    result: Result
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a player is (``wxsub_identity``)."""
+
+    #: The player's id in this game.
+    openid: str
+    #: The player's id among all apps of the same owner; empty when WeChat gives none.
+    unionid: str
+    #: Signs what the player's client sends. It must not leave the server; ``repr()`` does not show it.
+    session_key: str = field(repr=False)
+
+
 def from_raw(raw: RawResult) -> Result:
     """The library's struct as a :class:`Result`, which shares no memory with it."""
     return Result(
@@ -232,6 +255,11 @@ def from_raw(raw: RawResult) -> Result:
         template_id=_text(raw.template_id),
         key=_text(raw.key),
     )
+
+
+def identity_from_raw(raw: RawIdentity) -> Identity:
+    """The library's struct as an :class:`Identity`, which shares no memory with it."""
+    return Identity(_text(raw.openid), _text(raw.unionid), _text(raw.session_key))
 
 
 def _text(raw: bytes) -> str:

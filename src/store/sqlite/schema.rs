@@ -24,12 +24,13 @@ CREATE TABLE quota (
 ) WITHOUT ROWID;
 
 -- One send at a time per player. With unit it also holds one that was granted when `granted` were. Not running: kept
--- for a while after a maybe.
+-- for a while after a maybe. wanted_by: the process that waits for the turn.
 CREATE TABLE turn (
   appid TEXT NOT NULL, openid TEXT NOT NULL,
   holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, running INTEGER NOT NULL,
   template_id TEXT NOT NULL, granted INTEGER NOT NULL, unit INTEGER NOT NULL,
   key TEXT, started_wall INTEGER NOT NULL,
+  wanted_by INTEGER NOT NULL DEFAULT 0, wanted_until_boot INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (appid, openid)
 ) WITHOUT ROWID;
 

@@ -10,6 +10,8 @@ use crate::store::{Begun, Hold, KEEP_TURN_MS, Outcome, Settlement, Want};
 
 /// A maybe that no event has settled is forgotten after this long: its key is, too.
 const MAYBE_LIFE_MS: i64 = 24 * 3_600_000;
+/// A process that waits for a turn says so anew within this long; one that died no longer does.
+const WANTED_MS: i64 = 60;
 /// Characters of `msgids`: room for the last eight.
 const MSGIDS: i64 = 170;
 
@@ -21,6 +23,10 @@ pub fn hold(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Re
         return Ok(Begun::NoQuota);
     }
     if let Some(ms) = taken_for(c, player, now)? {
+        want_turn(c, player, want.process, now)?;
+        return Ok(Begun::Busy(ms));
+    }
+    if let Some(ms) = left_to_another_for(c, player, want.process, now)? {
         return Ok(Begun::Busy(ms));
     }
     let unit = granted > gone && !want.lasting;
@@ -42,6 +48,28 @@ pub fn hold(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Re
         now.wall_ms
     ])?;
     Ok(Begun::Held(Hold { want: want.clone(), granted, unit }))
+}
+
+/// Says that this process waits for the turn, unless another has said so: whoever has it will not take it again at once.
+/// Without this the one who settles, and begins again within microseconds, starves the one who polls.
+fn want_turn(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE turn SET wanted_by = ?3, wanted_until_boot = ?5 + ?6
+         WHERE appid = ?1 AND openid = ?2 AND boot_id = ?4
+           AND (wanted_by = ?3 OR wanted_until_boot <= ?5 OR wanted_until_boot > ?5 + ?6)",
+    )?
+    .execute(params![player.appid, player.openid, process, now.boot_id, now.boot_ms, WANTED_MS])
+    .map(drop)
+}
+
+/// For how many milliseconds at most the free turn is left to another process that waits for it.
+fn left_to_another_for(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rusqlite::Result<Option<i64>> {
+    c.prepare_cached(
+        "SELECT wanted_until_boot - ?5 FROM turn WHERE appid = ?1 AND openid = ?2 AND boot_id = ?4
+         AND wanted_by <> ?3 AND wanted_until_boot > ?5 AND wanted_until_boot <= ?5 + ?6",
+    )?
+    .query_row(params![player.appid, player.openid, process, now.boot_id, now.boot_ms, WANTED_MS], |r| r.get(0))
+    .optional()
 }
 
 /// For how many milliseconds at most another send has the player's turn. One whose lease is over, since its process
@@ -73,8 +101,7 @@ fn taken_for(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<
                     now.wall_ms
                 ])?;
             }
-            c.prepare_cached("DELETE FROM turn WHERE appid = ?1 AND openid = ?2")?
-                .execute(params![player.appid, player.openid])?;
+            give_back(c, player, None, now)?;
             Ok(None)
         }
     }
@@ -141,6 +168,24 @@ fn let_go(c: &Connection, player: Player<'_>, hold: &Hold, outcome: Outcome, now
         _ if was_turn > 0 => Ok(true),
         _ => Ok(c.prepare_cached("DELETE FROM maybe WHERE holder = ?1")?.execute([want.holder])? > 0),
     }
+}
+
+/// Frees the turn (of this holder only): the row goes, unless another process waits for it.
+fn give_back(c: &Connection, player: Player<'_>, holder: Option<i64>, now: &Now) -> rusqlite::Result<usize> {
+    let gone = c
+        .prepare_cached(
+            "DELETE FROM turn WHERE appid = ?1 AND openid = ?2 AND (?3 IS NULL OR holder = ?3)
+             AND (boot_id <> ?4 OR wanted_until_boot <= ?5)",
+        )?
+        .execute(params![player.appid, player.openid, holder, now.boot_id, now.boot_ms])?;
+    if gone > 0 {
+        return Ok(gone);
+    }
+    c.prepare_cached(
+        "UPDATE turn SET running = 0, until_boot = 0, holder = 0
+         WHERE appid = ?1 AND openid = ?2 AND (?3 IS NULL OR holder = ?3)",
+    )?
+    .execute(params![player.appid, player.openid, holder])
 }
 
 fn move_count(

@@ -1,0 +1,62 @@
+//! The library as a host in C sees it.
+
+use std::ffi::{CStr, CString};
+use std::ptr;
+
+use wxsub::ffi::*;
+
+pub struct Client(*mut wxsub_client);
+
+// SAFETY: a handle is a number, and every function may be called from any thread (rule 1 of the header).
+unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
+
+impl Client {
+    pub fn open(config: &serde_json::Value) -> Client {
+        let config = CString::new(config.to_string()).expect("no NUL in JSON");
+        let mut client = ptr::null_mut();
+        let mut why = empty();
+        // SAFETY: all three point to what the header asks for.
+        let status = unsafe { wxsub_init(config.as_ptr(), &raw mut client, &raw mut why) };
+        assert_eq!(status, WXSUB_OK, "wxsub_init: {}", text(&why));
+        Client(client)
+    }
+
+    /// The player accepts once.
+    pub fn accept(&self, openid: &CStr, template_id: &CStr) {
+        let mut out = empty();
+        // SAFETY: strings and a result, as the header asks for.
+        let status = unsafe {
+            wxsub_report(self.0, openid.as_ptr(), template_id.as_ptr(), WXSUB_ACCEPT, ptr::null(), &raw mut out)
+        };
+        assert_eq!(status, WXSUB_OK, "wxsub_report: {}", text(&out));
+    }
+
+    /// Sends; anything but OK ends the benchmark, since figures of failures mean nothing.
+    pub fn send(&self, message_json: &CStr) {
+        let mut out = empty();
+        // SAFETY: a string and a result, as the header asks for.
+        let status = unsafe { wxsub_send(self.0, message_json.as_ptr(), ptr::null(), &raw mut out) };
+        assert_eq!(status, WXSUB_OK, "wxsub_send: {}", text(&out));
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // SAFETY: a handle that wxsub_init returned.
+        unsafe { wxsub_free(self.0) };
+    }
+}
+
+fn empty() -> wxsub_result {
+    // SAFETY: numbers and arrays of numbers may be all zero.
+    let mut result: wxsub_result = unsafe { std::mem::zeroed() };
+    result.struct_size = size_of::<wxsub_result>() as u32;
+    result
+}
+
+fn text(result: &wxsub_result) -> String {
+    // SAFETY: the library closes its text with a NUL, and before it everything is 0.
+    unsafe { CStr::from_ptr(result.message.as_ptr()) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,368 @@
+//! What the library costs: `wxsub_send` beside the bare HTTP exchange that it makes.
+//!
+//! ```text
+//! cargo bench --bench send [-- --threads 1,8,64 --latency-ms 0,20 --rounds 9 --phase-ms 400 --folder DIR]
+//! cargo bench --bench send -- --api-base URL --appid ID --secret SECRET [--openids A,B,C --template-id ID]
+//! ```
+//!
+//! Without `--api-base` it starts the WeChat simulator, as a process of its own, once for each latency. With it, real
+//! messages go to the players of `--openids`, who must have allowed enough of them; without `--openids` players are made
+//! up, which only a simulator takes.
+//!
+//! "bare" is the same POST, made by ureq with the library's settings on an agent of its own, with keep-alive and the
+//! body read to its end; a fixed address spares it the thread that ureq's resolver spawns when a time-out is set. In one
+//! run, phases of bare exchanges and of `wxsub_send` take turns. Every figure is the median over the rounds, and "adds"
+//! and "ratio" are medians of what each round's pair says, so that a noisy neighbour harms both sides alike. The library
+//! keeps its count in a file on disk with `"quota": "enforce"` and `"durability": "full"`.
+//!
+//! CPU is that of this process, user and kernel, for one send.
+
+mod common;
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::{Duration, Instant};
+
+use common::host::Client;
+use common::wechat::Wechat;
+use common::{Arguments, cpu_time, median, percentile};
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+const USAGE: &str = "usage: cargo bench --bench send -- [--threads 1,8,64] [--latency-ms 0,20] [--rounds 9]
+  [--phase-ms 400] [--folder DIR] [--api-base URL --appid ID --secret SECRET [--openids A,B,C] [--template-id ID]]";
+const NAMES: [&str; 10] =
+    ["threads", "latency-ms", "rounds", "phase-ms", "folder", "api-base", "appid", "secret", "openids", "template-id"];
+/// More sends a second than any machine makes against the simulator: so many grants are prepared.
+const MOST_PER_SECOND: u64 = 20_000;
+const PLAYERS: usize = 1024;
+/// The goals of the design.
+const ADDED_US: f64 = 100.0;
+const RATIO: f64 = 0.9;
+
+fn main() {
+    Wechat::serve_if_child();
+    let arguments = Arguments::read(&NAMES, USAGE);
+    let threads = arguments.numbers("threads", &[1, 8, 64]);
+    let text = |name: &str| arguments.text(name).unwrap_or_else(|| panic!("--{name} is missing\n{USAGE}"));
+    if let Some(api_base) = arguments.text("api-base") {
+        let wechat = Wechat::at(api_base, text("appid"), text("secret"));
+        table(&arguments, &wechat, 0, &threads);
+        return;
+    }
+    for latency_ms in arguments.numbers("latency-ms", &[0, 20]) {
+        table(&arguments, &Wechat::start(latency_ms), latency_ms, &threads);
+    }
+}
+
+fn table(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: &[u64]) {
+    match latency_ms {
+        0 => println!("\n{} answers as fast as it can", wechat.api_base),
+        ms => println!("\n{} answers a send after {ms} ms", wechat.api_base),
+    }
+    println!(
+        "{:>7} | {:>8} {:>8} {:>6} | {:>8} {:>8} | {:>8} {:>8} {:>9} | {:>8} {:>8} {:>9}",
+        "", "sends/s", "", "", "CPU µs", "", "p50 µs", "", "", "p99 µs", "", ""
+    );
+    println!(
+        "{:>7} | {:>8} {:>8} {:>6} | {:>8} {:>8} | {:>8} {:>8} {:>9} | {:>8} {:>8} {:>9}",
+        "threads", "bare", "wxsub", "ratio", "bare", "wxsub", "bare", "wxsub", "adds", "bare", "wxsub", "adds"
+    );
+    for &n in threads {
+        let row = measure(arguments, wechat, latency_ms, n as usize);
+        println!("{n:>7} | {row}");
+        if n == 1 && latency_ms == 0 {
+            let verdict = if row.added_p50 < ADDED_US { "met" } else { "MISSED" };
+            println!("          goal: adds less than {ADDED_US:.0} µs at the median: {verdict}");
+        }
+        if n == 64 && latency_ms >= 20 {
+            let verdict = if row.ratio >= RATIO { "met" } else { "MISSED" };
+            println!("          goal: at least {:.0} % of the bare throughput: {verdict}", RATIO * 100.0);
+        }
+    }
+}
+
+struct Row {
+    per_second: [f64; 2],
+    ratio: f64,
+    cpu: [f64; 2],
+    p50: [f64; 2],
+    added_p50: f64,
+    p99: [f64; 2],
+    added_p99: f64,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:>8.0} {:>8.0} {:>5.1}% | {:>8.1} {:>8.1} | {:>8.1} {:>8.1} {:>+9.1} | {:>8.1} {:>8.1} {:>+9.1}",
+            self.per_second[0],
+            self.per_second[1],
+            self.ratio * 100.0,
+            self.cpu[0],
+            self.cpu[1],
+            self.p50[0],
+            self.p50[1],
+            self.added_p50,
+            self.p99[0],
+            self.p99[1],
+            self.added_p99,
+        )
+    }
+}
+
+/// One player of one thread.
+struct Player {
+    openid: CString,
+    message: CString,
+    left: u64,
+}
+
+/// What one phase came to. Times in microseconds.
+struct Phase {
+    per_second: f64,
+    cpu: f64,
+    p50: f64,
+    p99: f64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Bare,
+    Library,
+}
+
+fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usize) -> Row {
+    let rounds = arguments.number("rounds", 9);
+    let phase = Duration::from_millis(arguments.number("phase-ms", 400));
+    let template_id = CString::new(arguments.text("template-id").unwrap_or("sim-stamina")).expect("an id");
+    let folder = common::folder(arguments);
+    let config = |durability: &str| {
+        json!({
+            "appid": wechat.appid,
+            "secret": wechat.secret,
+            "api_base": wechat.api_base,
+            "store": folder.path().join("wxsub.db"),
+            "quota": "enforce",
+            "durability": durability,
+        })
+    };
+
+    let mut players = players(arguments, threads, &template_id);
+    let fastest = MOST_PER_SECOND.min(1000 * threads as u64 / latency_ms.max(1));
+    let sends = fastest * phase.as_millis() as u64 * (rounds + 1) / 1000;
+    grant(&Client::open(&config("normal")), &mut players, &template_id, sends);
+
+    // Opened after the grants: a client that sees another one write makes room for it, which is not what is measured.
+    let client = Client::open(&config("full"));
+    let bare = Bare::new(wechat);
+    let run = |players: &mut [Vec<Player>], kind: Kind, time: Duration| -> Phase {
+        run_phase(players, time, kind == Kind::Library, |player| match kind {
+            Kind::Bare => bare.exchange(player.message.as_bytes()),
+            Kind::Library => client.send(&player.message),
+        })
+    };
+    for kind in [Kind::Bare, Kind::Library] {
+        run(&mut players, kind, phase / 2);
+    }
+    let pairs: Vec<[Phase; 2]> =
+        (0..rounds).map(|_| [run(&mut players, Kind::Bare, phase), run(&mut players, Kind::Library, phase)]).collect();
+
+    let over = |f: &dyn Fn(&[Phase; 2]) -> f64| median(pairs.iter().map(f).collect());
+    let both = |f: fn(&Phase) -> f64| [over(&|pair| f(&pair[0])), over(&|pair| f(&pair[1]))];
+    Row {
+        per_second: both(|p| p.per_second),
+        ratio: over(&|[bare, library]| library.per_second / bare.per_second),
+        cpu: both(|p| p.cpu),
+        p50: both(|p| p.p50),
+        added_p50: over(&|[bare, library]| library.p50 - bare.p50),
+        p99: both(|p| p.p99),
+        added_p99: over(&|[bare, library]| library.p99 - bare.p99),
+    }
+}
+
+/// Each thread's own players, since WeChat and the library send to one player one at a time.
+fn players(arguments: &Arguments, threads: usize, template_id: &CStr) -> Vec<Vec<Player>> {
+    let openids: Vec<String> = match arguments.text("openids") {
+        Some(list) => list.split(',').map(str::to_owned).collect(),
+        None => (0..PLAYERS.max(threads)).map(|i| format!("oBench{i:022}")).collect(),
+    };
+    assert!(openids.len() >= threads, "{threads} threads need as many players");
+    let mut players: Vec<Vec<Player>> = (0..threads).map(|_| Vec::new()).collect();
+    for (i, openid) in openids.into_iter().enumerate() {
+        let message = json!({
+            "touser": openid,
+            "template_id": template_id.to_str().expect("UTF-8"),
+            "page": "pages/index/index",
+            "data": {"thing1": {"value": "体力已满"}, "time2": {"value": "2026年11月24日 15:01"}},
+        });
+        let text = |text: String| CString::new(text).expect("no NUL in JSON");
+        players[i % threads].push(Player { openid: text(openid), message: text(message.to_string()), left: 0 });
+    }
+    players
+}
+
+/// Reports so many accepts, spread evenly.
+fn grant(client: &Client, players: &mut [Vec<Player>], template_id: &CStr, sends: u64) {
+    let each = sends.div_ceil(players.iter().map(|p| p.len() as u64).sum()) + 2;
+    let all: Vec<&mut Player> = players.iter_mut().flatten().collect();
+    let hands = 32.min(all.len());
+    let mut shares: Vec<Vec<&mut Player>> = (0..hands).map(|_| Vec::new()).collect();
+    for (i, player) in all.into_iter().enumerate() {
+        shares[i % hands].push(player);
+    }
+    std::thread::scope(|scope| {
+        for share in shares {
+            scope.spawn(move || {
+                for player in share {
+                    (0..each).for_each(|_| client.accept(&player.openid, template_id));
+                    player.left = each;
+                }
+            });
+        }
+    });
+}
+
+/// Every thread works through its players, again and again, until the time is over or one of them has nothing left.
+fn run_phase(players: &mut [Vec<Player>], time: Duration, spends: bool, work: impl Fn(&Player) + Sync) -> Phase {
+    let (start, end) = (Barrier::new(players.len() + 1), Barrier::new(players.len() + 1));
+    let over = AtomicBool::new(false);
+    let took: Mutex<Vec<f64>> = Mutex::default();
+    let in_time: Mutex<usize> = Mutex::default();
+    let one = |mine: &mut [Player]| {
+        let (mut times, mut counted) = (Vec::new(), 0);
+        start.wait();
+        'phase: loop {
+            for player in mine.iter_mut() {
+                if over.load(Ordering::Relaxed) {
+                    break 'phase;
+                }
+                if spends && player.left == 0 {
+                    over.store(true, Ordering::Relaxed);
+                    break 'phase;
+                }
+                let began = Instant::now();
+                work(player);
+                times.push(began.elapsed().as_secs_f64() * 1e6);
+                player.left -= u64::from(spends);
+                counted += usize::from(!over.load(Ordering::Relaxed));
+            }
+        }
+        end.wait();
+        // Players are taken in turn over all phases, so that none runs dry before the others.
+        let next = times.len() % mine.len();
+        mine.rotate_left(next);
+        *in_time.lock().expect("no panic") += counted;
+        took.lock().expect("no panic").append(&mut times);
+    };
+    let (mut elapsed, mut cpu) = (Duration::ZERO, Duration::ZERO);
+    std::thread::scope(|scope| {
+        for mine in players.iter_mut() {
+            scope.spawn(|| one(mine));
+        }
+        start.wait();
+        let (began, cpu_before) = (Instant::now(), cpu_time());
+        while began.elapsed() < time && !over.load(Ordering::Relaxed) {
+            std::thread::sleep(time.saturating_sub(began.elapsed()).min(Duration::from_millis(20)));
+        }
+        over.store(true, Ordering::Relaxed);
+        elapsed = began.elapsed();
+        end.wait();
+        cpu = cpu_time() - cpu_before;
+    });
+    let mut took = took.into_inner().expect("no panic");
+    took.sort_unstable_by(f64::total_cmp);
+    Phase {
+        per_second: in_time.into_inner().expect("no panic") as f64 / elapsed.as_secs_f64(),
+        cpu: cpu.as_secs_f64() * 1e6 / took.len() as f64,
+        p50: percentile(&took, 50),
+        p99: percentile(&took, 99),
+    }
+}
+
+/// The exchange without the library.
+struct Bare {
+    agent: Agent,
+    url: String,
+}
+
+impl Bare {
+    fn new(wechat: &Wechat) -> Bare {
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(RootCerts::WebPki)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        // As in src/http/agent.rs.
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .tls_config(tls)
+            .user_agent(concat!("wxsub/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json")
+            .input_buffer_size(16 << 10)
+            .output_buffer_size(16 << 10)
+            .max_idle_connections(256)
+            .max_idle_connections_per_host(256)
+            .max_idle_age(Duration::from_secs(10))
+            .timeout_global(Some(Duration::from_millis(5000)))
+            .timeout_resolve(Some(Duration::from_millis(2000)))
+            .timeout_connect(Some(Duration::from_millis(2000)))
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), FixedAddress::of(&wechat.api_base));
+        let request = json!({"grant_type": "client_credential", "appid": wechat.appid, "secret": wechat.secret});
+        let url = format!("{}/cgi-bin/stable_token", wechat.api_base);
+        let answer = post(&agent, &url, request.to_string().as_bytes());
+        let token =
+            serde_json::from_slice(&answer).ok().and_then(|a: Value| Some(a["access_token"].as_str()?.to_owned()));
+        let token = token.unwrap_or_else(|| panic!("no token: {}", String::from_utf8_lossy(&answer)));
+        Bare { agent, url: format!("{}/cgi-bin/message/subscribe/send?access_token={token}", wechat.api_base) }
+    }
+
+    fn exchange(&self, message: &[u8]) {
+        let answer = post(&self.agent, &self.url, message);
+        let taken = answer.windows(11).any(|part| part == b"\"errcode\":0");
+        assert!(taken, "a bare send was not taken: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+fn post(agent: &Agent, url: &str, body: &[u8]) -> Vec<u8> {
+    let answered = agent.post(url).header("content-type", "application/json").send(body);
+    let read = answered.and_then(|mut response| response.body_mut().read_to_vec());
+    read.unwrap_or_else(|e| panic!("a bare exchange failed: {e}"))
+}
+
+/// Asked for each request, also on a connection that is kept alive.
+#[derive(Debug)]
+struct FixedAddress(Vec<std::net::SocketAddr>);
+
+impl FixedAddress {
+    fn of(api_base: &str) -> FixedAddress {
+        let uri: ureq::http::Uri = api_base.parse().unwrap_or_else(|e| panic!("{api_base}: {e}"));
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(host, port));
+        FixedAddress(addresses.unwrap_or_else(|e| panic!("{api_base}: {e}")).take(16).collect())
+    }
+}
+
+impl Resolver for FixedAddress {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut list = self.empty();
+        self.0.iter().for_each(|address| list.push(*address));
+        Ok(list)
+    }
+}

@@ -1,0 +1,286 @@
+//! A grant that was acknowledged is kept for good: killed at any moment, and on disk before the answer where that is
+//! asked for. Deductions may be forgotten, so they cost no fsync.
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use common::{Room, TEMPLATE, left, message, send};
+use process::{Child, ear, rounds, say};
+use serde_json::{Value, json};
+use wxsub::{Answer, Client, Config, QuotaChange, Status, Verdict};
+use wxsub_simulator::Options;
+
+#[test]
+fn child() {
+    process::play(|role, args| {
+        let config = Config::from_json(args["config"].as_str().unwrap()).unwrap();
+        let client = Client::open(config).unwrap_or_else(|e| panic!("{e}"));
+        match role {
+            "report until killed" => report_until_killed(&client, args),
+            "every operation" => every_operation(&client),
+            "alone and together" => alone_and_together(&client),
+            other => panic!("{other}"),
+        }
+    });
+}
+
+const PLAYERS: u64 = 16;
+const THREADS: u64 = 2;
+
+fn accept(client: &Client, openid: &str, key: Option<&str>) -> Verdict {
+    let verdict = client.report(openid, Some(TEMPLATE), Answer::Accept, key);
+    assert_eq!((verdict.status, verdict.quota), (Status::Ok, QuotaChange::Granted), "{}", verdict.message);
+    verdict
+}
+
+/// One grant under a key of its own: the `n`th of a thread in a lane of children that follow one another.
+fn grant_nth(client: &Client, lane: u64, thread: u64, n: u64) -> Verdict {
+    let key = format!("{lane}-{thread}-{n}");
+    accept(client, &format!("o{}", n % PLAYERS), Some(&key))
+}
+
+fn report_until_killed(client: &Client, args: &Value) {
+    let lane = args["lane"].as_u64().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let first = args["from"][thread as usize].as_u64().unwrap();
+            scope.spawn(move || {
+                for n in first.. {
+                    grant_nth(client, lane, thread, n);
+                    say(&format!("{thread} {n}"));
+                }
+            });
+        }
+    });
+}
+
+/// Each lane is a row of children that report until they are killed; two lanes share the store, so that a child dies
+/// beside one that goes on, and at times both do, leaving the log to be recovered.
+#[test]
+fn acknowledged_accepts_survive_kill_9_at_any_moment() {
+    let room = Room::new();
+    let config = room.config(json!({"timeout_ms": 60_000}));
+    let kills = rounds(100, 1500);
+    let acknowledged = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for lane in 0..2 {
+            let (config, acknowledged) = (&config, &acknowledged);
+            scope.spawn(move || {
+                let mut from = [0; THREADS as usize];
+                for round in 0..kills {
+                    let mut child =
+                        Child::start("report until killed", json!({"config": config, "lane": lane, "from": from}));
+                    let mut said = Vec::new();
+                    // Half of them may still be opening the store, the others are in the middle of reporting.
+                    if round % 2 == 0 {
+                        said.push(child.heard());
+                        std::thread::sleep(Duration::from_micros(fastrand::u64(0..8000)));
+                    } else {
+                        std::thread::sleep(Duration::from_micros(fastrand::u64(0..60_000)));
+                    }
+                    said.extend(child.kill());
+                    for line in said {
+                        let (thread, n) = line.split_once(' ').unwrap();
+                        let (thread, n): (u64, u64) = (thread.parse().unwrap(), n.parse().unwrap());
+                        assert_eq!(n, from[thread as usize]);
+                        from[thread as usize] += 1;
+                        acknowledged.lock().unwrap().push((lane, thread, n));
+                    }
+                }
+                // Whether the last ones' unacknowledged reports were applied is settled by their keys.
+                let client = Client::open(Config::from_json(config).unwrap()).unwrap();
+                for (thread, n) in from.into_iter().enumerate() {
+                    grant_nth(&client, lane, thread as u64, n);
+                    acknowledged.lock().unwrap().push((lane, thread as u64, n));
+                }
+            });
+        }
+    });
+
+    let acknowledged = acknowledged.into_inner().unwrap();
+    let client = room.client(json!({"timeout_ms": 60_000}));
+    let mut granted: HashMap<u64, i64> = HashMap::new();
+    for (lane, thread, n) in &acknowledged {
+        *granted.entry(n % PLAYERS).or_default() += 1;
+        let again = grant_nth(&client, *lane, *thread, *n);
+        assert_eq!(again.flags, Verdict::REPLAYED, "{lane}-{thread}-{n} was acknowledged and is forgotten");
+    }
+    for (player, granted) in granted {
+        assert_eq!(left(&client, &format!("o{player}")), granted, "o{player}");
+    }
+    println!("{} kills, {} acknowledged accepts, none lost, none doubled", 2 * kills, acknowledged.len());
+}
+
+/// A store that is killed while it is being made is made by the next one.
+#[test]
+fn killed_while_the_store_is_made() {
+    for _ in 0..rounds(30, 500) {
+        let room = Room::new();
+        let config = room.config(json!({"timeout_ms": 60_000}));
+        let args = json!({"config": config, "lane": 0, "from": vec![0; THREADS as usize]});
+        let mut children = [(); 2].map(|()| Child::start("report until killed", args.clone()));
+        if fastrand::bool() {
+            children[0].heard();
+        } else {
+            std::thread::sleep(Duration::from_micros(fastrand::u64(5000..50_000)));
+        }
+        children.map(Child::kill);
+        let client = room.client(json!({}));
+        let before = left(&client, "o99");
+        accept(&client, "o99", None);
+        assert_eq!((before, left(&client, "o99")), (0, 1));
+    }
+}
+
+/// System calls of a child as strace saw them, cut into steps by what the child said.
+struct Trace(Vec<Call>);
+
+struct Call {
+    thread: String,
+    text: String,
+}
+
+impl Trace {
+    /// Runs the child under strace, with `more` arguments for it.
+    fn of(role: &str, args: Value, more: &[&str], folder: &Path) -> (Trace, Vec<String>) {
+        let file = folder.join("trace");
+        let mut wrapper = vec!["strace", "-f", "-y", "-s", "300", "-o", file.to_str().unwrap()];
+        wrapper.extend(more);
+        let said = Child::start_under(&wrapper, role, args).finish();
+        let text = std::fs::read_to_string(&file).expect("strace wrote a file");
+        let call = |line: &str| {
+            let (thread, text) = line.split_once(' ')?;
+            Some(Call { thread: thread.to_owned(), text: text.trim_start().to_owned() })
+        };
+        (Trace(text.lines().filter_map(call).collect()), said)
+    }
+
+    /// The calls between two words of the child; of the thread that said them.
+    fn step(&self, name: &str) -> Vec<&str> {
+        let said = |word: &str| {
+            let needle = format!("@@ {word} {name}\\n");
+            self.0.iter().position(|c| c.text.contains(&needle)).unwrap_or_else(|| panic!("{needle} is not in the trace"))
+        };
+        let (from, to) = (said("before"), said("after"));
+        let thread = &self.0[from].thread;
+        self.0[from + 1..to].iter().filter(|c| c.thread == *thread).map(|c| c.text.as_str()).collect()
+    }
+
+    /// The same of all threads.
+    fn step_of_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let said = |word: &str| self.0.iter().position(|c| c.text.contains(&format!("@@ {word} {name}\\n"))).unwrap();
+        self.0[said("before") + 1..said("after")].iter().map(|c| c.text.as_str())
+    }
+}
+
+fn is_sync(call: &str) -> bool {
+    (call.starts_with("fsync(") || call.starts_with("fdatasync(")) && call.contains("wxsub.db")
+}
+
+fn is_log_write(call: &str) -> bool {
+    call.starts_with("pwrite64(") && call.contains("wxsub.db-wal>")
+}
+
+fn every_operation(client: &Client) {
+    let step = |name: &str, work: &dyn Fn() -> Verdict| {
+        say(&format!("before {name}"));
+        let verdict = work();
+        say(&format!("after {name}"));
+        assert_eq!(verdict.status, Status::Ok, "{name}: {}", verdict.message);
+    };
+    for _ in 0..3 {
+        accept(client, "o1", None);
+    }
+    // So that the token is there, which is none of this test's business.
+    assert_eq!(send(client, "o1").status, Status::Ok);
+    step("accept", &|| accept(client, "o1", None));
+    step("accept with a key", &|| accept(client, "o1", Some("k")));
+    step("the key again", &|| accept(client, "o1", Some("k")));
+    step("report of two", &|| {
+        let both = json!({TEMPLATE: "accept", "sim-activity": "accept"}).to_string();
+        client.report_json("o1", &both, None).unwrap().remove(0)
+    });
+    step("look", &|| client.quota("o1", TEMPLATE));
+    step("send", &|| send(client, "o1"));
+    step("send with a key", &|| client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+}
+
+#[test]
+fn accepts_and_marks_are_synced_before_the_answer_and_deductions_are_not_at_all() {
+    const CALLS: &str = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg";
+    for (durability, synced) in [("full", true), ("normal", false)] {
+        let room = Room::with(Options { initial_grants: 100, ..Options::default() });
+        let config = room.config(json!({"timeout_ms": 60_000, "durability": durability, "templates": "off"}));
+        let (trace, _) = Trace::of("every operation", json!({"config": config}), &["-e", CALLS], room.folder.path());
+        for (step, writes, syncs) in [
+            ("accept", true, synced),
+            ("accept with a key", true, synced),
+            ("the key again", false, false),
+            ("report of two", true, synced),
+            ("look", false, false),
+            ("send", true, false),
+            ("send with a key", true, synced),
+        ] {
+            let calls = trace.step(step);
+            let sync = calls.iter().position(|c| is_sync(c));
+            assert_eq!(calls.iter().any(|c| is_log_write(c)), writes, "{durability}, {step}: {calls:#?}");
+            assert_eq!(sync.is_some(), syncs, "{durability}, {step}: {calls:#?}");
+            if let Some(sync) = sync {
+                assert!(calls[sync].ends_with("= 0"), "{}", calls[sync]);
+                let what_must_be_on_disk = if step == "send with a key" {
+                    // The mark before the request; what comes after the request needs no sync.
+                    let request = calls.iter().position(|c| c.contains("POST /cgi-bin/message/subscribe/send"));
+                    &calls[..request.expect("a request")]
+                } else {
+                    &calls[..]
+                };
+                let last_write = what_must_be_on_disk.iter().rposition(|c| is_log_write(c)).expect("a write");
+                assert!(last_write < sync && sync < what_must_be_on_disk.len(), "{step}: {calls:#?}");
+            }
+        }
+    }
+}
+
+const TOGETHER: usize = 64;
+
+/// The same number of durable reports each by one thread and by many; tells how long both took.
+fn alone_and_together(client: &Client) {
+    for (name, threads, each) in [("alone", 1, 20), ("together", TOGETHER, 10)] {
+        say(&format!("before {name}"));
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                scope.spawn(move || (0..each).for_each(|_| drop(accept(client, &format!("o{thread}"), None))));
+            }
+        });
+        let took = began.elapsed();
+        say(&format!("after {name}"));
+        say(&json!({"reports": threads * each, "ms": took.as_millis() as u64}).to_string());
+    }
+}
+
+#[test]
+fn many_threads_share_an_fsync() {
+    let room = Room::new();
+    let config = room.config(json!({"timeout_ms": 60_000}));
+    // A slow disk: a sync takes 20 ms more, in which the others must be able to queue up.
+    let slow = ["--seccomp-bpf", "-e", "trace=fdatasync,fsync,write", "-e", "inject=fdatasync,fsync:delay_exit=20000"];
+    let (trace, said) = Trace::of("alone and together", json!({"config": config}), &slow, room.folder.path());
+    let told: Vec<Value> =
+        said.iter().filter(|l| l.starts_with('{')).map(|l| serde_json::from_str(l).unwrap()).collect();
+    let mut per_sync = Vec::new();
+    for (name, told) in ["alone", "together"].into_iter().zip(&told) {
+        let syncs = trace.step_of_all(name).filter(|c| c.contains("sync") && c.contains("wxsub.db-wal")).count();
+        let (reports, ms) = (told["reports"].as_u64().unwrap(), told["ms"].as_u64().unwrap());
+        println!("{name}: {reports} reports, {syncs} syncs, {} reports/s", reports * 1000 / ms);
+        per_sync.push(reports as f64 / syncs as f64);
+    }
+    assert!(per_sync[0] <= 1.0, "one thread's reports are on disk each: {per_sync:?}");
+    assert!(per_sync[1] >= 20.0, "those of {TOGETHER} threads share: {per_sync:?}");
+}

@@ -1,0 +1,740 @@
+//! The access token: one asks and all use, dead ones are replaced within WeChat's limits, and nobody hammers.
+
+mod common;
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::ptr::null;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{Room, TEMPLATE, message, send};
+use serde_json::{Value, json};
+use wxsub::ffi::{self, wxsub_client, wxsub_result};
+use wxsub::{Client, Retry, Status, Verdict};
+use wxsub_simulator::{Endpoint, Fault, FaultKind, Options, TokenKind};
+
+/// How late a verdict may be on a busy machine.
+const LATE_MS: u32 = 1500;
+
+fn stable_calls(room: &Room) -> u64 {
+    room.wechat.counters().calls_to(Endpoint::StableToken)
+}
+
+fn legacy_calls(room: &Room) -> u64 {
+    room.wechat.counters().calls_to(Endpoint::Token)
+}
+
+fn forced_calls(room: &Room) -> usize {
+    let forced = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["force_refresh"] == true;
+    room.wechat.requests_to(Endpoint::StableToken).iter().filter(|r| forced(&r.body)).count()
+}
+
+/// `threads` players' sends at once, dealt out to the clients.
+fn burst(room: &Room, clients: &[&Client], threads: usize) -> Vec<Verdict> {
+    let ready = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let sending: Vec<_> = (0..threads)
+            .map(|n| {
+                let (client, ready) = (clients[n % clients.len()], &ready);
+                scope.spawn(move || {
+                    let openid = format!("o{n}");
+                    room.accept(client, &openid);
+                    ready.wait();
+                    send(client, &openid)
+                })
+            })
+            .collect();
+        sending.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn assert_all_sent(what: &str, verdicts: &[Verdict]) {
+    for verdict in verdicts {
+        assert_eq!(verdict.status, Status::Ok, "{what}: {}", verdict.message);
+    }
+}
+
+fn assert_sends(room: &Room, client: &Client, openid: &str) -> Verdict {
+    room.accept(client, openid);
+    let verdict = send(client, openid);
+    assert_eq!(verdict.status, Status::Ok, "{openid}: {}", verdict.message);
+    verdict
+}
+
+/// Lets time go by in the store, which a test cannot wait for.
+fn change_store(store: &Path, sql: &str) {
+    let connection = rusqlite::Connection::open(store).expect("the store");
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute_batch(sql).expect(sql);
+}
+
+#[cfg(target_os = "linux")]
+fn boot_ms() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+}
+
+#[test]
+fn many_cold_threads_make_one_call() {
+    for (mode, calls) in [("stable", stable_calls as fn(&Room) -> u64), ("legacy", legacy_calls)] {
+        let room = Room::with(Options { token_latency: Duration::from_millis(200), ..Options::default() });
+        let client = room.client(json!({"token": mode}));
+        assert_all_sent(mode, &burst(&room, &[&client], 64));
+        assert_eq!(calls(&room), 1, "{mode}");
+        assert_eq!(stable_calls(&room) + legacy_calls(&room), 1, "{mode}: the other endpoint is left alone");
+    }
+}
+
+#[test]
+fn many_threads_with_one_dead_token_all_get_through() {
+    let room = Room::with(Options {
+        send_latency: Duration::from_millis(20),
+        token_latency: Duration::from_millis(50),
+        ..Options::default()
+    });
+    let clients = [room.client(json!({})), room.client(json!({}))];
+    let clients = [&clients[0], &clients[1]];
+    assert_all_sent("warm", &burst(&room, &clients, 64));
+    for round in 0..4 {
+        let before = stable_calls(&room);
+        let refused_before = room.wechat.counters().answers(Endpoint::Send, 40001);
+        room.wechat.kill_token(TokenKind::Stable);
+        assert_all_sent(&format!("round {round}"), &burst(&room, &clients, 64));
+        assert!(stable_calls(&room) - before <= 2, "round {round}: {} calls", stable_calls(&room) - before);
+        assert!(room.wechat.counters().answers(Endpoint::Send, 40001) > refused_before, "the token was not dead");
+    }
+    assert_eq!(forced_calls(&room), 0, "nobody forced what came by itself");
+
+    room.wechat.set_sticky_dead_token(true);
+    room.wechat.kill_token(TokenKind::Stable);
+    let before = stable_calls(&room);
+    assert_all_sent("sticky", &burst(&room, &clients, 64));
+    assert_eq!((stable_calls(&room) - before, forced_calls(&room)), (2, 1));
+}
+
+/// Who comes while a dead token is being taken out must not be handed it again, nor bring it back for the others.
+#[test]
+fn a_token_that_dies_under_load_costs_nobody_his_verdict() {
+    const THREADS: usize = 24;
+    let room = Room::with(Options { initial_grants: u64::from(u32::MAX), ..Options::default() });
+    let unfenced = json!({"quota": "observe"});
+    let clients = [room.client(unfenced.clone()), room.client(unfenced)];
+    let sends: Vec<AtomicUsize> = (0..THREADS).map(|_| AtomicUsize::new(0)).collect();
+    let (rounds, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for (n, mine) in sends.iter().enumerate() {
+            let (client, rounds, failed) = (&clients[n % clients.len()], &rounds, &failed);
+            scope.spawn(move || {
+                while rounds.load(Ordering::SeqCst) < 60 && !failed.load(Ordering::SeqCst) {
+                    let verdict = send(client, &format!("o{n}"));
+                    if verdict.status != Status::Ok {
+                        failed.store(true, Ordering::SeqCst);
+                        panic!("round {}: {}", rounds.load(Ordering::SeqCst), verdict.message);
+                    }
+                    mine.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        while rounds.fetch_add(1, Ordering::SeqCst) < 60 {
+            room.wechat.kill_token(TokenKind::Stable);
+            // Two more sends of each, so that no send meets two deaths.
+            let seen: Vec<usize> = sends.iter().map(|n| n.load(Ordering::SeqCst)).collect();
+            while !failed.load(Ordering::SeqCst)
+                && sends.iter().zip(&seen).any(|(now, then)| now.load(Ordering::SeqCst) < then + 2)
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    assert!(stable_calls(&room) <= 2 * 61, "{} calls for 60 deaths", stable_calls(&room));
+    assert_eq!(forced_calls(&room), 0);
+}
+
+#[test]
+fn each_code_of_a_dead_token_gets_a_new_one_and_one_more_try() {
+    let room = Room::new();
+    let client = room.client(json!({"token": "legacy"}));
+    assert_sends(&room, &client, "o0");
+    for errcode in [40001, 40014, 42001] {
+        let before = legacy_calls(&room);
+        room.wechat.arm(Fault::errcode(errcode).on(Endpoint::Send));
+        let verdict = assert_sends(&room, &client, &format!("o{errcode}"));
+        assert_eq!((verdict.attempts, legacy_calls(&room) - before), (2, 1), "{errcode}");
+    }
+}
+
+#[test]
+fn a_token_that_dies_again_and_again_is_given_up() {
+    for (mode, calls) in [("stable", stable_calls as fn(&Room) -> u64), ("legacy", legacy_calls)] {
+        let room = Room::new();
+        let client = room.client(json!({"token": mode}));
+        room.wechat.arm(Fault::errcode(40001).on(Endpoint::Send).forever());
+        room.accept(&client, "o1");
+        let verdict = send(&client, "o1");
+        let got = (verdict.status, verdict.retry, verdict.errcode, verdict.attempts, verdict.remaining);
+        assert_eq!(got, (Status::Auth, Retry::Later, 40001, 2, 1), "{mode}: {}", verdict.message);
+        assert!(calls(&room) <= 3, "{mode}: {} token calls for one send", calls(&room));
+
+        let before = calls(&room);
+        for _ in 0..10 {
+            assert_eq!(send(&client, "o1").status, Status::Auth, "{mode}");
+        }
+        let more = calls(&room) - before;
+        assert!(more <= 20, "{mode}: {more} token calls for ten sends");
+        if mode == "stable" {
+            assert_eq!(forced_calls(&room), 1);
+            assert!(more <= 3, "the stable endpoint repeats itself: {more} calls");
+        }
+    }
+}
+
+#[test]
+fn a_late_refusal_does_not_drop_a_newer_token() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    assert_sends(&room, &client, "o0");
+    room.accept(&client, "o-slow");
+    room.wechat.arm(Fault::delay(600).on(Endpoint::Send).openid("o-slow"));
+    let slow = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| send(&client, "o-slow"));
+        assert!(room.wechat.wait_for(Duration::from_secs(5), |c| c.sends_in_progress > 0));
+        room.wechat.kill_token(TokenKind::Stable);
+        assert_eq!(assert_sends(&room, &client, "o-quick").attempts, 2, "it met the dead token");
+        assert!(!slow.is_finished(), "the machine is too slow: the late refusal came first");
+        slow.join().unwrap()
+    });
+    assert_eq!((slow.status, slow.attempts), (Status::Ok, 2), "{}", slow.message);
+    assert_eq!(assert_sends(&room, &client, "o1").attempts, 1);
+    assert_eq!(stable_calls(&room), 2, "the first token and the one after it");
+}
+
+/// The account's token has 200 s left, of two hours; the client was closed meanwhile.
+fn with_an_aging_token(mode: &str) -> Room {
+    let room = Room::new();
+    let client = room.client(json!({"token": mode}));
+    assert_sends(&room, &client, "o-before");
+    drop(client);
+    change_store(
+        &room.store(),
+        "UPDATE token SET expires_boot = expires_boot - 7000000, expires_wall = expires_wall - 7000000",
+    );
+    room.wechat.advance(Duration::from_secs(7000));
+    room
+}
+
+#[test]
+fn renewal_ahead_of_the_end_holds_nobody_up() {
+    for mode in ["stable", "legacy"] {
+        let room = with_an_aging_token(mode);
+        room.wechat.set_token_latency(Duration::from_secs(1));
+        let client = room.client(json!({"token": mode}));
+        let start = Instant::now();
+        let mut sends = 0;
+        while start.elapsed() < Duration::from_millis(2500) {
+            let verdict = assert_sends(&room, &client, &format!("o{sends}"));
+            assert_eq!(verdict.attempts, 1, "{mode}");
+            assert!(verdict.elapsed_ms < 700, "{mode}: a sender waited {} ms", verdict.elapsed_ms);
+            sends += 1;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(stable_calls(&room) + legacy_calls(&room), 2, "{mode}: the first and the renewal");
+        let requests = room.wechat.requests_to(Endpoint::Send);
+        let (old, new) = (&requests[1].token, &requests.last().unwrap().token);
+        assert_eq!(old, &requests[0].token, "{mode}: it began with the old token");
+        assert_ne!(old, new, "{mode}: the renewed one was taken up");
+    }
+}
+
+#[test]
+fn a_renewal_that_fails_holds_nobody_up_and_does_not_hammer() {
+    let room = with_an_aging_token("stable");
+    let client = room.client(json!({}));
+    room.wechat.arm(Fault::errcode(-1).on(Endpoint::StableToken).forever());
+    let start = Instant::now();
+    let mut sends = 0;
+    while start.elapsed() < Duration::from_secs(2) {
+        let verdict = assert_sends(&room, &client, &format!("o{sends}"));
+        assert!(verdict.elapsed_ms < 700, "a sender waited {} ms", verdict.elapsed_ms);
+        sends += 1;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let calls = stable_calls(&room) - 1;
+    assert!((1..=6).contains(&calls), "{calls} calls in two seconds");
+}
+
+#[test]
+fn closing_does_not_wait_for_a_renewal() {
+    for fault in [Fault::errcode(-1).forever(), Fault::stall().forever()] {
+        let room = with_an_aging_token("stable");
+        let client = room.client(json!({}));
+        let what = format!("{:?}", fault.kind);
+        room.wechat.arm(fault.on(Endpoint::StableToken));
+        assert_sends(&room, &client, "o1"); // reads the token from the store
+        assert_sends(&room, &client, "o1"); // finds that it ages
+        // Let the renewal begin, and the pauses between its tries grow.
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(stable_calls(&room) > 1, "{what}: no renewal was tried");
+        let start = Instant::now();
+        drop(client);
+        let took = start.elapsed();
+        assert!(took < Duration::from_millis(2500), "{what}: closing an idle client took {took:?}");
+    }
+}
+
+#[test]
+fn a_short_life_ends_in_time_and_nobody_meets_a_dead_token() {
+    let room = Room::with(Options { token_lifetime: Duration::from_secs(2), ..Options::default() });
+    let client = room.client(json!({}));
+    assert_sends(&room, &client, "o1");
+    std::thread::sleep(Duration::from_millis(2100));
+    assert_eq!(assert_sends(&room, &client, "o2").attempts, 1);
+    assert_eq!(stable_calls(&room), 2);
+    assert_eq!(room.wechat.counters().answers(Endpoint::Send, 42001), 0);
+}
+
+#[test]
+fn the_token_outlives_its_client() {
+    let room = Room::new();
+    for round in 0..3 {
+        let client = room.client(json!({}));
+        assert_sends(&room, &client, &format!("o{round}"));
+        assert_eq!(stable_calls(&room), 1, "round {round}");
+    }
+    room.wechat.kill_token(TokenKind::Stable);
+    let client = room.client(json!({}));
+    assert_eq!(assert_sends(&room, &client, "o-dead").attempts, 2, "what the store had was dead");
+    assert_eq!(stable_calls(&room), 2);
+}
+
+#[test]
+fn a_stored_token_ends_by_whichever_clock_says_so_first() {
+    for (what, sql, calls) in [
+        ("both clocks agree that it lives", "", 1),
+        ("the wall clock was set forward", "UPDATE token SET expires_wall = expires_wall - 8000000", 2),
+        ("the wall clock was set back", "UPDATE token SET expires_wall = expires_wall + 9000000000", 1),
+        ("set back, and over", "UPDATE token SET expires_wall = expires_wall + 9000000000, expires_boot = 1", 2),
+        ("another boot", "UPDATE token SET boot_id = 'x', expires_boot = 1", 1),
+        ("another boot, and over", "UPDATE token SET boot_id = 'x', expires_wall = 1", 2),
+    ] {
+        let room = Room::new();
+        let client = room.client(json!({}));
+        assert_sends(&room, &client, "o1");
+        drop(client);
+        change_store(&room.store(), sql);
+        let client = room.client(json!({}));
+        assert_sends(&room, &client, "o2");
+        assert_eq!(stable_calls(&room), calls, "{what}");
+    }
+}
+
+#[test]
+fn two_clients_on_one_store_do_not_kill_each_others_legacy_token() {
+    // Each call of the legacy endpoint kills the token before it, here at once.
+    let room = Room::with(Options {
+        token_latency: Duration::from_millis(100),
+        token_overlap: Some(Duration::ZERO),
+        ..Options::default()
+    });
+    let clients = [room.client(json!({"token": "legacy"})), room.client(json!({"token": "legacy"}))];
+    let clients = [&clients[0], &clients[1]];
+    assert_all_sent("cold", &burst(&room, &clients, 32));
+    assert_eq!(legacy_calls(&room), 1);
+    assert_eq!(room.wechat.counters().answers(Endpoint::Send, 40001), 0);
+    room.wechat.kill_token(TokenKind::Legacy);
+    assert_all_sent("dead", &burst(&room, &clients, 32));
+    assert_eq!(legacy_calls(&room), 2);
+    let late = room.client(json!({"token": "legacy"}));
+    assert_eq!(assert_sends(&room, &late, "o-late").attempts, 1);
+    assert_eq!(legacy_calls(&room), 2, "the third client took what was there");
+}
+
+#[test]
+fn an_asker_that_died_is_waited_for_as_long_as_its_lease() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    change_store(
+        &room.store(),
+        &format!(
+            "INSERT INTO token (appid, mode, host, asker, asks_until_boot, asks_boot_id)
+             SELECT '{}', 'stable', '{}', 77, {}, '{}'",
+            room.wechat.appid(),
+            room.wechat.url(),
+            boot_ms() + 1500,
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim(),
+        ),
+    );
+    room.accept(&client, "o1");
+    let impatient = client.send(&message("o1"), Some(r#"{"timeout_ms": 300}"#));
+    assert_eq!((impatient.status, impatient.attempts), (Status::Connect, 0), "{}", impatient.message);
+    assert_eq!(stable_calls(&room), 0, "another process was asking");
+    let patient = send(&client, "o1");
+    assert_eq!(patient.status, Status::Ok, "{}", patient.message);
+    assert!((700..1500 + LATE_MS).contains(&patient.elapsed_ms), "{} ms", patient.elapsed_ms);
+    assert_eq!(stable_calls(&room), 1);
+}
+
+/// A quarter of a minute more than WeChat wants between two forced refreshes.
+const A_WHILE: &str = "UPDATE forced_refresh SET at_boot = at_boot - 45000, at_wall = at_wall - 45000;
+                       UPDATE token SET pause_until_boot = 0;";
+const A_DAY: &str = "UPDATE forced_refresh SET at_boot = at_boot - 86400000, at_wall = at_wall - 86400000;
+                     UPDATE token SET pause_until_boot = 0;";
+
+/// WeChat repeats dead tokens until it is forced, and takes any number of forced refreshes.
+fn stubborn_room() -> Room {
+    let room = Room::new();
+    room.wechat.set_force_limits(Duration::ZERO, 1000);
+    room.wechat.set_sticky_dead_token(true);
+    room
+}
+
+fn assert_not_forced(room: &Room, client: &Client, forced: usize, what: &str) {
+    room.accept(client, "o-not-forced");
+    let verdict = send(client, "o-not-forced");
+    assert_eq!((verdict.status, verdict.retry), (Status::Auth, Retry::Later), "{what}: {}", verdict.message);
+    assert!(verdict.retry_after_ms > 0, "{what}");
+    assert!(verdict.message.contains("forced refresh is allowed in"), "{what}: {}", verdict.message);
+    assert_eq!(forced_calls(room), forced, "{what}");
+}
+
+#[test]
+fn forced_refreshes_are_half_a_minute_apart_for_all_clients_and_across_restarts() {
+    let room = stubborn_room();
+    let clients = [room.client(json!({})), room.client(json!({}))];
+    for client in &clients {
+        assert_sends(&room, client, "o1");
+    }
+    assert_eq!(forced_calls(&room), 0);
+    room.wechat.kill_token(TokenKind::Stable);
+    assert_sends(&room, &clients[0], "o1");
+    assert_sends(&room, &clients[1], "o1");
+    assert_eq!(forced_calls(&room), 1);
+
+    room.wechat.kill_token(TokenKind::Stable);
+    assert_not_forced(&room, &clients[0], 1, "too soon");
+    assert_not_forced(&room, &clients[1], 1, "the other client");
+    drop(clients);
+    assert_not_forced(&room, &room.client(json!({})), 1, "after a restart");
+    change_store(&room.store(), A_WHILE);
+    assert_sends(&room, &room.client(json!({})), "o1");
+    assert_eq!(forced_calls(&room), 2);
+}
+
+#[test]
+fn forced_refreshes_are_twenty_a_day() {
+    let room = stubborn_room();
+    let clients = [room.client(json!({})), room.client(json!({}))];
+    for client in &clients {
+        assert_sends(&room, client, "o1");
+    }
+    for round in 1..=20 {
+        room.wechat.kill_token(TokenKind::Stable);
+        change_store(&room.store(), A_WHILE);
+        assert_sends(&room, &clients[round % 2], "o1");
+        assert_eq!(forced_calls(&room), round);
+        assert_sends(&room, &clients[(round + 1) % 2], "o1");
+    }
+    room.wechat.kill_token(TokenKind::Stable);
+    change_store(&room.store(), A_WHILE);
+    assert_not_forced(&room, &clients[0], 20, "the 21st");
+    drop(clients);
+    change_store(&room.store(), A_WHILE);
+    assert_not_forced(&room, &room.client(json!({})), 20, "after a restart");
+    change_store(&room.store(), A_DAY);
+    assert_sends(&room, &room.client(json!({})), "o1");
+    assert_eq!(forced_calls(&room), 21);
+}
+
+/// Sends from many threads for a while; returns a verdict that is late or of another status than this. Who waits for
+/// another one's request until his deadline is told CONNECT.
+fn keep_sending(room: &Room, clients: &[&Client], threads: usize, time: Duration, status: Status) -> Option<Verdict> {
+    std::thread::scope(|scope| {
+        let sending: Vec<_> = (0..threads)
+            .map(|n| {
+                let client = clients[n % clients.len()];
+                scope.spawn(move || {
+                    let openid = format!("o{n}");
+                    room.accept(client, &openid);
+                    let start = Instant::now();
+                    while start.elapsed() < time {
+                        let verdict = client.send(&message(&openid), Some(r#"{"timeout_ms": 1000}"#));
+                        let known = verdict.status == status || verdict.status == Status::Connect;
+                        if !known || verdict.elapsed_ms > 1000 + LATE_MS {
+                            return Some(verdict);
+                        }
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                    None
+                })
+            })
+            .collect();
+        sending.into_iter().find_map(|thread| thread.join().unwrap())
+    })
+}
+
+#[test]
+fn a_failing_token_endpoint_is_not_hammered() {
+    let time = Duration::from_secs(3);
+    let cases = [
+        (64, Fault::errcode(40125), Status::Auth),
+        (8, Fault::errcode(-1), Status::Busy),
+        (8, Fault::errcode(45009), Status::Busy),
+        (8, Fault::http(502, ""), Status::Connect),
+        (8, Fault::close(), Status::Connect),
+        (8, Fault::garbage(r#"{"errcode":0}"#), Status::Connect),
+    ];
+    std::thread::scope(|scope| {
+        for (threads, fault, status) in cases {
+            scope.spawn(move || {
+                let what = format!("{:?}", fault.kind);
+                let room = Room::new();
+                let clients = [room.client(json!({})), room.client(json!({}))];
+                let clients = [&clients[0], &clients[1]];
+                room.wechat.arm(fault.on(Endpoint::StableToken).forever());
+                if let Some(odd) = keep_sending(&room, &clients, threads, time, status) {
+                    panic!("{what}: {odd:?}");
+                }
+                let calls = stable_calls(&room);
+                // At 0, 0.25, 0.75, 1.75 and 3.75 s, each up to a fifth earlier.
+                assert!((1..=7).contains(&calls), "{what}: {calls} calls from {threads} threads in {time:?}");
+                assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), 0, "{what}");
+            });
+        }
+    });
+}
+
+#[test]
+fn the_verdict_on_a_failing_endpoint_is_shared_and_forgotten_when_it_works_again() {
+    let room = Room::new();
+    let clients = [room.client(json!({})), room.client(json!({}))];
+    room.wechat.arm(Fault::errcode(40243).on(Endpoint::StableToken).times(3));
+    let mut failures = 0;
+    let start = Instant::now();
+    let sent = 'trying: loop {
+        for client in &clients {
+            room.accept(client, "o1");
+            let verdict = send(client, "o1");
+            if verdict.status == Status::Ok {
+                break 'trying verdict;
+            }
+            let got = (verdict.status, verdict.errcode, verdict.http_status);
+            assert_eq!(got, (Status::Auth, 40243, 200), "{}", verdict.message);
+            assert!(verdict.message.contains("frozen"), "{}", verdict.message);
+            assert!(verdict.retry_after_ms > 0);
+            failures += 1;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(start.elapsed() < Duration::from_secs(10), "the endpoint works again and nobody asks");
+    };
+    assert_eq!(sent.attempts, 1);
+    assert!(failures > 3, "each failure was told to its asker only");
+    assert_eq!(stable_calls(&room), 4);
+}
+
+#[test]
+fn a_stalling_token_endpoint_costs_nobody_more_than_his_deadline() {
+    let room = Room::new();
+    let client = room.client(json!({"timeout_ms": 800}));
+    room.wechat.arm(Fault::stall().on(Endpoint::StableToken).forever());
+    for verdict in burst(&room, &[&client], 32) {
+        let got = (verdict.status, verdict.retry, verdict.attempts, verdict.remaining);
+        assert_eq!(got, (Status::Connect, Retry::Later, 0, 1), "{}", verdict.message);
+        assert!(verdict.elapsed_ms <= 800 + LATE_MS, "{} ms", verdict.elapsed_ms);
+    }
+    assert!(stable_calls(&room) <= 3, "{} calls", stable_calls(&room));
+    room.wechat.clear_faults();
+    assert_all_sent("it answers again", &burst(&room, &[&client], 8));
+}
+
+#[test]
+fn each_code_of_the_token_endpoint_is_told_with_advice() {
+    const IP: &str = "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist";
+    use Status::{Auth, Busy, Internal};
+    let cases = [
+        (40001, None, Auth, "secret"),
+        (40125, None, Auth, "secret"),
+        (40013, None, Auth, "appid"),
+        (40164, Some(IP), Auth, "203.0.113.7"),
+        (40164, Some(IP), Auth, "IP list"),
+        (40243, None, Auth, "frozen"),
+        (41002, None, Auth, "appid"),
+        (41004, None, Auth, "secret"),
+        (50004, None, Auth, "console"),
+        (50007, None, Auth, "console"),
+        (61024, None, Auth, "third-party"),
+        (89501, None, Auth, "administrator"),
+        (89503, None, Auth, "administrator"),
+        (89506, None, Auth, "administrator"),
+        (89507, None, Auth, "administrator"),
+        (48001, None, Auth, "permission"),
+        (12345, None, Auth, "12345"),
+        (-1, None, Busy, "busy"),
+        (45009, None, Busy, "midnight"),
+        (45011, None, Busy, "minute"),
+        (40002, None, Internal, "proxy"),
+        (43002, None, Internal, "proxy"),
+    ];
+    let room = Room::new();
+    for (mode, endpoint) in [("stable", Endpoint::StableToken), ("legacy", Endpoint::Token)] {
+        for (number, (errcode, errmsg, status, advice)) in cases.into_iter().enumerate() {
+            let what = format!("{mode} {errcode}");
+            let store = room.folder.path().join(format!("{mode}-{number}.db"));
+            let client = room.client(json!({"token": mode, "store": store, "timeout_ms": 200}));
+            let kind = FaultKind::Errcode { errcode, errmsg: errmsg.map(str::to_owned), status: 200 };
+            room.wechat.arm(Fault::new(kind).on(endpoint).forever());
+            room.accept(&client, "o1");
+            let verdict = send(&client, "o1");
+            let got = (verdict.status, verdict.retry, verdict.errcode, verdict.http_status);
+            assert_eq!(got, (status, Retry::Later, errcode as i32, 200), "{what}: {}", verdict.message);
+            assert_eq!((verdict.attempts, verdict.remaining), (0, 1), "{what}");
+            assert!(verdict.retry_after_ms > 0, "{what}");
+            let shown: String = verdict.message.chars().take(160).collect();
+            assert!(shown.contains(advice), "{what}: {advice:?} is missing, or too late for a C host: {shown}");
+            assert!(verdict.message.contains("rid"), "{what}: {}", verdict.message);
+            room.wechat.clear_faults();
+        }
+    }
+    assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), 0);
+}
+
+#[test]
+fn a_wrong_secret_is_told_and_a_mended_one_works_at_once() {
+    let room = Room::new();
+    let client = room.client(json!({"secret": "an old one"}));
+    room.accept(&client, "o1");
+    let refused = send(&client, "o1");
+    assert_eq!((refused.status, refused.errcode), (Status::Auth, 40125), "{}", refused.message);
+    drop(client);
+    let client = room.client(json!({}));
+    let sent = send(&client, "o1");
+    assert_eq!(sent.status, Status::Ok, "{}", sent.message);
+}
+
+/// A client in `"token": "external"`, through the C ABI, as its hosts use it.
+struct Host(*mut wxsub_client);
+
+impl Host {
+    fn open(config: &str) -> Host {
+        let config = CString::new(config).unwrap();
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: a string that lives through the call, and a place for the handle.
+        let status = unsafe { ffi::wxsub_init(config.as_ptr(), &mut handle, std::ptr::null_mut()) };
+        assert_eq!(status, ffi::WXSUB_OK);
+        Host(handle)
+    }
+
+    fn set_token(&self, token: &str, expires_in_s: u32) -> i32 {
+        let token = CString::new(token).unwrap();
+        // SAFETY: a string that lives through the call.
+        unsafe { ffi::wxsub_set_token(self.0, token.as_ptr(), expires_in_s) }
+    }
+
+    /// The player accepts, and is sent to.
+    fn send(&self, room: &Room, openid: &str) -> (wxsub_result, String) {
+        room.wechat.grant(openid, TEMPLATE, 1);
+        let (openid, template) = (CString::new(openid).unwrap(), CString::new(TEMPLATE).unwrap());
+        let text = CString::new(message(openid.to_str().unwrap())).unwrap();
+        let mut out = wxsub_result { struct_size: size_of::<wxsub_result>() as u32, ..blank() };
+        // SAFETY: strings that live through the calls, and a result with its size set.
+        let told = unsafe {
+            ffi::wxsub_report(self.0, openid.as_ptr(), template.as_ptr(), ffi::WXSUB_ACCEPT, null(), &mut out);
+            ffi::wxsub_send(self.0, text.as_ptr(), null(), &mut out);
+            CStr::from_ptr(out.message.as_ptr()).to_str().unwrap().to_owned()
+        };
+        (out, told)
+    }
+
+    fn assert_sends(&self, room: &Room, openid: &str, attempts: u32) {
+        let (out, told) = self.send(room, openid);
+        assert_eq!((out.status, out.attempts), (ffi::WXSUB_OK, attempts), "{openid}: {told}");
+    }
+
+    fn assert_wants_a_token(&self, room: &Room, openid: &str) {
+        let (out, told) = self.send(room, openid);
+        assert_eq!((out.status, out.retry), (ffi::WXSUB_E_AUTH, ffi::WXSUB_RETRY_LATER), "{openid}: {told}");
+        assert_eq!(out.quota, ffi::WXSUB_QUOTA_RETURNED, "{openid}: {told}");
+        assert!(told.contains("wxsub_set_token"), "{openid}: no advice in {told:?}");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // SAFETY: a handle may be freed at any time.
+        unsafe { ffi::wxsub_free(self.0) }
+    }
+}
+
+fn blank() -> wxsub_result {
+    // SAFETY: numbers and arrays of them, for which zero is a value.
+    unsafe { std::mem::zeroed() }
+}
+
+#[test]
+fn an_external_token_works_until_it_dies_and_a_new_one_at_once() {
+    let room = Room::new();
+    let config = room.config(json!({"token": "external", "secret": null}));
+    let hosts = [Host::open(&config), Host::open(&config)];
+    hosts[0].assert_wants_a_token(&room, "o-none");
+    assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), 0);
+
+    let good = room.wechat.token(TokenKind::Legacy);
+    for (token, expires_in_s) in [("", 7200), ("two words", 7200), ("line\nbreak", 7200), (good.as_str(), 0)] {
+        assert_eq!(hosts[0].set_token(token, expires_in_s), ffi::WXSUB_E_ARG, "{token:?}");
+    }
+    hosts[0].assert_wants_a_token(&room, "o-still-none");
+
+    assert_eq!(hosts[0].set_token(&good, 7200), ffi::WXSUB_OK);
+    hosts[0].assert_sends(&room, "o1", 1);
+    hosts[1].assert_sends(&room, "o2", 1); // it found the token in the store
+
+    room.wechat.kill_token(TokenKind::Legacy);
+    hosts[0].assert_wants_a_token(&room, "o-dead");
+    hosts[1].assert_wants_a_token(&room, "o-dead-too");
+    let calls = room.wechat.counters().calls_to(Endpoint::Send);
+    hosts[0].assert_wants_a_token(&room, "o-known-dead");
+    assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), calls, "a token known dead is not tried again");
+
+    let new = room.wechat.token(TokenKind::Legacy);
+    assert_ne!(new, good);
+    assert_eq!(hosts[0].set_token(&new, 7200), ffi::WXSUB_OK);
+    hosts[0].assert_sends(&room, "o3", 1);
+    hosts[1].assert_sends(&room, "o4", 1);
+    drop(hosts);
+    Host::open(&config).assert_sends(&room, "o-reopened", 1);
+    assert_eq!(stable_calls(&room) + legacy_calls(&room), 0, "the library asked for no token");
+}
+
+#[test]
+fn an_external_token_is_replaced_while_it_is_in_use() {
+    let room = Room::new();
+    let config = room.config(json!({"token": "external"}));
+    let hosts = [Host::open(&config), Host::open(&config)];
+    let first = room.wechat.token(TokenKind::Stable);
+    for host in &hosts {
+        assert_eq!(host.set_token(&first, 7200), ffi::WXSUB_OK);
+        host.assert_sends(&room, "o1", 1);
+    }
+    room.wechat.kill_token(TokenKind::Stable);
+    let second = room.wechat.token(TokenKind::Stable);
+    assert_eq!(hosts[0].set_token(&second, 7200), ffi::WXSUB_OK);
+    hosts[0].assert_sends(&room, "o2", 1);
+    hosts[1].assert_sends(&room, "o3", 2); // it met the dead one, and found the new one in the store
+    hosts[1].assert_sends(&room, "o4", 1);
+
+    assert_eq!(hosts[0].set_token(&second, 1), ffi::WXSUB_OK);
+    std::thread::sleep(Duration::from_millis(1100));
+    let calls = room.wechat.counters().calls_to(Endpoint::Send);
+    hosts[0].assert_wants_a_token(&room, "o-over");
+    assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), calls, "its time is over: it is not tried");
+}
+
+#[test]
+fn only_an_external_client_takes_tokens() {
+    let room = Room::new();
+    for mode in ["stable", "legacy"] {
+        let host = Host::open(&room.config(json!({"token": mode})));
+        assert_eq!(host.set_token("a-token", 7200), ffi::WXSUB_E_ARG, "{mode}");
+        host.assert_sends(&room, mode, 1);
+    }
+}
