@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{Room, TEMPLATE, left, message, send};
-use process::{Child, ear, rounds, say};
+use process::{Child, rounds, say};
 use serde_json::{Value, json};
 use wxsub::{Answer, Client, Config, QuotaChange, Status, Verdict};
 use wxsub_simulator::Options;
@@ -19,15 +19,21 @@ use wxsub_simulator::Options;
 #[test]
 fn child() {
     process::play(|role, args| {
-        let config = Config::from_json(args["config"].as_str().unwrap()).unwrap();
-        let client = Client::open(config).unwrap_or_else(|e| panic!("{e}"));
+        let config = args["config"].as_str().unwrap();
+        let client = open(config);
         match role {
+            "come and go" => come_and_go(config),
             "report until killed" => report_until_killed(&client, args),
             "every operation" => every_operation(&client),
+            "short life" => short_life(client),
             "alone and together" => alone_and_together(&client),
             other => panic!("{other}"),
         }
     });
+}
+
+fn open(config: &str) -> Client {
+    Client::open(Config::from_json(config).unwrap()).unwrap_or_else(|e| panic!("{e}"))
 }
 
 const PLAYERS: u64 = 16;
@@ -66,7 +72,7 @@ fn report_until_killed(client: &Client, args: &Value) {
 fn acknowledged_accepts_survive_kill_9_at_any_moment() {
     let room = Room::new();
     let config = room.config(json!({"timeout_ms": 60_000}));
-    let kills = rounds(100, 1500);
+    let kills = rounds(150, 2500);
     let acknowledged = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for lane in 0..2 {
@@ -94,7 +100,7 @@ fn acknowledged_accepts_survive_kill_9_at_any_moment() {
                     }
                 }
                 // Whether the last ones' unacknowledged reports were applied is settled by their keys.
-                let client = Client::open(Config::from_json(config).unwrap()).unwrap();
+                let client = open(config);
                 for (thread, n) in from.into_iter().enumerate() {
                     grant_nth(&client, lane, thread as u64, n);
                     acknowledged.lock().unwrap().push((lane, thread as u64, n));
@@ -117,24 +123,75 @@ fn acknowledged_accepts_survive_kill_9_at_any_moment() {
     println!("{} kills, {} acknowledged accepts, none lost, none doubled", 2 * kills, acknowledged.len());
 }
 
-/// A store that is killed while it is being made is made by the next one.
-#[test]
-fn killed_while_the_store_is_made() {
-    for _ in 0..rounds(30, 500) {
-        let room = Room::new();
-        let config = room.config(json!({"timeout_ms": 60_000}));
-        let args = json!({"config": config, "lane": 0, "from": vec![0; THREADS as usize]});
-        let mut children = [(); 2].map(|()| Child::start("report until killed", args.clone()));
-        if fastrand::bool() {
-            children[0].heard();
-        } else {
-            std::thread::sleep(Duration::from_micros(fastrand::u64(5000..50_000)));
+const VISITORS: i64 = 3;
+const VISITS: i64 = 15;
+
+/// Opens clients, reports and closes them again, in several threads.
+fn come_and_go(config: &str) {
+    std::thread::scope(|scope| {
+        for _ in 0..VISITORS {
+            scope.spawn(|| {
+                for _ in 0..VISITS {
+                    let client = open(config);
+                    accept(&client, "o1", None);
+                    accept(&client, "o1", None);
+                }
+            });
         }
-        children.map(Child::kill);
-        let client = room.client(json!({}));
-        let before = left(&client, "o99");
-        accept(&client, "o99", None);
-        assert_eq!((before, left(&client, "o99")), (0, 1));
+    });
+}
+
+/// Closing a client must not cost its neighbours their locks, and the last one to leave takes the log along while the
+/// first of the next ones comes in.
+#[test]
+fn clients_and_processes_come_and_go_on_one_file() {
+    let room = Room::new();
+    let config = room.config(json!({"timeout_ms": 60_000, "durability": "normal"}));
+    let children = [(); 2].map(|()| Child::start("come and go", json!({"config": config})));
+    come_and_go(&config);
+    drop(children.map(Child::finish));
+    assert_eq!(left(&open(&config), "o1"), 3 * VISITORS * VISITS * 2);
+}
+
+const REPORTS: i64 = 3;
+
+/// The life of a small store from its making to its closing.
+fn short_life(client: Client) {
+    for n in 0..REPORTS {
+        accept(&client, "o1", Some(&n.to_string()));
+        say(&n.to_string());
+    }
+}
+
+/// The same child is killed before the first of the system calls that change its files, before the second, and so on,
+/// until one lives to its end: also while the store is made, and while it is closed.
+#[test]
+fn killed_before_each_of_its_writes() {
+    for syscall in ["fsync", "unlink", "ftruncate", "pwrite64"] {
+        // Most of many writes are pages of the log, and alike.
+        let mut killed = 0;
+        for nth in (1..15).chain((15..).step_by(rounds(3, 1))) {
+            let room = Room::new();
+            let inject = format!("inject={syscall}:signal=KILL:when={nth}");
+            let strace = ["strace", "-f", "-o", "/dev/null", "-e", syscall, "-e", &inject];
+            let child = Child::start_under(&strace, "short life", json!({"config": room.config(json!({}))}));
+            let (acknowledged, end) = child.end();
+
+            let client = open(&room.config(json!({})));
+            let (acknowledged, found) = (acknowledged.len() as i64, left(&client, "o1"));
+            let fits = (acknowledged..=acknowledged + 1).contains(&found);
+            assert!(fits, "{syscall} {nth}: {acknowledged} acknowledged, {found} found");
+            for n in 0..REPORTS {
+                accept(&client, "o1", Some(&n.to_string()));
+            }
+            assert_eq!(left(&client, "o1"), REPORTS, "{syscall} {nth}");
+            if end.success() {
+                break;
+            }
+            killed += 1;
+        }
+        println!("{syscall}: killed {killed} times");
+        assert!(killed > 0, "there is one in every life");
     }
 }
 
@@ -165,7 +222,10 @@ impl Trace {
     fn step(&self, name: &str) -> Vec<&str> {
         let said = |word: &str| {
             let needle = format!("@@ {word} {name}\\n");
-            self.0.iter().position(|c| c.text.contains(&needle)).unwrap_or_else(|| panic!("{needle} is not in the trace"))
+            self.0
+                .iter()
+                .position(|c| c.text.contains(&needle))
+                .unwrap_or_else(|| panic!("{needle} is not in the trace"))
         };
         let (from, to) = (said("before"), said("after"));
         let thread = &self.0[from].thread;

@@ -8,6 +8,8 @@ line, where other users of the machine could read it. Without --api-base it talk
 
 A WeChat that nobody accepted anything at refuses the message: start the simulator with --grants 1, and every new player
 there has accepted once.
+
+With --check it asks only whether it will work (store, network, clock, appid, secret, IP, templates), and says so.
 """
 
 from __future__ import annotations
@@ -31,13 +33,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--appid", required=True)
     parser.add_argument("--secret-env", default="WXSUB_SECRET", help="environment variable that holds the secret")
     parser.add_argument("--store", default=":memory:", help="file of the counts; default: none, forgotten at the end")
-    parser.add_argument("--openid", required=True, help="the player")
-    parser.add_argument("--template-id", required=True)
+    parser.add_argument("--openid", help="the player")
+    parser.add_argument("--template-id")
     parser.add_argument(
         "--data", type=json.loads, default=SAMPLE, help="JSON object: the template's keywords and values"
     )
+    parser.add_argument("--check", action="store_true", help="tell whether it will work, and send nothing")
     parser.add_argument("--verbose", action="store_true", help="show the library's log")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not args.check and not (args.openid and args.template_id):
+        parser.error("--openid and --template-id are required, except with --check")
+    return args
 
 
 def settings(args: argparse.Namespace) -> Dict[str, Any]:
@@ -49,6 +55,14 @@ def settings(args: argparse.Namespace) -> Dict[str, Any]:
     if args.api_base:
         config["api_base"] = args.api_base
     return config
+
+
+def check(client: wxsub.Client) -> None:
+    """Will it work? The words, and the exit code."""
+    result = client.check()
+    print(f"{result.status.c_name}: {result.message}")
+    if not result.ok:
+        sys.exit(1)
 
 
 def run(client: wxsub.Client, openid: str, template_id: str, data: Dict[str, Any]) -> None:
@@ -84,7 +98,10 @@ def main() -> None:
                 client.set_log(
                     lambda level, text: print(f"[{level.name}] {text}", file=sys.stderr), wxsub.LogLevel.DEBUG
                 )
-            run(client, args.openid, args.template_id, args.data)
+            if args.check:
+                check(client)
+            else:
+                run(client, args.openid, args.template_id, args.data)
     except wxsub.WxsubError as error:
         sys.exit(f"{error.status.c_name}: {error}")
 

@@ -5,7 +5,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -114,12 +114,16 @@ impl Child {
     }
 
     /// Waits for its end, which must be a success; returns what it still says.
-    pub fn finish(mut self) -> Vec<String> {
-        drop(self.mouth.take());
-        let rest = self.rest();
-        let end = self.process.wait().expect("it was started");
+    pub fn finish(self) -> Vec<String> {
+        let (said, end) = self.end();
         assert!(end.success(), "the child failed ({end}); see its stderr above");
-        rest
+        said
+    }
+
+    /// Waits for its end, whatever it is; returns what it still says.
+    pub fn end(mut self) -> (Vec<String>, ExitStatus) {
+        drop(self.mouth.take());
+        (self.rest(), self.process.wait().expect("it was started"))
     }
 
     fn rest(&mut self) -> Vec<String> {

@@ -40,6 +40,14 @@ class Example(support.SimCase):
         self.assertRegex(done.stdout, r"(?m)^count: +0$")
         self.assertEqual(len(self.delivered(openid)), 1)
 
+    def test_whether_it_will_work(self) -> None:
+        done = run("--api-base", support.SIM, "--check")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, "^WXSUB_OK: store: writable; network: reached; credentials: right; templates: ")
+        done = run("--api-base", support.SIM, "--check", secret="wrong")
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertRegex(done.stdout, '^WXSUB_E_AUTH: .*"secret"')
+
     def test_what_goes_wrong_is_said(self) -> None:
         openid = self.player()
         where = ["--api-base", support.SIM, "--openid", openid, "--template-id", TEMPLATE]
@@ -49,6 +57,9 @@ class Example(support.SimCase):
         done = run(*where, secret="")
         self.assertEqual(done.returncode, 1)
         self.assertIn("GAME_SECRET", done.stderr)
+        done = run("--openid", openid)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--template-id", done.stderr)
 
 
 if __name__ == "__main__":

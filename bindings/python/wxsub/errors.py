@@ -64,7 +64,7 @@ class Refused(NotAllowed):
 
 
 class NotSent(WxsubError):
-    """Surely not sent, or whatever else the call was to do. The same call may work after
+    """Surely not sent; of a call that sends nothing: failed for now. The same call may work after
     :attr:`~WxsubError.retry_after` seconds."""
 
 

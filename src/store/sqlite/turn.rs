@@ -22,12 +22,17 @@ pub fn hold(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Re
     if granted <= gone && want.enforce {
         return Ok(Begun::NoQuota);
     }
-    if let Some(ms) = taken_for(c, player, now)? {
-        want_turn(c, player, want.process, now)?;
-        return Ok(Begun::Busy(ms));
-    }
-    if let Some(ms) = left_to_another_for(c, player, want.process, now)? {
-        return Ok(Begun::Busy(ms));
+    if let Some(turn) = find(c, player, now)? {
+        if turn.taken_ms > 0 {
+            want_turn(c, player, want.process, now)?;
+            return Ok(Begun::Busy(turn.taken_ms));
+        }
+        if turn.running {
+            becomes_maybe(c, player, now)?;
+        }
+        if turn.wanted_ms > 0 && turn.wanted_by != want.process {
+            return Ok(Begun::Busy(turn.wanted_ms));
+        }
     }
     let unit = granted > gone && !want.lasting;
     c.prepare_cached(
@@ -50,61 +55,49 @@ pub fn hold(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Re
     Ok(Begun::Held(Hold { want: want.clone(), granted, unit }))
 }
 
+/// A player's turn as it stands; times that are over are 0 or less.
+struct Turn {
+    taken_ms: i64,
+    running: bool,
+    wanted_by: i64,
+    wanted_ms: i64,
+}
+
+fn find(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<Option<Turn>> {
+    c.prepare_cached(
+        "SELECT CASE WHEN boot_id = ?3 THEN until_boot - ?4 ELSE 0 END, running,
+                wanted_by, CASE WHEN boot_id = ?3 THEN wanted_until_boot - ?4 ELSE 0 END
+         FROM turn WHERE appid = ?1 AND openid = ?2",
+    )?
+    .query_row(params![player.appid, player.openid, now.boot_id, now.boot_ms], |r| {
+        Ok(Turn { taken_ms: r.get(0)?, running: r.get(1)?, wanted_by: r.get(2)?, wanted_ms: r.get(3)? })
+    })
+    .optional()
+}
+
 /// Says that this process waits for the turn, unless another has said so: whoever has it will not take it again at once.
 /// Without this the one who settles, and begins again within microseconds, starves the one who polls.
 fn want_turn(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rusqlite::Result<()> {
     c.prepare_cached(
         "UPDATE turn SET wanted_by = ?3, wanted_until_boot = ?5 + ?6
-         WHERE appid = ?1 AND openid = ?2 AND boot_id = ?4
-           AND (wanted_by = ?3 OR wanted_until_boot <= ?5 OR wanted_until_boot > ?5 + ?6)",
+         WHERE appid = ?1 AND openid = ?2 AND boot_id = ?4 AND (wanted_by = ?3 OR wanted_until_boot <= ?5)",
     )?
     .execute(params![player.appid, player.openid, process, now.boot_id, now.boot_ms, WANTED_MS])
     .map(drop)
 }
 
-/// For how many milliseconds at most the free turn is left to another process that waits for it.
-fn left_to_another_for(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rusqlite::Result<Option<i64>> {
+/// The lease of a send that runs is over: its process died or stood still, and maybe the message was sent.
+fn becomes_maybe(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<()> {
     c.prepare_cached(
-        "SELECT wanted_until_boot - ?5 FROM turn WHERE appid = ?1 AND openid = ?2 AND boot_id = ?4
-         AND wanted_by <> ?3 AND wanted_until_boot > ?5 AND wanted_until_boot <= ?5 + ?6",
+        "INSERT OR IGNORE INTO maybe
+           (holder, appid, openid, template_id, granted, unit, key, started_wall, at_boot, boot_id, at_wall)
+         SELECT holder, appid, openid, template_id, granted, unit, key, started_wall, ?3, ?4, ?5 FROM turn
+         WHERE appid = ?1 AND openid = ?2",
     )?
-    .query_row(params![player.appid, player.openid, process, now.boot_id, now.boot_ms, WANTED_MS], |r| r.get(0))
-    .optional()
-}
-
-/// For how many milliseconds at most another send has the player's turn. One whose lease is over, since its process
-/// died or stood still, has become a maybe.
-fn taken_for(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<Option<i64>> {
-    let turn: Option<(i64, bool)> = c
-        .prepare_cached(
-            "SELECT CASE WHEN boot_id = ?3 THEN until_boot - ?4 ELSE 0 END, running FROM turn
-             WHERE appid = ?1 AND openid = ?2",
-        )?
-        .query_row(params![player.appid, player.openid, now.boot_id, now.boot_ms], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()?;
-    match turn {
-        None => Ok(None),
-        Some((ms, _)) if ms > 0 => Ok(Some(ms)),
-        Some((_, running)) => {
-            if running {
-                c.prepare_cached(
-                    "INSERT OR IGNORE INTO maybe
-                       (holder, appid, openid, template_id, granted, unit, key, started_wall, at_boot, boot_id, at_wall)
-                     SELECT holder, appid, openid, template_id, granted, unit, key, started_wall, ?3, ?4, ?5 FROM turn
-                     WHERE appid = ?1 AND openid = ?2",
-                )?
-                .execute(params![
-                    player.appid,
-                    player.openid,
-                    now.boot_ms,
-                    now.boot_id,
-                    now.wall_ms
-                ])?;
-            }
-            give_back(c, player, None, now)?;
-            Ok(None)
-        }
-    }
+    .execute(params![player.appid, player.openid, now.boot_ms, now.boot_id, now.wall_ms])?;
+    c.prepare_cached("UPDATE turn SET running = 0 WHERE appid = ?1 AND openid = ?2")?
+        .execute(params![player.appid, player.openid])
+        .map(drop)
 }
 
 /// Ends the hold, moves the count in the bounds of what was granted when it was taken, and says what is left.
@@ -114,14 +107,11 @@ pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -
     let player = Player { appid, openid: &want.openid };
     let own = let_go(c, player, hold, *outcome, now)?;
     // Whose turn is gone and who is no maybe either was settled by an event: once is enough.
-    if own || *outcome == Outcome::Cleared {
-        move_count(c, player, &want.template_id, *outcome, hold.unit, hold.granted)?;
-    }
-    if *outcome == Outcome::Spent && verdict.msgid != 0 {
-        remember_msgid(c, player, &want.template_id, verdict.msgid)?;
-    }
-    let remaining = count::remaining(c, player, &want.template_id, now)?;
-    let remaining = if want.lasting { remaining.min(1) } else { remaining };
+    let unit = hold.unit && own;
+    let left = move_count(c, player, &want.template_id, *outcome, unit, hold.granted, verdict.msgid)?;
+    // Without its own turn, another send's may hold a unit.
+    let left = if own { left.max(0) } else { count::remaining(c, player, &want.template_id, now)? };
+    let remaining = if want.lasting { left.min(1) } else { left };
     if let Some(key) = &want.key {
         let verdict = Verdict { remaining, ..verdict.clone() };
         key::mark_done(c, player, key, want.holder, &verdict, now)?;
@@ -139,11 +129,7 @@ fn let_go(c: &Connection, player: Player<'_>, hold: &Hold, outcome: Outcome, now
         )?
         .execute(params![appid, openid, want.holder, now.boot_ms + KEEP_TURN_MS, now.boot_id])?
     } else {
-        c.prepare_cached("DELETE FROM turn WHERE appid = ?1 AND openid = ?2 AND holder = ?3")?.execute(params![
-            appid,
-            openid,
-            want.holder
-        ])?
+        give_back(c, player, want.holder, now)?
     };
     match outcome {
         Outcome::Maybe => {
@@ -170,11 +156,11 @@ fn let_go(c: &Connection, player: Player<'_>, hold: &Hold, outcome: Outcome, now
     }
 }
 
-/// Frees the turn (of this holder only): the row goes, unless another process waits for it.
-fn give_back(c: &Connection, player: Player<'_>, holder: Option<i64>, now: &Now) -> rusqlite::Result<usize> {
+/// Frees this holder's turn: the row goes, unless another process waits for it.
+fn give_back(c: &Connection, player: Player<'_>, holder: i64, now: &Now) -> rusqlite::Result<usize> {
     let gone = c
         .prepare_cached(
-            "DELETE FROM turn WHERE appid = ?1 AND openid = ?2 AND (?3 IS NULL OR holder = ?3)
+            "DELETE FROM turn WHERE appid = ?1 AND openid = ?2 AND holder = ?3
              AND (boot_id <> ?4 OR wanted_until_boot <= ?5)",
         )?
         .execute(params![player.appid, player.openid, holder, now.boot_id, now.boot_ms])?;
@@ -182,12 +168,12 @@ fn give_back(c: &Connection, player: Player<'_>, holder: Option<i64>, now: &Now)
         return Ok(gone);
     }
     c.prepare_cached(
-        "UPDATE turn SET running = 0, until_boot = 0, holder = 0
-         WHERE appid = ?1 AND openid = ?2 AND (?3 IS NULL OR holder = ?3)",
+        "UPDATE turn SET running = 0, until_boot = 0, holder = 0 WHERE appid = ?1 AND openid = ?2 AND holder = ?3",
     )?
     .execute(params![player.appid, player.openid, holder])
 }
 
+/// Moves the count of a send that ended so, remembers its msgid, and returns granted − gone.
 fn move_count(
     c: &Connection,
     player: Player<'_>,
@@ -195,28 +181,34 @@ fn move_count(
     outcome: Outcome,
     unit: bool,
     granted: i64,
-) -> rusqlite::Result<()> {
-    let gone = match outcome {
-        Outcome::Spent if unit => {
-            "UPDATE quota SET gone = gone + 1
-             WHERE appid = ?1 AND openid = ?2 AND template_id = ?3 AND gone < ?4"
-        }
+    msgid: i64,
+) -> rusqlite::Result<i64> {
+    let Player { appid, openid } = player;
+    match outcome {
+        Outcome::Spent => c
+            .prepare_cached(
+                "INSERT INTO quota (appid, openid, template_id, granted, gone, msgids)
+                 VALUES (?1, ?2, ?3, 0, 0, CASE WHEN ?6 = 0 THEN '' ELSE ',' || ?6 || ',' END)
+                 ON CONFLICT DO UPDATE SET
+                   gone = gone + (?4 AND gone < ?5),
+                   msgids = CASE WHEN ?6 = 0 THEN msgids
+                                 ELSE substr(',' || ?6 || CASE WHEN msgids = '' THEN ',' ELSE msgids END, 1, ?7) END
+                 RETURNING granted - gone",
+            )?
+            .query_row(params![appid, openid, template_id, unit, granted, msgid, MSGIDS], |r| r.get(0)),
         Outcome::Cleared => {
-            "UPDATE quota SET gone = ?4
-             WHERE appid = ?1 AND openid = ?2 AND template_id = ?3 AND gone < ?4"
+            c.prepare_cached(
+                "UPDATE quota SET gone = max(gone, ?4) WHERE appid = ?1 AND openid = ?2 AND template_id = ?3",
+            )?
+            .execute(params![appid, openid, template_id, granted])?;
+            difference(c, player, template_id)
         }
-        Outcome::Spent | Outcome::Returned | Outcome::Maybe => return Ok(()),
-    };
-    c.prepare_cached(gone)?.execute(params![player.appid, player.openid, template_id, granted]).map(drop)
+        Outcome::Returned | Outcome::Maybe => difference(c, player, template_id),
+    }
 }
 
-fn remember_msgid(c: &Connection, player: Player<'_>, template_id: &str, msgid: i64) -> rusqlite::Result<()> {
-    c.prepare_cached(
-        "INSERT INTO quota (appid, openid, template_id, granted, gone, msgids) VALUES (?1, ?2, ?3, 0, 0, ',' || ?4 || ',')
-         ON CONFLICT DO UPDATE SET msgids = substr(',' || ?4 || CASE WHEN msgids = '' THEN ',' ELSE msgids END, 1, ?5)",
-    )?
-    .execute(params![player.appid, player.openid, template_id, msgid, MSGIDS])
-    .map(drop)
+fn difference(c: &Connection, player: Player<'_>, template_id: &str) -> rusqlite::Result<i64> {
+    count::numbers(c, player, template_id).map(|(granted, gone)| granted - gone)
 }
 
 fn is_known(c: &Connection, player: Player<'_>, template_id: &str, msgid: i64) -> rusqlite::Result<bool> {
@@ -248,11 +240,11 @@ pub fn settle_late(
     outcome: Outcome,
     now: &Now,
 ) -> rusqlite::Result<Late> {
-    let runs: bool = c
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM turn WHERE appid = ?1 AND openid = ?2 AND running)")?
-        .query_row(params![player.appid, player.openid], |r| r.get(0))?;
-    if runs && let Some(ms) = taken_for(c, player, now)? {
-        return Ok(Late::Busy(ms));
+    if let Some(turn) = find(c, player, now)?.filter(|turn| turn.running) {
+        if turn.taken_ms > 0 {
+            return Ok(Late::Busy(turn.taken_ms));
+        }
+        becomes_maybe(c, player, now)?;
     }
     if verdict.msgid != 0 && is_known(c, player, template_id, verdict.msgid)? {
         return Ok(Late::Nothing);
@@ -267,10 +259,7 @@ pub fn settle_late(
         .optional()?;
     let Some((holder, granted, unit, key)) = oldest else { return Ok(Late::Nothing) };
     c.prepare_cached("DELETE FROM maybe WHERE holder = ?1")?.execute([holder])?;
-    move_count(c, player, template_id, outcome, unit, granted)?;
-    if verdict.msgid != 0 {
-        remember_msgid(c, player, template_id, verdict.msgid)?;
-    }
+    move_count(c, player, template_id, outcome, unit, granted, verdict.msgid)?;
     let remaining = count::remaining(c, player, template_id, now)?;
     if let Some(key) = key {
         let verdict = Verdict { remaining, key: key.clone(), ..verdict.clone() };
