@@ -92,13 +92,14 @@ impl Catalogue {
             let ask = {
                 let known = self.known.lock();
                 let now = Now::read().boot_ms;
+                let may_ask = self.auto && known.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS);
                 if let Some(template) = known.list.as_ref().and_then(|list| list.get(template_id)) {
-                    if self.auto && now - known.fetched_boot > STALE_MS {
+                    if may_ask && now - known.fetched_boot > STALE_MS {
                         self.renewal_wanted.store(true, Ordering::Relaxed);
                     }
                     return Found::Known(Arc::clone(template));
                 }
-                self.auto && !asked && known.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS)
+                may_ask && !asked
             };
             if !ask {
                 break;
@@ -123,6 +124,7 @@ impl Catalogue {
     /// Renews the list; the senders go on with the old one.
     pub fn renew(&self) {
         self.renewal_wanted.store(false, Ordering::Relaxed);
+        // Whether or not it works: not again for a while.
         self.ask(Deadline::in_ms(10_000));
     }
 
@@ -181,6 +183,10 @@ impl Catalogue {
             .ok_or_else(|| Error::new(Status::Wechat, "the answer of gettemplate holds no list of templates"))?;
         let text = serde_json::to_string(&list).unwrap_or_default();
         let list = Arc::new(by_id(list));
+        log_line!(self.account.log, Info, "the account has {} templates", list.len());
+        if !self.auto {
+            return Ok(list);
+        }
         let now = Now::read();
         {
             let mut known = self.known.lock();
@@ -191,7 +197,6 @@ impl Catalogue {
         if let Err(e) = self.store.put_templates(text, now, Deadline::in_ms(1000)) {
             log_line!(self.account.log, Warn, "the templates could not be kept: {}", e.message);
         }
-        log_line!(self.account.log, Info, "the account has {} templates", list.len());
         Ok(list)
     }
 }

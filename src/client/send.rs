@@ -15,7 +15,7 @@ use crate::log::log_line;
 use crate::panics;
 use crate::secret::Secret;
 use crate::store::{Begun, Hold, Outcome, Settlement, Want};
-use crate::template::{Kind, Mode, check, faults_message};
+use crate::template::{Fault, Kind, Mode, check, faults_message};
 use crate::wechat::{Act, Answer, Endpoint, Message, Request, is_system, rule};
 
 /// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
@@ -122,35 +122,44 @@ impl Inner {
     /// Brings the message into form and checks it against its template; says whether the template is on or off instead
     /// of counted.
     fn validate(&self, message: &mut Message, deadline: Deadline) -> Result<bool, Error> {
-        let in_form = message.normalise();
+        let mut faults = message.normalise().err().map(|e| e.message).unwrap_or_default();
         let mode = match self.config.validate {
-            Validate::Strict => Mode::Strict,
-            Validate::Truncate => Mode::Truncate,
-            Validate::Off => return Ok(self.is_lasting(&message.template_id, deadline)),
+            Validate::Strict => Some(Mode::Strict),
+            Validate::Truncate => Some(Mode::Truncate),
+            Validate::Off => None,
         };
-        in_form?;
-        let template = match self.catalogue.find(&message.template_id, deadline) {
+        let found = self.catalogue.find(&message.template_id, deadline);
+        let Some(mode) = mode else {
+            return Ok(matches!(found, Found::Known(template) if template.kind == Kind::LongTerm));
+        };
+        let wrong = |faults| Err(Error::new(Status::Message, faults));
+        let template = match found {
             Found::Known(template) => template,
-            Found::NoIdea => return Ok(false),
+            Found::NoIdea if faults.is_empty() => return Ok(false),
+            Found::NoIdea => return wrong(faults),
             Found::Unknown(count) => {
-                return Err(Error::new(
-                    Status::Message,
-                    format!(
-                        "template_id {} is none of the account's {count} templates; nothing was sent",
-                        message.template_id
-                    ),
-                ));
+                let id = &message.template_id;
+                return wrong(format!("template_id {id} is none of the account's {count} templates; nothing was sent"));
             }
         };
         let checked = check(&template, message.values(), mode);
-        if !checked.passes() {
-            return Err(Error::new(Status::Message, faults_message(&checked.faults, FAULTS_BYTES)));
+        if faults.is_empty() && checked.passes() {
+            for cut in checked.cuts {
+                log_line!(self.log, Warn, "{} for {}: {cut}", message.template_id, message.touser);
+                message.set_value(&cut.key, cut.value);
+            }
+            return Ok(template.kind == Kind::LongTerm);
         }
-        for cut in checked.cuts {
-            log_line!(self.log, Warn, "{} for {}: {cut}", message.template_id, message.touser);
-            message.set_value(&cut.key, cut.value);
+        // A value that is not even in form was told already, and is not missing.
+        let more: Vec<Fault> =
+            checked.faults.into_iter().filter(|f| !f.is_missing() || !message.has_key(&f.key)).collect();
+        if !more.is_empty() {
+            if !faults.is_empty() {
+                faults.push_str("; ");
+            }
+            faults.push_str(&faults_message(&more, FAULTS_BYTES.saturating_sub(faults.len())));
         }
-        Ok(template.kind == Kind::LongTerm)
+        wrong(faults)
     }
 
     /// Waits for the player's turn among all processes, and takes it with a unit; or finds the verdict already known.

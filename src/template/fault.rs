@@ -91,6 +91,11 @@ impl Problem {
 }
 
 impl Fault {
+    /// Whether the key is not there at all.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.problem, Problem::Missing { .. })
+    }
+
     fn text(&self) -> String {
         let key = excerpt(&self.key, MAX_KEY_BYTES);
         let rule = self.rule;

@@ -76,6 +76,11 @@ impl Message {
             .collect()
     }
 
+    /// Whether `data` has this key, in whatever form.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.body.get("data").and_then(Value::as_object).is_some_and(|data| data.contains_key(key))
+    }
+
     /// Replaces a value.
     pub fn set_value(&mut self, key: &str, value: String) {
         if let Some(Value::Object(data)) = self.body.get_mut("data") {

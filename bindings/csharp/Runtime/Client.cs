@@ -15,6 +15,9 @@ namespace Wxsub
         /// </summary>
         private const int MostResults = 1024;
 
+        /// <summary>Enough for the reply to an event.</summary>
+        private const int LeastReply = 64;
+
         private readonly ClientHandle _handle;
 
         /// <summary>Opens a client. No network is used; the quota store is opened, and made if it is not there.</summary>
@@ -138,6 +141,67 @@ namespace Wxsub
         public Result Send(Message message, SendOptions options = null)
         {
             return Send(message?.ToJson(), options?.ToJson());
+        }
+
+        /// <summary>
+        /// Verifies and applies what WeChat pushed to the server's own HTTP endpoint: popup answers, refusals in the
+        /// settings and results of sends go into the count, each once, however often WeChat pushes it. Everything else
+        /// is left alone. Needs <see cref="Config.EventToken"/>. May wait up to 4 s for a send to the same player that
+        /// runs.
+        /// </summary>
+        /// <param name="query">The request's raw query string, with or without its question mark.</param>
+        /// <param name="body">The raw body; null or empty for the check of the address (a GET).</param>
+        /// <param name="reply">What to send back as the response's body; empty unless the result is Ok.</param>
+        /// <returns>
+        /// Ok: answer HTTP 200 with the reply; with one part in the event, the result tells what it did. Signature: not
+        /// WeChat's, nothing was changed, answer 403. Store, Busy: answer 500, so that WeChat pushes again. Or Config,
+        /// Arg, State, Forked.
+        /// </returns>
+        public Result HandleEvent(string query, byte[] body, out string reply)
+        {
+            byte[] question = Utf8.Bytes(query);
+            // A reply is "success", or a part of the query.
+            var answer = new byte[Math.Max(question?.Length ?? 0, LeastReply)];
+            var result = new ResultBuffer();
+            Native.wxsub_handle_event(
+                _handle, question, body, (UIntPtr)(body?.Length ?? 0),
+                answer, (UIntPtr)answer.Length, out UIntPtr length, result.Bytes);
+            reply = Utf8.Text(answer, length);
+            return result[0];
+        }
+
+        /// <summary>
+        /// Asks WeChat who a login code (wx.login in the game) belongs to, at most the configured time (5 s). A code is
+        /// good once.
+        /// </summary>
+        /// <param name="code">The code.</param>
+        /// <param name="identity">The player; null unless the result is Ok.</param>
+        /// <returns>
+        /// Ok; or WeChat (40029 invalid, 40163 used, 40226 blocked: let the game call wx.login again), Busy, Auth,
+        /// Config (no secret), Connect (no answer; the code may be used up), Cancelled, Arg, State, Forked.
+        /// </returns>
+        public Result Login(string code, out Identity identity)
+        {
+            var player = new IdentityBuffer();
+            var why = new ResultBuffer();
+            int status = Native.wxsub_login(_handle, Utf8.Bytes(code), player.Bytes, why.Bytes);
+            identity = status == (int)Status.Ok ? player.Take() : null;
+            return why[0];
+        }
+
+        /// <summary>
+        /// Tells an operator in words whether it will work: store, network, clock, appid, secret, IP (and which one to
+        /// allow), templates. At most the configured time (5 s); sends nothing.
+        /// </summary>
+        /// <returns>
+        /// Its <see cref="Result.Message"/> tells all, its status is that of the first thing that is wrong. The log
+        /// (<see cref="LogLevel.Info"/>) has the whole text, should it be longer than a message.
+        /// </returns>
+        public Result Check()
+        {
+            var result = new ResultBuffer();
+            Native.wxsub_check(_handle, result.Bytes);
+            return result[0];
         }
 
         /// <summary>

@@ -55,7 +55,19 @@ namespace Wxsub
         /// <summary>"zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none.</summary>
         public string Lang { get; set; }
 
-        /// <summary>The configuration as the library takes it. It holds the secret: don't log it.</summary>
+        /// <summary>
+        /// "auto" (default): the account's own, fetched when they are needed; "off": messages are not checked against
+        /// them. A list of templates takes JSON of your own.
+        /// </summary>
+        public string Templates { get; set; }
+
+        /// <summary>The Token of the console's message push, for <see cref="Client.HandleEvent"/>.</summary>
+        public string EventToken { get; set; }
+
+        /// <summary>Its EncodingAESKey, for the encrypted modes; with it, plaintext is refused.</summary>
+        public string EventAesKey { get; set; }
+
+        /// <summary>The configuration as the library takes it. It holds secrets: don't log it.</summary>
         /// <returns>JSON, for <see cref="Client"/>.</returns>
         public string ToJson()
         {
@@ -75,6 +87,8 @@ namespace Wxsub
                 .Add("quota", Quota)
                 .Add("miniprogram_state", MiniprogramState)
                 .Add("lang", Lang)
+                .Add("templates", Templates)
+                .Add("event", new JsonObject().Add("token", EventToken).Add("aes_key", EventAesKey))
                 .ToString();
         }
     }

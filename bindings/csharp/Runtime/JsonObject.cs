@@ -3,10 +3,13 @@ using System.Text;
 
 namespace Wxsub
 {
-    /// <summary>Writes a JSON object, field by field; a null value leaves its field out.</summary>
+    /// <summary>Writes a JSON object, field by field; a null value, or an empty object, leaves its field out.</summary>
     internal sealed class JsonObject
     {
         private readonly StringBuilder _text = new StringBuilder("{");
+
+        /// <summary>Whether nothing was added.</summary>
+        internal bool IsEmpty => _text.Length == 1;
 
         internal JsonObject Add(string name, string value)
         {
@@ -35,6 +38,11 @@ namespace Wxsub
         internal JsonObject Add(string name, ulong? value)
         {
             return value == null ? this : AddRaw(name, value.Value.ToString(CultureInfo.InvariantCulture));
+        }
+
+        internal JsonObject Add(string name, JsonObject value)
+        {
+            return value.IsEmpty ? this : AddRaw(name, value.ToString());
         }
 
         /// <summary>Adds a value that is JSON already.</summary>

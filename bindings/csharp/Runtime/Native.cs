@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Wxsub
 {
     /// <summary>
-    /// The functions of wxsub.h. Strings are NUL-terminated UTF-8 in a byte[] (<see cref="Utf8"/>), results are byte[]
-    /// (<see cref="ResultBuffer"/>): arrays of bytes are pinned and passed as they are, on every runtime.
+    /// The functions of wxsub.h. Strings are NUL-terminated UTF-8 in a byte[] (<see cref="Utf8"/>), structs are byte[]
+    /// (<see cref="ResultBuffer"/>, <see cref="IdentityBuffer"/>): arrays of bytes are pinned and passed as they are, on
+    /// every runtime.
     /// </summary>
     internal static class Native
     {
@@ -56,5 +57,17 @@ namespace Wxsub
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int wxsub_set_token(ClientHandle client, byte[] accessToken, uint expiresInSeconds);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_handle_event(
+            ClientHandle client, byte[] query, byte[] body, UIntPtr bodyLength,
+            [In, Out] byte[] reply, UIntPtr replyCapacity, out UIntPtr replyLength, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_login(
+            ClientHandle client, byte[] code, [In, Out] byte[] identity, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_check(ClientHandle client, [In, Out] byte[] result);
     }
 }

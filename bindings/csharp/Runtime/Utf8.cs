@@ -38,7 +38,7 @@ namespace Wxsub
             }
         }
 
-        /// <summary>Overwrites a secret that <see cref="Bytes"/> made, after the call.</summary>
+        /// <summary>Overwrites a secret, after the call.</summary>
         internal static void Wipe(byte[] secret)
         {
             if (secret != null && secret != Bad)
@@ -46,6 +46,9 @@ namespace Wxsub
                 Array.Clear(secret, 0, secret.Length);
             }
         }
+
+        /// <summary>The text of so many bytes.</summary>
+        internal static string Text(byte[] bytes, UIntPtr length) => Encoding.UTF8.GetString(bytes, 0, (int)length);
 
         /// <summary>The text in a field of fixed size, up to its NUL.</summary>
         internal static string Text(byte[] bytes, int offset, int size)

@@ -60,12 +60,19 @@ namespace Wxsub.Tests
                 Store = "C:\\game\\wxsub.db",
                 ApiBase = new[] { "https://a", null },
                 MaxAttempts = 2,
+                Templates = "off",
+                EventToken = "t\"",
+                EventAesKey = "k",
             }.ToJson());
             Check.Equal("\\", (string)Json.At(json, "secret"));
             Check.Equal("C:\\game\\wxsub.db", (string)Json.At(json, "store"));
             Check.Equal("https://a", (string)Json.At(json, "api_base", 0));
             Check.Equal(null, Json.At(json, "api_base", 1));
             Check.Equal("2", (string)Json.At(json, "max_attempts"));
+            Check.Equal("off", (string)Json.At(json, "templates"));
+            Check.Equal("t\"", (string)Json.At(json, "event", "token"));
+            Check.Equal("k", (string)Json.At(json, "event", "aes_key"));
+            Check.Equal("{\"event\":{\"token\":\"t\"}}", new Config { EventToken = "t" }.ToJson());
         }
     }
 }

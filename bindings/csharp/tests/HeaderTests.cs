@@ -13,7 +13,7 @@ namespace Wxsub.Tests
         internal static void AddTo(List<KeyValuePair<string, Action>> tests)
         {
             tests.Add("header: every constant, with its number", Constants);
-            tests.Add("header: the result's layout", Layout);
+            tests.Add("header: the structs' layouts", Layout);
             tests.Add("header: every function, with its types", Functions);
             tests.Add("library: version and names", Names);
         }
@@ -61,30 +61,39 @@ namespace Wxsub.Tests
 
         private static void Layout()
         {
-            Check.Equal(448, Header.ResultSize, "the header's size");
-            Check.Equal(448, ResultBuffer.Size, "the wrapper's size");
-            Check.Equal(17, Header.Fields.Count, "fields");
+            Check.Equal(17, Header.Result.Fields.Count, "fields");
+            Layout(Header.Result, 448, typeof(ResultBuffer), typeof(Result));
             var buffer = new ResultBuffer(2);
             Check.Equal(448u, BitConverter.ToUInt32(buffer.Bytes, 0), "struct_size");
             Check.Equal(448u, BitConverter.ToUInt32(buffer.Bytes, 448), "struct_size of the second");
-            foreach (KeyValuePair<string, int[]> field in Header.Fields.Where(f => f.Key != "struct_size"))
+
+            Check.Equal(5, Header.Identity.Fields.Count, "fields");
+            Layout(Header.Identity, 200, typeof(IdentityBuffer), typeof(Identity));
+            Check.Equal(200u, BitConverter.ToUInt32(new IdentityBuffer().Bytes, 0), "struct_size");
+        }
+
+        private static void Layout(Header.Struct header, int size, Type buffer, Type shown)
+        {
+            Check.Equal(size, header.Size, "the header's size");
+            Check.Equal(size, Constant(buffer, "Size"), "the wrapper's size");
+            foreach (KeyValuePair<string, int[]> field in header.Fields.Where(f => f.Key != "struct_size"))
             {
                 string name = field.Key.Replace("_", "");
-                Check.Equal(field.Value[0], Constant(name + "At"), field.Key);
+                Check.Equal(field.Value[0], Constant(buffer, name + "At"), field.Key);
                 if (field.Value[1] > 8)
                 {
-                    Check.Equal(field.Value[1], Constant(name + "Size"), field.Key);
+                    Check.Equal(field.Value[1], Constant(buffer, name + "Size"), field.Key);
                 }
                 Check.True(
-                    typeof(Result).GetProperties().Any(p => Same(p.Name, name)), "Result has " + field.Key);
+                    name == "reserved" || shown.GetProperties().Any(p => Same(p.Name, name)), shown.Name + " has " + field.Key);
             }
         }
 
-        private static int Constant(string name)
+        private static int Constant(Type type, string name)
         {
-            FieldInfo field = typeof(ResultBuffer).GetFields(BindingFlags.Static | BindingFlags.NonPublic)
+            FieldInfo field = type.GetFields(BindingFlags.Static | BindingFlags.NonPublic)
                 .FirstOrDefault(f => Same(f.Name, name));
-            Check.True(field != null, "ResultBuffer has " + name);
+            Check.True(field != null, type.Name + " has " + name);
             return (int)field.GetRawConstantValue();
         }
 
@@ -123,7 +132,8 @@ namespace Wxsub.Tests
                 case "int64_t*": return type == typeof(long).MakeByRefType();
                 case "void*": return type == typeof(IntPtr);
                 case "char*": return type == typeof(byte[]) || type == typeof(IntPtr);
-                case "wxsub_result*": return type == typeof(byte[]);
+                case "wxsub_result*":
+                case "wxsub_identity*": return type == typeof(byte[]);
                 case "wxsub_client*": return type == typeof(ClientHandle) || type == typeof(IntPtr);
                 case "wxsub_client**": return type == typeof(IntPtr).MakeByRefType();
                 case "wxsub_log_fn": return type == typeof(Native.LogFn);

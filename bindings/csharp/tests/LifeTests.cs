@@ -32,6 +32,11 @@ namespace Wxsub.Tests
             Check.Status(Status.State, client.Quota("p", "t"));
             Check.Status(Status.State, client.Send(Simulator.Message("p")));
             Check.Status(Status.State, client.SetToken("x", 1));
+            Check.Status(Status.State, client.HandleEvent("signature=x", null, out string reply));
+            Check.Equal("", reply);
+            Check.Status(Status.State, client.Login("code", out Identity identity));
+            Check.True(identity == null, "nobody");
+            Check.Status(Status.State, client.Check());
             using (Client next = Simulator.Open())
             {
                 Check.Status(Status.State, client.Report("p", "t", Answer.Accept));

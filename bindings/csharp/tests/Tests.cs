@@ -21,6 +21,8 @@ namespace Wxsub.Tests
             BuilderTests.AddTo(tests);
             CountTests.AddTo(tests);
             SendTests.AddTo(tests);
+            EventTests.AddTo(tests);
+            AccountTests.AddTo(tests);
             ErrorTests.AddTo(tests);
             LogTests.AddTo(tests);
             LifeTests.AddTo(tests);
