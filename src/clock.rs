@@ -29,6 +29,14 @@ impl Now {
     }
 }
 
+impl Now {
+    /// What both clocks say so much later.
+    pub fn later(&self, by: Duration) -> Now {
+        let ms = by.as_millis() as i64;
+        Now { boot_ms: self.boot_ms + ms, wall_ms: self.wall_ms + ms, boot_id: self.boot_id }
+    }
+}
+
 /// Unix time in milliseconds.
 pub fn wall_ms() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -46,7 +54,7 @@ fn boot() -> Option<(i64, &'static str)> {
         Some(id.trim().to_owned()).filter(|id| !id.is_empty())
     });
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Some((t.tv_sec * 1000 + t.tv_nsec / 1_000_000, id.as_deref()?))
+    Some((Duration::try_from(t).ok()?.as_millis() as i64, id.as_deref()?))
 }
 
 #[cfg(not(target_os = "linux"))]

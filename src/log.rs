@@ -136,14 +136,13 @@ impl Logger {
 }
 
 fn deliver(sink: &dyn Sink, level: Level, text: &str) {
-    struct Leave;
+    struct Leave(bool);
     impl Drop for Leave {
         fn drop(&mut self) {
-            IN_SINK.set(false);
+            IN_SINK.set(self.0);
         }
     }
-    IN_SINK.set(true);
-    let _leave = Leave;
+    let _leave = Leave(IN_SINK.replace(true));
     sink.line(level, text);
 }
 

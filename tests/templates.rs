@@ -297,12 +297,12 @@ fn an_old_list_is_renewed_behind_the_senders_backs() {
             .keyword("恢复时间", "time2", "x")
             .keyword("地点", "thing3", "x"),
     );
-    room.wechat.arm(Fault::delay(400).on(Endpoint::GetTemplate));
+    room.wechat.arm(Fault::delay(1000).on(Endpoint::GetTemplate));
     let client = room.client(json!({}));
     room.accept(&client, "o1");
     let started = Instant::now();
     let with_old_rules = send(&client, "o1");
-    assert!(started.elapsed() < Duration::from_millis(400), "the send did not wait for the list");
+    assert!(started.elapsed() < Duration::from_millis(900), "the send did not wait for the list");
     assert_eq!((with_old_rules.status, with_old_rules.errcode), (Status::Message, 47003), "only WeChat knew better");
     let patience = Instant::now() + Duration::from_secs(10);
     while send(&client, "o1").message != "data.thing3: missing" {

@@ -118,37 +118,38 @@ fn many_threads_with_one_dead_token_all_get_through() {
 #[test]
 fn a_token_that_dies_under_load_costs_nobody_his_verdict() {
     const THREADS: usize = 24;
+    const DEATHS: u64 = 60;
     let room = Room::with(Options { initial_grants: u64::from(u32::MAX), ..Options::default() });
     let unfenced = json!({"quota": "observe"});
     let clients = [room.client(unfenced.clone()), room.client(unfenced)];
     let sends: Vec<AtomicUsize> = (0..THREADS).map(|_| AtomicUsize::new(0)).collect();
-    let (rounds, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let stop = AtomicBool::new(false);
+    let sent = |n: usize| sends[n].load(Ordering::SeqCst);
     std::thread::scope(|scope| {
-        for (n, mine) in sends.iter().enumerate() {
-            let (client, rounds, failed) = (&clients[n % clients.len()], &rounds, &failed);
+        for n in 0..THREADS {
+            let (client, mine, stop) = (&clients[n % clients.len()], &sends[n], &stop);
             scope.spawn(move || {
-                while rounds.load(Ordering::SeqCst) < 60 && !failed.load(Ordering::SeqCst) {
+                while !stop.load(Ordering::SeqCst) {
                     let verdict = send(client, &format!("o{n}"));
                     if verdict.status != Status::Ok {
-                        failed.store(true, Ordering::SeqCst);
-                        panic!("round {}: {}", rounds.load(Ordering::SeqCst), verdict.message);
+                        stop.store(true, Ordering::SeqCst);
+                        panic!("{}", verdict.message);
                     }
                     mine.fetch_add(1, Ordering::SeqCst);
                 }
             });
         }
-        while rounds.fetch_add(1, Ordering::SeqCst) < 60 {
+        for _ in 0..DEATHS {
             room.wechat.kill_token(TokenKind::Stable);
             // Two more sends of each, so that no send meets two deaths.
-            let seen: Vec<usize> = sends.iter().map(|n| n.load(Ordering::SeqCst)).collect();
-            while !failed.load(Ordering::SeqCst)
-                && sends.iter().zip(&seen).any(|(now, then)| now.load(Ordering::SeqCst) < then + 2)
-            {
+            let seen: Vec<usize> = (0..THREADS).map(sent).collect();
+            while !stop.load(Ordering::SeqCst) && (0..THREADS).any(|n| sent(n) < seen[n] + 2) {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
+        stop.store(true, Ordering::SeqCst);
     });
-    assert!(stable_calls(&room) <= 2 * 61, "{} calls for 60 deaths", stable_calls(&room));
+    assert!(stable_calls(&room) <= 2 * DEATHS, "{} calls for {DEATHS} deaths", stable_calls(&room));
     assert_eq!(forced_calls(&room), 0);
 }
 

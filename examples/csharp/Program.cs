@@ -6,6 +6,8 @@
 //
 // With a simulator instead of WeChat (cargo run -p wxsub-simulator -- --port 8181):
 //   WXSUB_SECRET=simulator-secret mono Example.exe --api-base http://127.0.0.1:8181 --appid wx0000000000000000 --simulator
+//
+// With --check it asks only whether it will work (store, network, clock, appid, secret, IP, templates), and says so.
 using System;
 using System.IO;
 using System.Net;
@@ -24,7 +26,7 @@ internal static class Program
         catch (ArgumentException e)
         {
             Console.Error.WriteLine(e.Message + "\nusage: Example --appid ID [--api-base URL] [--store FILE]"
-                + " [--openid ID] [--template-id ID] [--simulator]; the secret in WXSUB_SECRET");
+                + " [--openid ID] [--template-id ID] [--simulator] [--check]; the secret in WXSUB_SECRET");
             return 2;
         }
 
@@ -46,8 +48,15 @@ internal static class Program
                 Console.Error.WriteLine(why);
                 return 1;
             }
-            return Play(client, arguments) ? 0 : 1;
+            return (arguments.Check ? WillWork(client) : Play(client, arguments)) ? 0 : 1;
         }
+    }
+
+    private static bool WillWork(Client client)
+    {
+        Result result = client.Check();
+        Console.WriteLine(result);
+        return result.IsOk;
     }
 
     private static bool Play(Client client, Arguments arguments)
@@ -117,6 +126,7 @@ internal static class Program
                     case "--openid": Openid = Value(args, ref i); break;
                     case "--template-id": TemplateId = Value(args, ref i); break;
                     case "--simulator": Simulator = true; break;
+                    case "--check": Check = true; break;
                     default: throw new ArgumentException("unknown argument " + args[i]);
                 }
             }
@@ -137,6 +147,8 @@ internal static class Program
         internal string TemplateId { get; private set; } = "sim-stamina";
 
         internal bool Simulator { get; private set; }
+
+        internal bool Check { get; private set; }
 
         private static string Value(string[] args, ref int i)
         {

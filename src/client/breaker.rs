@@ -46,8 +46,7 @@ impl Breakers {
                     Status::Banned,
                     "WeChat banned this template or the capability (43107) a moment ago; nothing was sent. See the console",
                 )
-                .after_ms(ms)
-                .answered(43107, 0));
+                .after_ms(ms));
             }
             breaker.probing = true;
             probe = true;

@@ -18,6 +18,7 @@ mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
@@ -25,6 +26,7 @@ use crate::error::{Error, Status, Verdict};
 use crate::event::EventConfig;
 use crate::http::UreqTransport;
 use crate::log::{Logger, Sink, log_line};
+use crate::panics;
 use crate::secret::Secret;
 use crate::store::{self, Store};
 pub use crate::wechat::PlayerAnswer as Answer;
@@ -144,7 +146,10 @@ impl Client {
     /// # Errors
     /// [`Status::Arg`] when it is no such object, [`Status::Store`] when nothing was applied, [`Status::State`].
     pub fn report_json(&self, openid: &str, json: &str, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
-        self.inner.run(|inner| inner.report_json(openid, json, key))
+        let started = Instant::now();
+        let mut verdicts = self.inner.run(|inner| inner.report_json(openid, json, key))?;
+        verdicts.iter_mut().for_each(|v| v.elapsed_ms = since(started));
+        Ok(verdicts)
     }
 
     /// How many messages the player still allows ([`Verdict::remaining`]); for a system type 1 or 0. See `wxsub_quota`.
@@ -205,7 +210,7 @@ impl Client {
             inner.wind_down();
         } else {
             let closer = std::thread::Builder::new().name("wxsub-close".to_owned());
-            if let Err(_refused) = closer.spawn(move || inner.wind_down()) {
+            if let Err(_refused) = closer.spawn(move || panics::catch(|| inner.wind_down())) {
                 // No thread to be had: what runs is interrupted at once instead of in a second.
                 self.inner.interrupt();
             }
@@ -228,9 +233,9 @@ impl Inner {
     }
 
     fn timed(&self, work: impl FnOnce(&Inner) -> Result<Verdict, Error>) -> Verdict {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let mut verdict = self.run(work).unwrap_or_else(Verdict::from);
-        verdict.elapsed_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        verdict.elapsed_ms = since(started);
         verdict
     }
 
@@ -277,6 +282,10 @@ impl Inner {
         self.turnstile.interrupt();
         self.network.transport.shutdown();
     }
+}
+
+fn since(started: Instant) -> u32 {
+    u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX)
 }
 
 fn not_empty(name: &str, text: &str) -> Result<(), Error> {

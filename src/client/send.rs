@@ -101,8 +101,6 @@ impl Inner {
         let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
         let deadline = Deadline::in_ms(timeout_ms);
         let lasting = self.validate(&mut message, deadline)?;
-        let template_id = message.template_id.clone();
-        let pass = self.breakers.pass(&template_id)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
         let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, deadline)? {
@@ -112,7 +110,7 @@ impl Inner {
         let mut sending =
             Sending { body: message.to_body(), message, options, deadline, last_start_boot_ms, attempts: 0 };
         // A bug of ours on the way leaves the player's turn and unit no worse than a lost answer does.
-        let exchanged = panics::catch(|| self.exchange(&mut sending, &pass)).unwrap_or_else(|place| Exchanged {
+        let exchanged = panics::catch(|| self.exchange(&mut sending)).unwrap_or_else(|place| Exchanged {
             verdict: Error::new(Status::Panic, format!("maybe sent: a bug of wxsub's was caught at {place}")).into(),
             outcome: Outcome::Maybe,
         });
@@ -221,8 +219,13 @@ impl Inner {
     }
 
     /// Makes the request, again where it surely had no effect and there is time.
-    fn exchange(&self, sending: &mut Sending<'_>, pass: &Pass<'_>) -> Exchanged {
+    fn exchange(&self, sending: &mut Sending<'_>) -> Exchanged {
         panics::point("in the middle of a send");
+        let template_id = sending.message.template_id.clone();
+        let pass = match self.breakers.pass(&template_id) {
+            Ok(pass) => pass,
+            Err(e) => return Exchanged::returned(e),
+        };
         let mut renewed = false;
         let mut tries = 0;
         loop {
@@ -230,7 +233,7 @@ impl Inner {
                 Ok(token) => token,
                 Err(e) => return Exchanged::returned(e),
             };
-            match self.attempt(sending, &token, pass) {
+            match self.attempt(sending, &token, &pass) {
                 Next::Done(exchanged) => return exchanged,
                 Next::NewToken(e) => {
                     self.credentials.refused(&token, sending.deadline);

@@ -148,7 +148,7 @@ impl Config {
         if appid.is_none() && object.get("appid").is_none_or(Value::is_null) {
             f.mistake("appid is missing");
         }
-        let secret = f.text("secret").map(Secret::new);
+        let secret = f.secret_name("secret").map(Secret::new);
         if secret.is_none() && object.get("secret").is_none_or(Value::is_null) && token != TokenMode::External {
             f.mistake("secret is missing");
         }

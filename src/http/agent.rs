@@ -12,6 +12,7 @@ use super::resolver::CachingResolver;
 use super::{Exchange, Failure, Reply, Transport, marker};
 use crate::config::Config;
 use crate::error::{Error, Status};
+use crate::panics;
 
 /// WeChat closes idle connections after about 20 s (wechat-api: top); give them up earlier.
 const MAX_IDLE: Duration = Duration::from_secs(10);
@@ -112,7 +113,10 @@ impl Transport for UreqTransport {
         if exchange.deadline.is_over() {
             return Err(Failure { left: false, text: "the deadline was over before the request".to_owned() });
         }
-        self.run(exchange).map_err(|e| {
+        // ureq panics when the system has no thread for its resolver; what left is known all the same.
+        let done = panics::catch(|| self.run(exchange))
+            .unwrap_or_else(|place| Err(ureq::Error::Other(format!("a panic at {place}").into())));
+        done.map_err(|e| {
             let left = marker::has_left();
             if !left {
                 self.resolver.forget();
@@ -140,6 +144,7 @@ fn describe(e: &ureq::Error) -> String {
         ureq::Error::ConnectProxyFailed(e) => format!("the proxy refused: {e}"),
         ureq::Error::BodyExceedsLimit(n) => format!("the answer is longer than {n} bytes"),
         ureq::Error::LargeResponseHeader(..) => "the answer's header is too long".to_owned(),
+        ureq::Error::Other(e) => e.to_string(),
         _ => "the HTTP exchange failed".to_owned(),
     }
 }

@@ -21,8 +21,7 @@ pub struct Exchange<'a> {
     pub deadline: Deadline,
 }
 
-/// What came back, whatever its status.
-#[derive(Debug)]
+/// What came back, whatever its status. Without `Debug`: the body may hold a token.
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,

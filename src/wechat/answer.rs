@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::secret::Secret;
 
-/// An answer that could be read.
-#[derive(Clone, Debug, PartialEq)]
+/// An answer that could be read. Without `Debug`: it may hold a token.
+#[derive(Clone, PartialEq)]
 pub struct Answer {
     /// 0 when it was left out, which some answers do on success (wechat-api: top).
     pub errcode: i32,
@@ -37,7 +37,8 @@ impl Answer {
             None => 0,
             Some(value) => i32::try_from(integer(value)?).ok()?,
         };
-        let errmsg = fields.get("errmsg").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let errmsg = fields.get("errmsg").and_then(Value::as_str).unwrap_or_default();
+        let errmsg = errmsg.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let msgid = fields.get("msgid").and_then(integer).unwrap_or(0);
         Some(Answer { errcode, errmsg, msgid, fields })
     }
@@ -51,13 +52,14 @@ impl Answer {
     /// The token in it, if the answer is one that hands out a token.
     pub fn token(&self) -> Option<TokenAnswer> {
         let token = self.fields.get("access_token")?.as_str().filter(|t| !t.is_empty())?;
-        let expires_in = self.fields.get("expires_in").and_then(integer).unwrap_or(7200);
+        // At least a second, so that a strange answer does not make every send ask.
+        let expires_in = self.fields.get("expires_in").and_then(integer).unwrap_or(7200).max(1);
         if self.errcode != 0 {
             return None;
         }
         Some(TokenAnswer {
             access_token: Secret::new(token.to_owned()),
-            expires_in_s: u32::try_from(expires_in.max(0)).unwrap_or(7200),
+            expires_in_s: u32::try_from(expires_in).unwrap_or(7200),
         })
     }
 

@@ -67,6 +67,9 @@ all() {
     echo "== $name: example"
     with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: \
         --openid "cs-example-$name-$$" --template-id sim-stamina --simulator
+    with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check
+    ! WXSUB_SECRET=wrong LD_LIBRARY_PATH="$library" "$@" "$example" \
+        --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check || failed=1
 }
 
 flags="-langversion:7.2 -warn:4 -warnaserror"

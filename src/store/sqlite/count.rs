@@ -28,7 +28,9 @@ pub fn report(c: &Connection, appid: &str, report: &Report, item: &Item, now: &N
         return Ok(Applied::Before(before));
     }
     let applied = answer(c, player, item, Way::Report, now)?;
-    if let Some(key) = &report.key {
+    // What had no effect does not use the key up.
+    let had_effect = !matches!(applied, Applied::Now { quota: QuotaChange::Untouched, .. });
+    if let Some(key) = report.key.as_ref().filter(|_| had_effect) {
         key::remember_report(c, player, key, &item.template_id, &applied, now)?;
     }
     Ok(applied)

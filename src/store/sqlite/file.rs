@@ -4,12 +4,10 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema::{self, Kind};
-use super::trouble;
+use super::{schema, trouble};
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 
@@ -29,14 +27,9 @@ pub struct Opened {
 pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
     if store == ":memory:" {
         let mut writer = connect(Path::new(store), OpenFlags::default())?;
-        schema::migrate(&mut writer).map_err(|e| trouble::describe(&e))?;
+        schema::migrate(&mut writer)?;
         return Ok(Opened { writer, reader: None, keeper: None, place: store.to_owned() });
     }
-    // One at a time in this process: between create_new and close below, another thread's connection to the same file
-    // would lose its locks.
-    static OPENING: Mutex<()> = Mutex::new(());
-    let _one = OPENING.lock();
-
     let path = std::path::absolute(store).unwrap_or_else(|_| PathBuf::from(store));
     open_at(&path, deadline).map_err(|mut e| {
         e.message = format!("store {}: {}", path.display(), e.message);
@@ -45,29 +38,73 @@ pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
 }
 
 fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
-    create(path)?;
-    let kind = look(path, deadline)?;
-    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    keep_private(path)?;
-    let ready = || -> rusqlite::Result<()> {
-        trouble::retry_busy(deadline, || use_wal(&writer))?;
-        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
-        writer.pragma_update(None, "journal_size_limit", 16 << 20)
-    };
-    ready().map_err(|e| trouble::describe(&e))?;
-    trouble::retry_busy(deadline, || schema::migrate(&mut writer)).map_err(|e| trouble::describe(&e))?;
-    if kind == Kind::Empty {
-        // Two processes may have found the file empty; what is in it now is what counts.
-        schema::identify(&writer)?;
+    if !path.exists() {
+        make(path, deadline)?;
     }
+    look(path, deadline)?;
+    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare(&mut writer, deadline)?;
+    keep_private(path)?;
     let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let keeper = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let quiet = || -> rusqlite::Result<()> {
         reader.pragma_update(None, "query_only", true)?;
         keeper.pragma_update(None, "synchronous", "NORMAL")
     };
-    quiet().map_err(|e| trouble::describe(&e))?;
+    trouble::retry_busy(deadline, quiet).map_err(|e| trouble::describe(&e))?;
     Ok(Opened { writer, reader: Some(reader), keeper: Some(keeper), place: path.display().to_string() })
+}
+
+/// Makes a new store under another name and then gives it its own, so that no crash leaves a half-made one there, and
+/// for its owner's eyes only: SQLite would make one by the umask, and gives -wal and -shm the mode of the file.
+fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
+    let cannot = |e: std::io::Error| {
+        Error::new(Status::Store, format!("cannot be made: {e}; check that the folder exists and may be written"))
+    };
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".new-{:016x}", fastrand::u64(..)));
+    let new = PathBuf::from(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&new).map_err(cannot)?;
+    let made = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|mut c| prepare(&mut c, deadline));
+    // Closed by now: the log has gone into the file.
+    let named = made.and_then(|()| match std::fs::hard_link(&new, path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        // A file system without links; the moment between the look and the renaming is a small one.
+        Err(_) if !path.exists() => std::fs::rename(&new, path).map_err(cannot),
+        done => done.map_err(cannot),
+    });
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = new.as_os_str().to_owned();
+        name.push(suffix);
+        let _gone_already = std::fs::remove_file(name);
+    }
+    named
+}
+
+/// Write-ahead logging and the schema of today.
+fn prepare(c: &mut Connection, deadline: Deadline) -> Result<(), Error> {
+    let read = || c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    trouble::retry_busy(deadline, read).map_err(|e| trouble::describe(&e))?;
+    schema::identify(c)?;
+    let ready = || -> rusqlite::Result<()> {
+        use_wal(c)?;
+        c.pragma_update(None, "wal_autocheckpoint", 0)?;
+        c.pragma_update(None, "journal_size_limit", 16 << 20)?;
+        // On macOS a plain fsync does not reach the disk; elsewhere these do nothing.
+        c.pragma_update(None, "fullfsync", true)?;
+        c.pragma_update(None, "checkpoint_fullfsync", true)
+    };
+    trouble::retry_busy(deadline, ready).map_err(|e| trouble::describe(&e))?;
+    loop {
+        match schema::migrate(c) {
+            Err(e) if e.retry_after_ms == trouble::BUSY_AFTER_MS && !deadline.is_over() => trouble::pause(),
+            done => return done,
+        }
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
@@ -84,33 +121,24 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Makes an empty file for its owner's eyes only, if there is none: SQLite would make one by the umask, and give -wal
-/// and -shm the same mode.
-fn create(path: &Path) -> Result<(), Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(Error::new(
-            Status::Store,
-            format!("cannot be made: {e}; check that the folder exists and may be written"),
-        )),
+/// Refuses what is not ours, through a connection that cannot write: a foreign or damaged file stays as it is.
+fn look(path: &Path, deadline: Deadline) -> Result<(), Error> {
+    let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, read_only).map_err(|e| trouble::describe(&e))?;
+    let quiet = || -> rusqlite::Result<()> {
+        connection.busy_timeout(std::time::Duration::ZERO)?;
+        // Closing the last connection would move the log into the file.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
+    };
+    quiet().map_err(|e| trouble::describe(&e))?;
+    let read = || connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match trouble::retry_busy(deadline, read) {
+        // A crash while another program, or an older wxsub, turned an empty file into a store: only a connection that
+        // may write can roll that back, and it looks again.
+        Err(e) if trouble::is_unfinished(&e) && path.metadata().is_ok_and(|m| m.len() <= 4096) => return Ok(()),
+        done => done.map_err(|e| trouble::describe(&e))?,
     }
-}
-
-/// Says what the file is, through a connection that cannot write: a foreign or damaged one stays as it is.
-fn look(path: &Path, deadline: Deadline) -> Result<Kind, Error> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .map_err(|e| trouble::describe(&e))?;
-    // Closing the last connection would move the log into the file.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|e| trouble::describe(&e))?;
-    trouble::retry_busy(deadline, || connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
-        .map_err(|e| trouble::describe(&e))?;
-    let kind = schema::identify(&connection)?;
+    schema::identify(&connection)?;
     let check = || -> rusqlite::Result<Option<String>> {
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |r| r.get(0))?;
         if pages > CHECKED_PAGES {
@@ -120,7 +148,7 @@ fn look(path: &Path, deadline: Deadline) -> Result<Kind, Error> {
         Ok((found != "ok").then_some(found))
     };
     match trouble::retry_busy(deadline, check).map_err(|e| trouble::describe(&e))? {
-        None => Ok(kind),
+        None => Ok(()),
         Some(fault) => Err(Error::new(
             Status::Store,
             format!(

@@ -37,6 +37,7 @@ struct Queue {
 
 struct Job {
     fsync: bool,
+    deadline: Deadline,
     work: Mutex<Work>,
     state: Mutex<State>,
     changed: Condvar,
@@ -82,6 +83,7 @@ impl Writers {
         let filled = Arc::clone(&result);
         let job = Arc::new(Job {
             fsync,
+            deadline,
             work: Mutex::new(Box::new(move |c| {
                 *filled.lock() = Some(work(c)?);
                 Ok(())
@@ -156,7 +158,7 @@ impl Writers {
             let mut writer = self.connection.lock();
             let fsync = self.queue.lock().waiting.iter().any(|job| job.fsync);
             match writer.begin(fsync, deadline) {
-                Ok(()) => writer.run_group(&self.take_group(fsync)),
+                Ok(()) => writer.run_group(&Group(self.take_group(fsync))),
                 Err(e) => {
                     self.leave_queue(own);
                     own.set(State::Done(Err(e)));
@@ -195,6 +197,21 @@ impl Writers {
     }
 }
 
+/// The members of one transaction: whatever happens to it, each is told.
+struct Group(Vec<Arc<Job>>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for job in &self.0 {
+            let mut state = job.state.lock();
+            if matches!(*state, State::Waiting) {
+                *state = State::Done(Err(Error::new(Status::Panic, "a bug of wxsub's was caught in its store")));
+                job.changed.notify_one();
+            }
+        }
+    }
+}
+
 struct Writer {
     connection: Connection,
     /// What `PRAGMA synchronous` was set to last; None after opening.
@@ -215,6 +232,10 @@ impl Writer {
             && let Some(gap) = GAP.checked_sub(self.last_group.elapsed())
         {
             std::thread::sleep(gap);
+        }
+        if !self.connection.is_autocommit() {
+            // Left behind by a panic in the middle of a group.
+            self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
         }
         let mut try_begin = || -> rusqlite::Result<()> {
             if self.fsync != Some(fsync) {
@@ -253,7 +274,8 @@ impl Writer {
     }
 
     /// Runs the group in the transaction that was begun, and tells each member after the commit.
-    fn run_group(&mut self, group: &[Arc<Job>]) {
+    fn run_group(&mut self, group: &Group) {
+        let group = group.0.as_slice();
         let done = match group {
             [only] => self.run_single(only).map(|()| vec![Ok(())]),
             many => self.run_many(many),
@@ -269,7 +291,7 @@ impl Writer {
             Err(_) => {
                 let fsync = group.iter().any(|job| job.fsync);
                 for job in group {
-                    let alone = self.begin(fsync, Deadline::in_ms(0)).and_then(|()| self.run_single(job));
+                    let alone = self.begin(fsync, job.deadline).and_then(|()| self.run_single(job));
                     job.set(State::Done(alone));
                 }
             }

@@ -14,6 +14,7 @@ mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -139,7 +140,9 @@ impl Store for SqliteStore {
 
     fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<i64, Error> {
         let appid = Arc::clone(&self.appid);
-        self.write(false, deadline, move |c| turn::settle(c, &appid, &settlement, &now))
+        // What it waited for the connection must not shorten the time that a turn is kept.
+        let since = Instant::now();
+        self.write(false, deadline, move |c| turn::settle(c, &appid, &settlement, &now.later(since.elapsed())))
     }
 
     fn token(&self, mode: TokenMode, now: &Now, deadline: Deadline) -> Result<Option<StoredToken>, Error> {

@@ -85,17 +85,12 @@ CREATE TABLE forced_refresh (
 CREATE INDEX forced_refresh_by_age ON forced_refresh (appid, at_wall);
 "];
 
-/// What a file is.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Without any table: ours to fill.
-    Empty,
-    /// A store, of this schema or an older one.
-    Ours,
-}
-
-/// Reads what the file is, without changing it.
-pub fn identify(c: &Connection) -> Result<Kind, Error> {
+/// Whether the file is empty, and ours to fill, or a store of this schema or an older one; without changing it. Returns
+/// the schema's version, 0 for an empty one.
+///
+/// # Errors
+/// [`Status::Store`] for another program's file and for a newer store.
+pub fn identify(c: &Connection) -> Result<i32, Error> {
     let number = |pragma: &str| -> rusqlite::Result<i32> { c.query_row(&format!("PRAGMA {pragma}"), [], |r| r.get(0)) };
     let read = || -> rusqlite::Result<(i32, i32, i64)> {
         let tables = c.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
@@ -103,7 +98,7 @@ pub fn identify(c: &Connection) -> Result<Kind, Error> {
     };
     let (application_id, version, tables) = read().map_err(|e| trouble::describe(&e))?;
     if application_id == 0 && version == 0 && tables == 0 {
-        return Ok(Kind::Empty);
+        return Ok(0);
     }
     if application_id != APPLICATION_ID {
         return Err(Error::new(
@@ -119,21 +114,25 @@ pub fn identify(c: &Connection) -> Result<Kind, Error> {
             ),
         ));
     }
-    Ok(Kind::Ours)
+    Ok(version)
 }
 
 /// Brings the schema up to date, in one transaction; several processes may try at once.
-pub fn migrate(c: &mut Connection) -> rusqlite::Result<()> {
-    let done: i32 = c.query_row("PRAGMA user_version", [], |r| r.get(0))?;
-    if done == VERSION {
+///
+/// # Errors
+/// Those of [`identify`], and of SQLite.
+pub fn migrate(c: &mut Connection) -> Result<(), Error> {
+    if identify(c)? == VERSION {
         return Ok(());
     }
-    let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done: i32 = transaction.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let failed = |e: rusqlite::Error| trouble::describe(&e);
+    let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // Another process may have been here since.
+    let done = identify(&transaction)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(done).unwrap_or(0)) {
-        transaction.execute_batch(migration)?;
+        transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
+    transaction.commit().map_err(failed)
 }

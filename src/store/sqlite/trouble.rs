@@ -7,6 +7,14 @@ use rusqlite::ErrorCode;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 
+/// After a lock that was held: try again this much later.
+pub const BUSY_AFTER_MS: u32 = 100;
+
+/// Whether a change must be rolled back first, which a connection that only reads cannot do.
+pub fn is_unfinished(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// Whether another connection holds a lock that this one needs.
 pub fn is_busy(e: &rusqlite::Error) -> bool {
     matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
@@ -30,7 +38,7 @@ pub fn describe(e: &rusqlite::Error) -> Error {
         Some(ErrorCode::OutOfMemory) => "memory is exhausted",
         _ => "unexpected",
     };
-    let later = if is_busy(e) { 100 } else { 1000 };
+    let later = if is_busy(e) { BUSY_AFTER_MS } else { 1000 };
     Error::new(Status::Store, format!("the store failed: {advice} (SQLite: {})", bare(e))).after_ms(later)
 }
 
