@@ -83,6 +83,14 @@ impl Catalogue {
         known.list.as_ref().and_then(|list| list.get(template_id)).is_some_and(|t| t.kind == Kind::LongTerm)
     }
 
+    /// Whether [`Catalogue::find`] would ask WeChat.
+    pub fn would_ask(&self, template_id: &str, deadline: Deadline) -> bool {
+        self.load(deadline);
+        let known = self.known.lock();
+        let is_known = known.list.as_ref().is_some_and(|list| list.contains_key(template_id));
+        !is_known && self.auto && known.may_ask()
+    }
+
     /// What is known of a template; asks WeChat on first need and for an unknown one.
     pub fn find(&self, template_id: &str, deadline: Deadline) -> Found {
         self.load(deadline);
@@ -92,7 +100,7 @@ impl Catalogue {
             let ask = {
                 let known = self.known.lock();
                 let now = Now::read().boot_ms;
-                let may_ask = self.auto && known.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS);
+                let may_ask = self.auto && known.may_ask();
                 if let Some(template) = known.list.as_ref().and_then(|list| list.get(template_id)) {
                     if may_ask && now - known.fetched_boot > STALE_MS {
                         self.renewal_wanted.store(true, Ordering::Relaxed);
@@ -202,6 +210,11 @@ impl Catalogue {
 }
 
 impl Known {
+    fn may_ask(&self) -> bool {
+        let now = Now::read().boot_ms;
+        self.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS)
+    }
+
     fn is_fresh(&self) -> bool {
         Now::read().boot_ms - self.fetched_boot <= ASK_AGAIN_MS
     }

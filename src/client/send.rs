@@ -100,6 +100,14 @@ impl Inner {
         }
         let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
         let deadline = Deadline::in_ms(timeout_ms);
+        // WeChat is not asked for the template of a message that cannot be sent; a key may have an answer all the same.
+        if self.config.enforce_quota
+            && options.key.is_none()
+            && self.catalogue.would_ask(&message.template_id, deadline)
+            && !self.store.has_any(&message.touser, &message.template_id, deadline)?
+        {
+            return Ok(no_quota());
+        }
         let lasting = self.validate(&mut message, deadline)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
@@ -188,15 +196,7 @@ impl Inner {
                 Begun::Before(first) => {
                     return Ok(Err(Verdict { flags: first.flags | Verdict::REPLAYED, ..first }));
                 }
-                Begun::NoQuota => {
-                    return Ok(Err(Verdict {
-                        remaining: 0,
-                        ..Verdict::from(Error::new(
-                            Status::NoQuota,
-                            "the player allows no more messages from this template; nothing was sent. Ask again in the game",
-                        ))
-                    }));
-                }
+                Begun::NoQuota => return Ok(Err(no_quota())),
                 Begun::OtherTemplate(other) => {
                     return Err(Error::new(
                         Status::Arg,
@@ -318,6 +318,11 @@ impl Inner {
         }
         verdict
     }
+}
+
+fn no_quota() -> Verdict {
+    let why = "the player allows no more messages from this template; nothing was sent. Ask again in the game";
+    Verdict { remaining: 0, ..Verdict::from(Error::new(Status::NoQuota, why)) }
 }
 
 /// What WeChat's answer means.

@@ -228,6 +228,9 @@ pub trait Store: Send + Sync {
     /// The count, as far as nothing of it is held.
     fn remaining(&self, openid: &str, template_id: &str, now: &Now, deadline: Deadline) -> Result<i64, Error>;
 
+    /// Whether anything is left, or held by a send that may give it back.
+    fn has_any(&self, openid: &str, template_id: &str, deadline: Deadline) -> Result<bool, Error>;
+
     /// Takes the player's turn and one unit, if both are free. With a key, the mark "in progress" is on disk when
     /// this returns.
     fn begin(&self, want: Want, now: Now, deadline: Deadline) -> Result<Begun, Error>;

@@ -48,7 +48,9 @@ static void open_and_send(void) {
 
 static void everything_is_forked(void) {
   wxsub_result r = WXSUB_RESULT_INIT;
+  wxsub_identity who = WXSUB_IDENTITY_INIT;
   wxsub_client *out = (wxsub_client *)&r;
+  char reply[64];
   size_t count = 7;
   int64_t remaining = 7;
   long start = now_ms();
@@ -63,6 +65,12 @@ static void everything_is_forked(void) {
   CHECK_VERDICT(wxsub_send(client, message_to("o", "T"), NULL, &r), &r, WXSUB_E_FORKED);
   CHECK_INT(r.retry, WXSUB_RETRY_NEVER);
   CHECK_INT(wxsub_set_token(client, "token", 60), WXSUB_E_FORKED);
+  count = 7;
+  CHECK_VERDICT(wxsub_handle_event(client, "a=b", NULL, 0, reply, sizeof reply, &count, &r), &r, WXSUB_E_FORKED);
+  CHECK_INT(count, 0);
+  CHECK_VERDICT(wxsub_login(client, "code-o", &who, &r), &r, WXSUB_E_FORKED);
+  CHECK_TEXT(who.openid, "");
+  CHECK_VERDICT(wxsub_check(client, &r), &r, WXSUB_E_FORKED);
   destroyed = 0;
   CHECK_INT(wxsub_set_log(client, line, NULL, destroy, WXSUB_LOG_DEBUG), WXSUB_E_FORKED);
   CHECK_INT(destroyed, 1);

@@ -19,13 +19,17 @@ static wxsub_status (*const quota)(const wxsub_client *, const char *, const cha
 static wxsub_status (*const send_message)(const wxsub_client *, const char *, const char *,
                                           wxsub_result *) = wxsub_send;
 static wxsub_status (*const set_token)(const wxsub_client *, const char *, uint32_t) = wxsub_set_token;
+static wxsub_status (*const handle_event)(const wxsub_client *, const char *, const char *, size_t, char *, size_t,
+                                          size_t *, wxsub_result *) = wxsub_handle_event;
+static wxsub_status (*const login)(const wxsub_client *, const char *, wxsub_identity *, wxsub_result *) = wxsub_login;
+static wxsub_status (*const check)(const wxsub_client *, wxsub_result *) = wxsub_check;
 
 #include <stdio.h>
 
 int main(void) {
   /* Volatile, or the compiler knows that no function's address is NULL and the linker is never asked. */
   int volatile there = abi && version && status_name && init && set_log && free_client && report && report_json &&
-                       quota && send_message && set_token;
+                       quota && send_message && set_token && handle_event && login && check;
   int good = there && abi() >= WXSUB_ABI && version()[0] != '\0' && status_name(0)[0] == 'W';
   free_client(NULL);
   printf("%d passed, %d failed\n", good, !good);

@@ -2,12 +2,12 @@
 
 #include "support.h"
 
-#define SIZE(field, bytes) CHECK_INT(sizeof ((wxsub_result *)0)->field, bytes)
-#define FIELD(field, offset, bytes)                  \
-  do {                                               \
-    CHECK_INT(offsetof(wxsub_result, field), offset); \
-    SIZE(field, bytes);                              \
+#define FIELD_OF(type, field, offset, bytes)     \
+  do {                                           \
+    CHECK_INT(offsetof(type, field), offset);    \
+    CHECK_INT(sizeof((type *)0)->field, bytes);  \
   } while (0)
+#define FIELD(field, offset, bytes) FIELD_OF(wxsub_result, field, offset, bytes)
 
 static void fields(void) {
   FIELD(struct_size, 0, 4);
@@ -30,6 +30,13 @@ static void fields(void) {
   CHECK_INT(sizeof(wxsub_result), 448);
   CHECK_INT(sizeof(wxsub_result[3]), 3 * 448);
   CHECK_INT(sizeof(wxsub_status), 4);
+
+  FIELD_OF(wxsub_identity, struct_size, 0, 4);
+  FIELD_OF(wxsub_identity, reserved, 4, 4);
+  FIELD_OF(wxsub_identity, openid, 8, 64);
+  FIELD_OF(wxsub_identity, unionid, 72, 64);
+  FIELD_OF(wxsub_identity, session_key, 136, 64);
+  CHECK_INT(sizeof(wxsub_identity), 200);
 }
 
 static void signs(void) {
@@ -44,10 +51,15 @@ static void signs(void) {
 
 static void starting_value(void) {
   wxsub_result r = WXSUB_RESULT_INIT;
+  wxsub_identity who = WXSUB_IDENTITY_INIT;
+  wxsub_identity nobody;
   wxsub_result zero;
   memset(&zero, 0, sizeof zero);
   zero.struct_size = sizeof zero;
   CHECK(memcmp(&r, &zero, sizeof r) == 0);
+  memset(&nobody, 0, sizeof nobody);
+  nobody.struct_size = sizeof nobody;
+  CHECK(memcmp(&who, &nobody, sizeof who) == 0);
 }
 
 static void statuses(void) {

@@ -5,22 +5,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::trouble;
+use super::writer::Writer;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 use crate::panics;
 
 /// Members of one group at most, so that none waits long for a large one.
 const GROUP: usize = 256;
-/// While another process also writes, groups are this far apart, or it would never find the lock free.
-const GAP: Duration = Duration::from_micros(300);
-/// For so long another process counts as writing after it was last noticed.
-const CONTENDED: Duration = Duration::from_secs(1);
 
 type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
@@ -100,7 +96,7 @@ impl Writers {
     /// Runs `work` on the connection between two groups, without a transaction; for reads where there is no reader.
     pub fn alone<R>(&self, deadline: Deadline, work: impl Fn(&Connection) -> rusqlite::Result<R>) -> Result<R, Error> {
         match self.connection.try_lock_until(deadline.instant()) {
-            Some(writer) => work(&writer.connection).map_err(|e| trouble::describe(&e)),
+            Some(writer) => work(writer.connection()).map_err(|e| trouble::describe(&e)),
             None => Err(too_late()),
         }
     }
@@ -158,7 +154,7 @@ impl Writers {
             let mut writer = self.connection.lock();
             let fsync = self.queue.lock().waiting.iter().any(|job| job.fsync);
             match writer.begin(fsync, deadline) {
-                Ok(()) => writer.run_group(&Group(self.take_group(fsync))),
+                Ok(()) => Group(self.take_group(fsync)).run(&mut writer),
                 Err(e) => {
                     self.leave_queue(own);
                     own.set(State::Done(Err(e)));
@@ -212,73 +208,13 @@ impl Drop for Group {
     }
 }
 
-struct Writer {
-    connection: Connection,
-    /// What `PRAGMA synchronous` was set to last; None after opening.
-    fsync: Option<bool>,
-    data_version: i64,
-    contended: Option<Instant>,
-    last_group: Instant,
-}
-
-impl Writer {
-    fn new(connection: Connection) -> Writer {
-        Writer { connection, fsync: None, data_version: 0, contended: None, last_group: Instant::now() }
-    }
-
-    /// Begins a transaction that may write at once; waits for other processes until the deadline.
-    fn begin(&mut self, fsync: bool, deadline: Deadline) -> Result<(), Error> {
-        if self.contended.is_some_and(|since| since.elapsed() < CONTENDED)
-            && let Some(gap) = GAP.checked_sub(self.last_group.elapsed())
-        {
-            std::thread::sleep(gap);
-        }
-        if !self.connection.is_autocommit() {
-            // Left behind by a panic in the middle of a group.
-            self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
-        }
-        let mut try_begin = || -> rusqlite::Result<()> {
-            if self.fsync != Some(fsync) {
-                // Inside a transaction SQLite would ignore it.
-                self.connection.pragma_update(None, "synchronous", if fsync { "FULL" } else { "NORMAL" })?;
-                self.fsync = Some(fsync);
-            }
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
-        };
-        loop {
-            match try_begin() {
-                Ok(()) => break,
-                Err(e) if trouble::is_busy(&e) && !deadline.is_over() => {
-                    self.contended = Some(Instant::now());
-                    trouble::pause();
-                }
-                Err(e) => return Err(trouble::describe(&e)),
-            }
-        }
-        self.notice_others();
-        Ok(())
-    }
-
-    /// Another connection's commit changes the data version.
-    fn notice_others(&mut self) {
-        let version =
-            self.connection.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
-        if let Ok(version) = version
-            && version != self.data_version
-        {
-            if self.data_version != 0 {
-                self.contended = Some(Instant::now());
-            }
-            self.data_version = version;
-        }
-    }
-
+impl Group {
     /// Runs the group in the transaction that was begun, and tells each member after the commit.
-    fn run_group(&mut self, group: &Group) {
-        let group = group.0.as_slice();
+    fn run(&self, writer: &mut Writer) {
+        let group = self.0.as_slice();
         let done = match group {
-            [only] => self.run_single(only).map(|()| vec![Ok(())]),
-            many => self.run_many(many),
+            [only] => run_single(writer, only).map(|()| vec![Ok(())]),
+            many => run_many(writer, many),
         };
         match done {
             Ok(results) => {
@@ -291,65 +227,43 @@ impl Writer {
             Err(_) => {
                 let fsync = group.iter().any(|job| job.fsync);
                 for job in group {
-                    let alone = self.begin(fsync, job.deadline).and_then(|()| self.run_single(job));
+                    let alone = writer.begin(fsync, job.deadline).and_then(|()| run_single(writer, job));
                     job.set(State::Done(alone));
                 }
             }
         }
-        self.last_group = Instant::now();
     }
+}
 
-    fn run_single(&mut self, job: &Job) -> Result<(), Error> {
-        let done = job.run(&self.connection);
-        self.end(done)
-    }
+fn run_single(writer: &mut Writer, job: &Job) -> Result<(), Error> {
+    let done = job.run(writer.connection());
+    writer.end(done)
+}
 
-    /// Each member's own result, if the transaction was committed.
-    fn run_many(&mut self, group: &[Arc<Job>]) -> Result<Vec<Result<(), Error>>, Error> {
-        let mut results = Vec::with_capacity(group.len());
-        for job in group {
-            let outer = self.run_savepoint(job);
-            match outer {
-                Ok(result) => results.push(result),
-                Err(e) => return self.end(Err(e)).map(|()| Vec::new()),
-            }
+/// Each member's own result, if the transaction was committed.
+fn run_many(writer: &mut Writer, group: &[Arc<Job>]) -> Result<Vec<Result<(), Error>>, Error> {
+    let mut results = Vec::with_capacity(group.len());
+    for job in group {
+        match run_savepoint(writer, job) {
+            Ok(result) => results.push(result),
+            Err(e) => return writer.end(Err(e)).map(|()| Vec::new()),
         }
-        self.end(Ok(())).map(|()| results)
     }
+    writer.end(Ok(())).map(|()| results)
+}
 
-    /// Outside: whether the transaction still stands. Inside: the member's own result.
-    fn run_savepoint(&self, job: &Job) -> Result<Result<(), Error>, Error> {
-        let step = |sql: &str| {
-            self.connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(|e| trouble::describe(&e))
-        };
-        step("SAVEPOINT member")?;
-        let result = job.run(&self.connection);
-        if let Err(e) = &result {
-            if self.connection.is_autocommit() {
-                return Err(e.clone());
-            }
-            step("ROLLBACK TO member")?;
+/// Outside: whether the transaction still stands. Inside: the member's own result.
+fn run_savepoint(writer: &Writer, job: &Job) -> Result<Result<(), Error>, Error> {
+    writer.step("SAVEPOINT member")?;
+    let result = job.run(writer.connection());
+    if let Err(e) = &result {
+        if writer.connection().is_autocommit() {
+            return Err(e.clone());
         }
-        step("RELEASE member")?;
-        Ok(result)
+        writer.step("ROLLBACK TO member")?;
     }
-
-    /// Commits, or rolls back what failed.
-    fn end(&mut self, done: Result<(), Error>) -> Result<(), Error> {
-        let step = |sql: &str| {
-            self.connection
-                .prepare_cached(sql)
-                .and_then(|mut s| s.execute([]))
-                .map(drop)
-                .map_err(|e| trouble::describe(&e))
-        };
-        let done = done.and_then(|()| step("COMMIT"));
-        if done.is_err() && !self.connection.is_autocommit() {
-            // What cannot be rolled back is rolled back by SQLite itself; is_autocommit above told it apart.
-            let _ = step("ROLLBACK");
-        }
-        done
-    }
+    writer.step("RELEASE member")?;
+    Ok(result)
 }
 
 fn too_late() -> Error {

@@ -11,6 +11,7 @@ mod template;
 mod token;
 mod trouble;
 mod turn;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -120,6 +121,11 @@ impl Store for SqliteStore {
 
     fn remaining(&self, openid: &str, template_id: &str, now: &Now, deadline: Deadline) -> Result<i64, Error> {
         self.read(deadline, |c| count::remaining(c, Player { appid: &self.appid, openid }, template_id, now))
+    }
+
+    fn has_any(&self, openid: &str, template_id: &str, deadline: Deadline) -> Result<bool, Error> {
+        let player = Player { appid: &self.appid, openid };
+        self.read(deadline, |c| count::numbers(c, player, template_id).map(|(granted, gone)| granted > gone))
     }
 
     fn begin(&self, want: Want, now: Now, deadline: Deadline) -> Result<Begun, Error> {
@@ -242,3 +248,6 @@ fn prune(c: &Connection, table: &str, life_ms: i64, now: &Now) -> rusqlite::Resu
         PRUNED_AT_ONCE as i64
     ])
 }
+
+#[cfg(test)]
+mod tests;

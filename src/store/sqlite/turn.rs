@@ -86,7 +86,8 @@ fn want_turn(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rus
     .map(drop)
 }
 
-/// The lease of a send that runs is over: its process died or stood still, and maybe the message was sent.
+/// The lease of a send that runs is over: its process died or stood still, and maybe the message was sent. From now on
+/// the maybe is what its holder, if it comes back, or an event settles, whichever comes first.
 fn becomes_maybe(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT OR IGNORE INTO maybe
@@ -95,7 +96,7 @@ fn becomes_maybe(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Res
          WHERE appid = ?1 AND openid = ?2",
     )?
     .execute(params![player.appid, player.openid, now.boot_ms, now.boot_id, now.wall_ms])?;
-    c.prepare_cached("UPDATE turn SET running = 0 WHERE appid = ?1 AND openid = ?2")?
+    c.prepare_cached("UPDATE turn SET running = 0, holder = 0 WHERE appid = ?1 AND openid = ?2")?
         .execute(params![player.appid, player.openid])
         .map(drop)
 }

@@ -1,0 +1,136 @@
+//! Transactions on the connection that writes: begun at once or not at all, fair to other processes, and as durable as
+//! was asked for.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::trouble;
+use crate::clock::Deadline;
+use crate::error::{Error, Status};
+
+/// While another process also writes, transactions are this far apart, or it would never find the lock free.
+const GAP: Duration = Duration::from_micros(300);
+/// For so long another process counts as writing after it was last noticed.
+const CONTENDED: Duration = Duration::from_secs(1);
+
+/// The connection that writes.
+pub struct Writer {
+    connection: Connection,
+    /// What `PRAGMA synchronous` was set to last; None after opening.
+    fsync: Option<bool>,
+    data_version: i64,
+    contended: Option<Instant>,
+    /// An fsync failed: what it should have covered may never reach the disk, however well the next one goes.
+    unsynced: bool,
+    last_group: Instant,
+}
+
+impl Writer {
+    pub fn new(connection: Connection) -> Writer {
+        Writer {
+            connection,
+            fsync: None,
+            data_version: 0,
+            contended: None,
+            unsynced: false,
+            last_group: Instant::now(),
+        }
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Runs one statement that returns nothing.
+    pub fn step(&self, sql: &str) -> Result<(), Error> {
+        self.try_step(sql).map_err(|e| trouble::describe(&e))
+    }
+
+    fn try_step(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    /// Begins a transaction that may write at once; waits for other processes until the deadline.
+    pub fn begin(&mut self, fsync: bool, deadline: Deadline) -> Result<(), Error> {
+        if self.contended.is_some_and(|since| since.elapsed() < CONTENDED)
+            && let Some(gap) = GAP.checked_sub(self.last_group.elapsed())
+        {
+            std::thread::sleep(gap);
+        }
+        if !self.connection.is_autocommit() {
+            // Left behind by a panic in the middle of a group.
+            self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
+        }
+        if self.unsynced && fsync {
+            self.start_log_anew()?;
+        }
+        let mut try_begin = || -> rusqlite::Result<()> {
+            if self.fsync != Some(fsync) {
+                // Inside a transaction SQLite would ignore it.
+                self.connection.pragma_update(None, "synchronous", if fsync { "FULL" } else { "NORMAL" })?;
+                self.fsync = Some(fsync);
+            }
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+        };
+        loop {
+            match try_begin() {
+                Ok(()) => break,
+                Err(e) if trouble::is_busy(&e) && !deadline.is_over() => {
+                    self.contended = Some(Instant::now());
+                    trouble::pause();
+                }
+                Err(e) => return Err(trouble::describe(&e)),
+            }
+        }
+        self.notice_others();
+        Ok(())
+    }
+
+    /// Writes all of the log into the file, with an fsync of its own, and begins a new log.
+    fn start_log_anew(&mut self) -> Result<(), Error> {
+        let busy: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))
+            .map_err(|e| trouble::describe(&e))?;
+        if busy != 0 {
+            return Err(Error::new(
+                Status::Store,
+                "an fsync failed, and others use the store too much to repair it; try again",
+            )
+            .after_ms(trouble::BUSY_AFTER_MS));
+        }
+        self.unsynced = false;
+        Ok(())
+    }
+
+    /// Another connection's commit changes the data version.
+    fn notice_others(&mut self) {
+        let version =
+            self.connection.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
+        if let Ok(version) = version
+            && version != self.data_version
+        {
+            if self.data_version != 0 {
+                self.contended = Some(Instant::now());
+            }
+            self.data_version = version;
+        }
+    }
+
+    /// Commits, or rolls back what failed.
+    pub fn end(&mut self, done: Result<(), Error>) -> Result<(), Error> {
+        let done = done.and_then(|()| {
+            self.try_step("COMMIT").map_err(|e| {
+                self.unsynced |= trouble::is_failed_sync(&e);
+                trouble::describe(&e)
+            })
+        });
+        if done.is_err() && !self.connection.is_autocommit() {
+            // What cannot be rolled back was rolled back by SQLite itself.
+            let _ = self.try_step("ROLLBACK");
+        }
+        self.last_group = Instant::now();
+        done
+    }
+}

@@ -1,0 +1,443 @@
+//! A late result settles a maybe: WeChat's event of a send whose answer never came.
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+#[path = "common/pushes.rs"]
+mod pushes;
+
+use std::time::{Duration, Instant};
+
+use common::{Room, TEMPLATE, left, message, message_from, send};
+use process::{Child, ear, say};
+use pushes::{hand_over, now_s, plain, push, sent};
+use serde_json::{Value, json};
+use wxsub::{Answer, Client, Config, QuotaChange, Retry, Status, Verdict};
+use wxsub_simulator::push::Push;
+use wxsub_simulator::{Endpoint, Fault};
+
+#[test]
+fn child() {
+    process::play(|_send, args| {
+        let client = Client::open(Config::from_json(args["config"].as_str().unwrap()).unwrap()).unwrap();
+        say("ready");
+        assert_eq!(ear().as_deref(), Some("go"));
+        let verdict = client.send(&message(args["openid"].as_str().unwrap()), args["options"].as_str());
+        say(&serde_json::to_string(&verdict).unwrap());
+    });
+}
+
+fn send_with(client: &Client, openid: &str, key: &str) -> Verdict {
+    client.send(&message(openid), Some(&json!({"key": key}).to_string()))
+}
+
+/// A send that WeChat took and whose answer was lost; returns its msgid.
+fn unheard(room: &Room, client: &Client, openid: &str, key: &str) -> i64 {
+    room.wechat.arm(Fault::close().on(Endpoint::Send).openid(openid).applied());
+    let maybe = send_with(client, openid, key);
+    assert_eq!((maybe.status, maybe.retry, maybe.quota), (Status::Unknown, Retry::Unsafe, QuotaChange::Returned));
+    msgid_of_last(room, openid)
+}
+
+/// A send that WeChat never saw, for all that anybody knows.
+fn unanswered(room: &Room, client: &Client, openid: &str, key: &str) {
+    room.wechat.arm(Fault::close().on(Endpoint::Send).openid(openid));
+    assert_eq!(send_with(client, openid, key).status, Status::Unknown);
+}
+
+fn msgid_of_last(room: &Room, openid: &str) -> i64 {
+    room.wechat.deliveries_to(openid).last().expect("WeChat took it").msgid
+}
+
+/// WeChat's event of a send to the player, with the time of now.
+fn result(openid: &str, msgid: i64, errcode: i64) -> Push {
+    sent(openid, TEMPLATE, msgid, errcode, now_s())
+}
+
+fn told(verdict: &Verdict) -> (Status, QuotaChange, i64, u32) {
+    (verdict.status, verdict.quota, verdict.remaining, verdict.flags)
+}
+
+const NOTHING: (Status, QuotaChange, i64, u32) = (Status::Ok, QuotaChange::Untouched, -1, 0);
+
+#[test]
+fn a_delivered_message_is_spent_once_and_its_key_answers_sent() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.accept(&client, "o1");
+    let msgid = unheard(&room, &client, "o1", "k");
+    assert_eq!(left(&client, "o1"), 2, "given back while nobody knows");
+    let still = send_with(&client, "o1", "k");
+    assert_eq!((still.status, still.flags), (Status::Unknown, Verdict::REPLAYED));
+
+    let settled = push(&room.wechat, &client, &result("o1", msgid, 0));
+    assert_eq!(told(&settled), (Status::Ok, QuotaChange::Spent, 1, 0), "{}", settled.message);
+    assert_eq!((settled.msgid, settled.template_id.as_str()), (msgid, TEMPLATE));
+    assert_eq!(left(&client, "o1"), 1);
+    for _ in 0..2 {
+        let replayed = client.send(&message("o1"), Some(r#"{"key": "k", "tag": 9}"#));
+        assert_eq!(told(&replayed), (Status::Ok, QuotaChange::Spent, 1, Verdict::REPLAYED), "{}", replayed.message);
+        assert_eq!((replayed.msgid, replayed.retry, replayed.tag), (msgid, Retry::Never, 9));
+        assert_eq!((replayed.key.as_str(), replayed.template_id.as_str()), ("k", TEMPLATE));
+    }
+
+    // WeChat pushes it again; and another time for the same message.
+    let event = result("o1", msgid, 0);
+    let again = push(&room.wechat, &client, &Push { create_time: Some(event.create_time.unwrap() + 1), ..event });
+    assert_eq!(told(&again), NOTHING, "{}", again.message);
+    assert_eq!(left(&client, "o1"), 1);
+    assert_eq!(send(&client, "o1").status, Status::Ok);
+    assert_eq!(room.wechat.deliveries_to("o1").len(), 2);
+}
+
+#[test]
+fn a_refused_message_clears_what_was_granted_before_it() {
+    let room = Room::new();
+    let client = room.client(plain());
+    for _ in 0..3 {
+        room.accept(&client, "o1");
+    }
+    unanswered(&room, &client, "o1", "k");
+    room.accept(&client, "o1");
+    assert_eq!(left(&client, "o1"), 4);
+    let settled = push(&room.wechat, &client, &result("o1", 5, 43101));
+    assert_eq!(told(&settled), (Status::Ok, QuotaChange::Cleared, 1, 0), "the accept that came after the send stays");
+    assert_eq!(left(&client, "o1"), 1);
+
+    // Surely nothing was sent: the key is free.
+    let afresh = send_with(&client, "o1", "k");
+    assert_eq!((afresh.status, afresh.flags, afresh.remaining), (Status::Ok, 0, 0), "{}", afresh.message);
+    assert_eq!(send(&client, "o1").status, Status::NoQuota);
+}
+
+#[test]
+fn a_message_that_failed_otherwise_takes_nothing_and_frees_its_key() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    unanswered(&room, &client, "o1", "k");
+    let settled = push(&room.wechat, &client, &result("o1", 5, 45168));
+    assert_eq!(told(&settled), (Status::Ok, QuotaChange::Untouched, 1, 0), "{}", settled.message);
+    assert!(settled.message.contains("45168") && settled.message.contains("blocked word"), "{}", settled.message);
+    let afresh = send_with(&client, "o1", "k");
+    assert_eq!((afresh.status, afresh.flags, afresh.remaining), (Status::Ok, 0, 0), "{}", afresh.message);
+}
+
+#[test]
+fn a_known_msgid_settles_nothing() {
+    let room = Room::new();
+    let client = room.client(plain());
+    let mut known = Vec::new();
+    for _ in 0..8 {
+        room.accept(&client, "o1");
+        known.push(send(&client, "o1").msgid);
+    }
+    room.accept(&client, "o1");
+    let unheard = unheard(&room, &client, "o1", "k");
+    for msgid in known {
+        for errcode in [0, 43101] {
+            assert_eq!(told(&push(&room.wechat, &client, &result("o1", msgid, errcode))), NOTHING);
+        }
+    }
+    assert_eq!(left(&client, "o1"), 1);
+    assert_eq!(send_with(&client, "o1", "k").status, Status::Unknown);
+    assert_eq!(push(&room.wechat, &client, &result("o1", unheard, 0)).quota, QuotaChange::Spent);
+}
+
+#[test]
+fn an_event_settles_only_its_own_player_and_template() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    unheard(&room, &client, "o1", "k");
+    assert_eq!(told(&push(&room.wechat, &client, &sent("o2", TEMPLATE, 5, 0, now_s()))), NOTHING);
+    assert_eq!(told(&push(&room.wechat, &client, &sent("o1", "sim-activity", 6, 0, now_s()))), NOTHING);
+    assert_eq!((left(&client, "o1"), send_with(&client, "o1", "k").status), (1, Status::Unknown));
+    // Without a msgid it may be any send's.
+    let unnamed = push(&room.wechat, &client, &result("o1", 0, 0));
+    assert_eq!((unnamed.quota, unnamed.remaining), (QuotaChange::Spent, 0));
+}
+
+#[test]
+fn the_oldest_maybe_is_settled_first_and_each_once() {
+    let room = Room::new();
+    let client = room.client(plain());
+    for _ in 0..3 {
+        room.accept(&client, "o1");
+    }
+    let answers = |key: &str| {
+        let verdict = send_with(&client, "o1", key);
+        (verdict.status, verdict.msgid)
+    };
+    let first = unheard(&room, &client, "o1", "k1");
+    let second = unheard(&room, &client, "o1", "k2");
+    assert_eq!(left(&client, "o1"), 3);
+    assert_eq!(push(&room.wechat, &client, &result("o1", second, 0)).remaining, 2);
+    // Nobody can tell which is whose: the oldest is taken for it.
+    assert_eq!((answers("k1"), answers("k2")), ((Status::Ok, second), (Status::Unknown, 0)));
+    assert_eq!(push(&room.wechat, &client, &result("o1", first, 0)).remaining, 1);
+    assert_eq!((answers("k1"), answers("k2")), ((Status::Ok, second), (Status::Ok, first)));
+    assert_eq!(told(&push(&room.wechat, &client, &result("o1", 7, 0))), NOTHING, "nothing is left to settle");
+    assert_eq!(left(&client, "o1"), 1);
+}
+
+/// Two clocks are compared: a send that started up to 30 s after the event's time may be meant by it.
+#[test]
+fn a_send_that_started_later_is_not_meant() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    let before_s = now_s();
+    let msgid = unheard(&room, &client, "o1", "k");
+    for (early_s, settles) in [(3600, false), (31, false), (20, true)] {
+        let settled = push(&room.wechat, &client, &sent("o1", TEMPLATE, msgid, 0, before_s - early_s));
+        assert_eq!(settled.quota == QuotaChange::Spent, settles, "{early_s} s before it: {}", settled.message);
+    }
+    assert_eq!(left(&client, "o1"), 0);
+}
+
+#[test]
+fn a_maybe_is_settled_across_a_restart_and_by_another_client() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.accept(&client, "o2");
+    let first = unheard(&room, &client, "o1", "k");
+    let second = unheard(&room, &client, "o2", "k");
+    let other = room.client(plain());
+    assert_eq!(push(&room.wechat, &other, &result("o1", first, 0)).remaining, 0);
+    assert_eq!(send_with(&client, "o1", "k").status, Status::Ok);
+    drop((client, other));
+    let reopened = room.client(plain());
+    assert_eq!(push(&room.wechat, &reopened, &result("o2", second, 0)).remaining, 0);
+    for openid in ["o1", "o2"] {
+        let replayed = send_with(&reopened, openid, "k");
+        assert_eq!((replayed.status, replayed.flags), (Status::Ok, Verdict::REPLAYED));
+    }
+    drop(reopened);
+    let again = room.client(plain());
+    let event = result("o2", second, 0);
+    let repeated = push(&room.wechat, &again, &Push { create_time: Some(now_s() - 7), ..event });
+    assert_eq!(told(&repeated), NOTHING, "its msgid is known now");
+    assert_eq!(room.wechat.deliveries().len(), 2);
+}
+
+/// What was spent since, or granted since, is not taken again.
+#[test]
+fn a_late_success_spends_no_later_grant() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    let msgid = unheard(&room, &client, "o1", "k");
+    // The unit came back and is refused at WeChat, which knows better: the count is cleared.
+    assert_eq!(send(&client, "o1").status, Status::Refused);
+    room.accept(&client, "o1");
+    let settled = push(&room.wechat, &client, &result("o1", msgid, 0));
+    assert_eq!((settled.quota, settled.remaining), (QuotaChange::Spent, 1), "{}", settled.message);
+    assert_eq!(send(&client, "o1").status, Status::Ok);
+}
+
+#[test]
+fn a_maybe_without_a_key_is_settled_too() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).applied());
+    let maybe = client.send(&message("o1"), Some(r#"{"timeout_ms": 300}"#));
+    assert_eq!((maybe.status, maybe.remaining), (Status::Unknown, 1));
+    let settled = push(&room.wechat, &client, &result("o1", msgid_of_last(&room, "o1"), 0));
+    assert_eq!(told(&settled), (Status::Ok, QuotaChange::Spent, 0, 0), "{}", settled.message);
+}
+
+/// The event overtakes the answer: it waits for it, and settles nothing.
+#[test]
+fn an_event_waits_for_the_send_that_runs() {
+    let room = Room::new();
+    let (client, other) = (room.client(plain()), room.client(plain()));
+    assert_eq!(send(&client, "warm").status, Status::NoQuota);
+    for (openid, handler) in [("o1", &client), ("o2", &other)] {
+        room.accept(&client, openid);
+        room.accept(&client, openid);
+        room.wechat.arm(Fault::delay(700).on(Endpoint::Send).openid(openid).applied());
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let verdict = send_with(&client, openid, "k");
+                (verdict, Instant::now())
+            });
+            wait_for_delivery(&room, openid);
+            let settled = push(&room.wechat, handler, &result(openid, msgid_of_last(&room, openid), 0));
+            let told_at = Instant::now();
+            let (verdict, answered_at) = sending.join().unwrap();
+            assert_eq!((verdict.status, verdict.remaining), (Status::Ok, 1), "{}", verdict.message);
+            assert_eq!(told(&settled), NOTHING, "{}", settled.message);
+            // The send settles in the store a moment before its caller has the verdict.
+            assert!(told_at + Duration::from_millis(300) > answered_at, "the event waited for the answer");
+        });
+        assert_eq!(left(&client, openid), 1, "spent once");
+    }
+}
+
+/// The event overtakes the answer, and the answer is lost: it waits, and then settles.
+#[test]
+fn an_event_that_waited_settles_a_maybe() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::close().on(Endpoint::Send).applied().after_ms(700));
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| send_with(&client, "o1", "k"));
+        wait_for_delivery(&room, "o1");
+        let settled = push(&room.wechat, &client, &result("o1", msgid_of_last(&room, "o1"), 0));
+        assert_eq!(sending.join().unwrap().status, Status::Unknown);
+        assert_eq!(told(&settled), (Status::Ok, QuotaChange::Spent, 1, 0), "{}", settled.message);
+    });
+    assert_eq!(send_with(&client, "o1", "k").status, Status::Ok);
+    assert_eq!(left(&client, "o1"), 1, "spent once");
+}
+
+/// It waits no longer than WeChat does for the reply; then WeChat pushes again.
+#[test]
+fn an_event_does_not_wait_for_ever() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::delay(6500).on(Endpoint::Send).applied());
+    let event = std::thread::scope(|scope| {
+        scope.spawn(|| client.send(&message("o1"), Some(r#"{"timeout_ms": 10000}"#)));
+        wait_for_delivery(&room, "o1");
+        let event = result("o1", msgid_of_last(&room, "o1"), 0);
+        let started = Instant::now();
+        let e = hand_over(&client, &room.wechat.push(&event).unwrap()).unwrap_err();
+        let waited = started.elapsed();
+        assert_eq!((e.status, e.retry), (Status::Busy, Retry::Later), "{e}");
+        assert!(waited > Duration::from_secs(3) && waited < Duration::from_millis(4900), "{waited:?}");
+        // Answers of dialogs wait for nobody.
+        let started = Instant::now();
+        let accepted = push(&room.wechat, &client, &pushes::popup("o1", TEMPLATE, "accept", now_s() - 700));
+        assert_eq!(accepted.quota, QuotaChange::Granted);
+        assert!(started.elapsed() < Duration::from_secs(1));
+        event
+    });
+    assert_eq!(left(&client, "o1"), 1);
+    assert_eq!(told(&push(&room.wechat, &client, &event)), NOTHING, "the same event, pushed again");
+}
+
+fn wait_for_delivery(room: &Room, openid: &str) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while room.wechat.deliveries_to(openid).is_empty() {
+        assert!(Instant::now() < patience, "nothing was sent to {openid}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Another process is killed while its request is at WeChat, which takes it.
+fn killed_while_sending(room: &Room, openid: &str, timeout_ms: u64) -> i64 {
+    let options = json!({"key": "k", "timeout_ms": timeout_ms}).to_string();
+    let config = room.config(plain());
+    let mut child = Child::start("send", json!({"config": config, "openid": openid, "options": options}));
+    assert_eq!(child.heard(), "ready");
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).openid(openid).applied());
+    child.tell("go");
+    wait_for_delivery(room, openid);
+    let said: Vec<String> = child.kill();
+    assert!(said.is_empty(), "killed before it knew: {said:?}");
+    msgid_of_last(room, openid)
+}
+
+#[test]
+fn a_send_whose_process_died_is_settled_when_its_lease_is_over() {
+    let room = Room::new();
+    let client = room.client(plain());
+    // Whether the event finds it dead, or the key, or another send: the same.
+    std::thread::scope(|scope| {
+        for finder in ["event", "key", "send"] {
+            let (room, client) = (&room, &client);
+            scope.spawn(move || settled_after_death(room, client, finder));
+        }
+    });
+}
+
+fn settled_after_death(room: &Room, client: &Client, finder: &str) {
+    room.accept(client, finder);
+    room.accept(client, finder);
+    let msgid = killed_while_sending(room, finder, 1000);
+    assert_eq!(left(client, finder), 1, "{finder}: one is held");
+    let mut others = 0;
+    match finder {
+        "key" => {
+            let dead = send_with(client, finder, "k");
+            assert_eq!((dead.status, dead.flags), (Status::Unknown, Verdict::REPLAYED), "{}", dead.message);
+        }
+        "send" => {
+            let other = send(client, finder);
+            assert_eq!(other.status, Status::Ok, "{}", other.message);
+            others = 1;
+        }
+        _ => {}
+    }
+    // The event waits at most four seconds: longer than this lease lasts.
+    let settled = push(&room.wechat, client, &result(finder, msgid, 0));
+    let wanted = (Status::Ok, QuotaChange::Spent, 1 - others, 0);
+    assert_eq!(told(&settled), wanted, "{finder}: {}", settled.message);
+    let replayed = send_with(client, finder, "k");
+    let told = (replayed.status, replayed.flags, replayed.msgid);
+    assert_eq!(told, (Status::Ok, Verdict::REPLAYED, msgid), "{finder}: {}", replayed.message);
+    assert_eq!(left(client, finder), 1 - others, "{finder}");
+}
+
+/// A long-term template's late refusal switches it off, its late success leaves it on.
+#[test]
+fn late_results_of_what_lasts() {
+    let room = Room::new();
+    let mut config = plain();
+    config["templates"] = json!([{"id": "lasting", "type": 3, "keys": ["thing1", "time2"]}]);
+    let client = room.client(config);
+    let maybe = |errcode: i64, msgid: i64| {
+        client.report("o1", Some("lasting"), Answer::Accept, None);
+        room.wechat.arm(Fault::close().on(Endpoint::Send));
+        assert_eq!(client.send(&message_from("o1", "lasting"), None).status, Status::Unknown);
+        push(&room.wechat, &client, &sent("o1", "lasting", msgid, errcode, now_s()))
+    };
+    let count = || client.quota("o1", "lasting").remaining;
+    assert_eq!((maybe(0, 5).remaining, count()), (1, 1));
+    assert_eq!((maybe(43101, 6).remaining, count()), (0, 0));
+}
+
+/// Sends whose answers are lost half of the time, events in all orders at once: every delivered message is spent once.
+#[test]
+fn many_maybes_and_their_events_at_once() {
+    let room = Room::new();
+    let client = room.client(plain());
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (room, client) = (&room, &client);
+            scope.spawn(move || {
+                let openid = format!("o{thread}");
+                for _ in 0..4 {
+                    room.accept(client, &openid);
+                }
+                for round in 0..2 {
+                    room.wechat.arm(Fault::close().on(Endpoint::Send).openid(&openid).applied());
+                    assert_eq!(send_with(client, &openid, &format!("lost{round}")).status, Status::Unknown);
+                    assert_eq!(send_with(client, &openid, &format!("heard{round}")).status, Status::Ok);
+                }
+                let mut events: Vec<Value> =
+                    room.wechat.deliveries_to(&openid).iter().map(|d| d.msgid.into()).collect();
+                fastrand::shuffle(&mut events);
+                std::thread::scope(|scope| {
+                    for msgid in &events {
+                        let event = result(&openid, msgid.as_i64().unwrap(), 0);
+                        scope.spawn(move || push(&room.wechat, client, &event));
+                    }
+                });
+                assert_eq!(left(client, &openid), 0);
+                for round in 0..2 {
+                    assert_eq!(send_with(client, &openid, &format!("lost{round}")).status, Status::Ok);
+                }
+                assert_eq!(room.wechat.deliveries_to(&openid).len(), 4);
+            });
+        }
+    });
+}
