@@ -202,6 +202,40 @@ class Result {
   wxsub_result raw_ = WXSUB_RESULT_INIT;
 };
 
+/// What became of a pushed event.
+struct EventReply {
+  Result result;
+  /// What the host sends back as the response's body, with HTTP 200; empty unless result.ok().
+  std::string reply;
+};
+
+/// Who a player is: a wxsub_identity. It wipes itself when it goes.
+class Identity {
+ public:
+  Identity() = default;
+  Identity(const Identity &) = default;
+  Identity &operator=(const Identity &) = default;
+  ~Identity() {
+    volatile char *byte = raw_.session_key;  // volatile: or the compiler sees that nobody looks, and leaves it out
+    for (std::size_t i = 0; i < sizeof raw_.session_key; ++i) byte[i] = 0;
+  }
+
+  /// The player's id in this game.
+  std::string openid() const { return raw_.openid; }
+  /// The player's id among all apps of the same owner; empty when WeChat gives none.
+  std::string unionid() const { return raw_.unionid; }
+  /// Signs what the player's client sends; it must not leave the server. Valid as long as this object.
+  const char *session_key() const noexcept { return raw_.session_key; }
+
+  /// The struct itself.
+  const wxsub_identity &raw() const noexcept { return raw_; }
+
+ private:
+  friend class Client;
+
+  wxsub_identity raw_ = WXSUB_IDENTITY_INIT;
+};
+
 #if WXSUB_HAS_EXCEPTIONS
 /// Thrown by Result::or_throw(), and by nothing else. what() is "WXSUB_E_NO_QUOTA: what happened and what to do".
 class Error : public std::runtime_error {
@@ -317,6 +351,15 @@ class Config {
   Config &miniprogram_state(const Text &state) { return string("miniprogram_state", state); }
   /// "zh_CN", "en_US", "zh_HK" or "zh_TW".
   Config &lang(const Text &lang) { return string("lang", lang); }
+  /// "auto" or "off"; a list takes raw().
+  Config &templates(const Text &templates) { return string("templates", templates); }
+  /// Token and EncodingAESKey (NULL: none) of the console's message push, for Client::handle_event().
+  Config &event(const Text &token, const Text &aes_key = nullptr) {
+    json::Object keys;
+    keys.set("token", json::quoted(token));
+    if (aes_key.c_str() != nullptr) keys.set("aes_key", json::quoted(aes_key));
+    return raw("event", keys.text());
+  }
   /// Any key, with a value that is JSON already.
   Config &raw(const Text &key, const Text &value) {
     object_.set(key, value.c_str() == nullptr ? "null" : value.c_str());
@@ -505,6 +548,34 @@ class Client {
     return call({&message_json, &options_json}, [&](wxsub_result *out) {
       return wxsub_send(handle_, message_json.c_str(), options_json.c_str(), out);
     });
+  }
+
+  /// wxsub_handle_event: what WeChat pushed to the host's HTTP endpoint; the raw query string and body. No body: the
+  /// check of the address (a GET). A body may hold anything, also NUL bytes: not as a C string, then.
+  WXSUB_NODISCARD EventReply handle_event(const Text &query, const Text &body = nullptr) const {
+    // A reply is "success", or a part of the query.
+    std::string reply((std::max)(query.size(), std::size_t{64}), '\0');
+    std::size_t length = 0;
+    const Result result = call({&query}, [&](wxsub_result *out) {
+      return wxsub_handle_event(handle_, query.c_str(), body.c_str(), body.size(), &reply[0], reply.size(), &length,
+                                out);
+    });
+    reply.resize(length);
+    return {result, reply};
+  }
+
+  /// wxsub_login: who a login code (wx.login in the game) belongs to. The identity is empty unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, Identity> login(const Text &code) const {
+    Identity identity;
+    const Result result = call({&code}, [&](wxsub_result *why) {
+      return wxsub_login(handle_, code.c_str(), &identity.raw_, why);
+    });
+    return {result, identity};
+  }
+
+  /// wxsub_check: tells an operator in words, in Result::message(), whether it will work.
+  WXSUB_NODISCARD Result check() const {
+    return call({}, [&](wxsub_result *out) { return wxsub_check(handle_, out); });
   }
 
   /// wxsub_set_token.

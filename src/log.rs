@@ -43,26 +43,28 @@ enum State {
 
 thread_local! {
     static IN_SINK: Cell<bool> = const { Cell::new(false) };
-    static HELD: RefCell<Held> = const { RefCell::new(Held { depth: 0, lines: Vec::new() }) };
+    static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lines of this thread that wait until it holds nothing of ours.
+/// Lines of this thread for one logger, which wait until the thread holds nothing of ours.
 struct Held {
+    logger: *const Logger,
     depth: u32,
     lines: Vec<(Level, String)>,
 }
 
-/// While one lives, this thread's lines wait; they are written when the last one goes. So a sink is called with no lock,
-/// gate or turn of ours held, and may call the library.
+/// While one lives, this thread's lines for its logger wait; they are written when the last one goes. So a sink is called
+/// with no lock, gate or turn of ours held, and may call the library.
 pub struct Hold<'a>(&'a Logger);
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        let lines = HELD.with_borrow_mut(|held| {
-            held.depth -= 1;
-            if held.depth == 0 { std::mem::take(&mut held.lines) } else { Vec::new() }
+        let lines = self.0.with_held(|held| {
+            let i = held.iter().position(|h| std::ptr::eq(h.logger, self.0))?;
+            held[i].depth -= 1;
+            (held[i].depth == 0).then(|| held.swap_remove(i).lines)
         });
-        for (level, text) in lines {
+        for (level, text) in lines.flatten().unwrap_or_default() {
             self.0.write(level, text);
         }
     }
@@ -98,22 +100,29 @@ impl Logger {
             return;
         }
         let text = one_line(&text.to_string());
-        let waits = HELD.with_borrow_mut(|held| {
-            let waits = held.depth > 0;
-            if waits {
-                held.lines.push((level, text.clone()));
+        let mut text = Some(text);
+        self.with_held(|held| {
+            if let Some(held) = held.iter_mut().find(|h| std::ptr::eq(h.logger, self)) {
+                held.lines.extend(text.take().map(|text| (level, text)));
             }
-            waits
         });
-        if !waits {
+        if let Some(text) = text {
             self.write(level, text);
         }
     }
 
     /// Makes this thread's lines wait.
     pub fn hold(&self) -> Hold<'_> {
-        HELD.with_borrow_mut(|held| held.depth += 1);
+        self.with_held(|held| match held.iter_mut().find(|h| std::ptr::eq(h.logger, self)) {
+            Some(held) => held.depth += 1,
+            None => held.push(Held { logger: self, depth: 1, lines: Vec::new() }),
+        });
         Hold(self)
+    }
+
+    /// None at a thread's end, when its own variables are gone already: a call from there writes its lines at once.
+    fn with_held<T>(&self, work: impl FnOnce(&mut Vec<Held>) -> T) -> Option<T> {
+        HELD.try_with(|held| work(&mut held.borrow_mut())).ok()
     }
 
     fn write(&self, level: Level, text: String) {

@@ -24,7 +24,7 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     }
     DEPTH.set(DEPTH.get() + 1);
     let _leave = Leave;
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| PLACE.take())
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| PLACE.try_with(RefCell::take).unwrap_or_default())
 }
 
 /// Makes panics under [`catch`] silent. For the shared and the static library, which carry a standard library of their
@@ -38,7 +38,8 @@ pub fn silence_ours() {
                 return others(info);
             }
             let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
-            PLACE.set(place);
+            // At a thread's end this may be gone already.
+            let _gone = PLACE.try_with(|kept| kept.replace(place));
         }));
     });
 }

@@ -363,7 +363,6 @@ fn settled_after_death(room: &Room, client: &Client, finder: &str) {
     room.accept(client, finder);
     room.accept(client, finder);
     let msgid = killed_while_sending(room, finder, 1000);
-    assert_eq!(left(client, finder), 1, "{finder}: one is held");
     let mut others = 0;
     match finder {
         "key" => {
@@ -405,7 +404,7 @@ fn late_results_of_what_lasts() {
     assert_eq!((maybe(43101, 6).remaining, count()), (0, 0));
 }
 
-/// Sends whose answers are lost half of the time, events in all orders at once: every delivered message is spent once.
+/// Among sends whose answers came one whose answer did not; their events in any order, at once: each is spent once.
 #[test]
 fn many_maybes_and_their_events_at_once() {
     let room = Room::new();
@@ -415,14 +414,13 @@ fn many_maybes_and_their_events_at_once() {
             let (room, client) = (&room, &client);
             scope.spawn(move || {
                 let openid = format!("o{thread}");
-                for _ in 0..4 {
+                for _ in 0..3 {
                     room.accept(client, &openid);
                 }
-                for round in 0..2 {
-                    room.wechat.arm(Fault::close().on(Endpoint::Send).openid(&openid).applied());
-                    assert_eq!(send_with(client, &openid, &format!("lost{round}")).status, Status::Unknown);
-                    assert_eq!(send_with(client, &openid, &format!("heard{round}")).status, Status::Ok);
-                }
+                assert_eq!(send_with(client, &openid, "first").status, Status::Ok);
+                room.wechat.arm(Fault::close().on(Endpoint::Send).openid(&openid).applied());
+                assert_eq!(send_with(client, &openid, "lost").status, Status::Unknown);
+                assert_eq!(send_with(client, &openid, "last").status, Status::Ok);
                 let mut events: Vec<Value> =
                     room.wechat.deliveries_to(&openid).iter().map(|d| d.msgid.into()).collect();
                 fastrand::shuffle(&mut events);
@@ -433,10 +431,8 @@ fn many_maybes_and_their_events_at_once() {
                     }
                 });
                 assert_eq!(left(client, &openid), 0);
-                for round in 0..2 {
-                    assert_eq!(send_with(client, &openid, &format!("lost{round}")).status, Status::Ok);
-                }
-                assert_eq!(room.wechat.deliveries_to(&openid).len(), 4);
+                assert_eq!(send_with(client, &openid, "lost").status, Status::Ok);
+                assert_eq!(room.wechat.deliveries_to(&openid).len(), 3);
             });
         }
     });

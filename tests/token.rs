@@ -118,7 +118,7 @@ fn many_threads_with_one_dead_token_all_get_through() {
 #[test]
 fn a_token_that_dies_under_load_costs_nobody_his_verdict() {
     const THREADS: usize = 24;
-    const DEATHS: u64 = 30;
+    const DEATHS: u64 = 20;
     let room = Room::with(Options { initial_grants: u64::from(u32::MAX), ..Options::default() });
     let unfenced = json!({"quota": "observe"});
     let clients = [room.client(unfenced.clone()), room.client(unfenced)];
@@ -291,10 +291,10 @@ fn closing_does_not_wait_for_a_renewal() {
 
 #[test]
 fn a_short_life_ends_in_time_and_nobody_meets_a_dead_token() {
-    let room = Room::with(Options { token_lifetime: Duration::from_secs(2), ..Options::default() });
+    let room = Room::with(Options { token_lifetime: Duration::from_secs(1), ..Options::default() });
     let client = room.client(json!({}));
     assert_sends(&room, &client, "o1");
-    std::thread::sleep(Duration::from_millis(2100));
+    std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(assert_sends(&room, &client, "o2").attempts, 1);
     assert_eq!(stable_calls(&room), 2);
     assert_eq!(room.wechat.counters().answers(Endpoint::Send, 42001), 0);
@@ -481,7 +481,7 @@ fn keep_sending(room: &Room, clients: &[&Client], threads: usize, time: Duration
 
 #[test]
 fn a_failing_token_endpoint_is_not_hammered() {
-    let time = Duration::from_secs(3);
+    let time = Duration::from_secs(2);
     let cases = [
         (64, Fault::errcode(40125), Status::Auth),
         (8, Fault::errcode(-1), Status::Busy),
@@ -502,8 +502,8 @@ fn a_failing_token_endpoint_is_not_hammered() {
                     panic!("{what}: {odd:?}");
                 }
                 let calls = stable_calls(&room);
-                // At 0, 0.25, 0.75, 1.75 and 3.75 s, each up to a fifth earlier.
-                assert!((1..=7).contains(&calls), "{what}: {calls} calls from {threads} threads in {time:?}");
+                // At 0, 0.25, 0.75 and 1.75 s, each up to a fifth earlier.
+                assert!((1..=6).contains(&calls), "{what}: {calls} calls from {threads} threads in {time:?}");
                 assert_eq!(room.wechat.counters().calls_to(Endpoint::Send), 0, "{what}");
             });
         }

@@ -1,4 +1,4 @@
-//! Calls to WeChat beside the send: the token, the templates, a login. They may be repeated without harm.
+//! Calls to WeChat beside the send: the token, the templates, a login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Makes one request at the first host that answers, going on to the next after any failure.
+    /// Makes one request at the first host that can be reached.
     ///
     /// # Errors
     /// [`Status::Connect`] when none answered.
@@ -43,6 +43,10 @@ impl Network {
                 Err(f) => {
                     self.hosts.tell(host, f.left);
                     failure = format!("{host}: {}", f.text);
+                    if f.left {
+                        // A login code, for one, is good once.
+                        break;
+                    }
                 }
             }
         }

@@ -175,6 +175,10 @@ impl Catalogue {
             return;
         }
         if let Err(e) = self.fetch(deadline) {
+            if deadline.is_over() || self.account.network.running.is_interrupted() {
+                // The caller's own time was short: that says nothing of WeChat, and the next one asks again.
+                return;
+            }
             log_line!(
                 self.account.log,
                 Warn,

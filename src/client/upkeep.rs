@@ -1,6 +1,5 @@
 //! One thread per client does what no sender shall wait for: checkpoints, pruning, renewing the token and the
-//! templates. It sleeps
-//! without any timer while nothing is written.
+//! templates. It sleeps without any timer while nothing is written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -74,6 +74,10 @@ void configurations() {
   CHECK_EQUAL(wxsub::Config().json(), "{}");
   CHECK_EQUAL(wxsub::Config().appid("wx1").secret("s\\").store("C:\\games\\wxsub.db").timeout_ms(3000).json(),
               "{\"appid\":\"wx1\",\"secret\":\"s\\\\\",\"store\":\"C:\\\\games\\\\wxsub.db\",\"timeout_ms\":3000}");
+  CHECK_EQUAL(wxsub::Config().templates("off").event("t\"", "k").json(),
+              "{\"templates\":\"off\",\"event\":{\"token\":\"t\\\"\",\"aes_key\":\"k\"}}");
+  CHECK_EQUAL(wxsub::Config().event("t").json(), "{\"event\":{\"token\":\"t\"}}");
+  CHECK_EQUAL(wxsub::Config().event(nullptr).json(), "{\"event\":{\"token\":null}}");
   CHECK_EQUAL(wxsub::Config().api_base("a").api_bases({"b", "c\""}).json(), "{\"api_base\":[\"b\",\"c\\\"\"]}");
   CHECK_EQUAL(wxsub::Config()
                   .token("external")

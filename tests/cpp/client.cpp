@@ -93,6 +93,11 @@ void not_open() {
   CHECK_EQUAL(client.quota("o", "T").status(), wxsub::Status::state);
   CHECK_EQUAL(client.quota("o", "T").remaining(), -1);
   CHECK_EQUAL(client.set_token("token", 60).status(), wxsub::Status::state);
+  CHECK_EQUAL(client.handle_event("a=b").result.status(), wxsub::Status::state);
+  CHECK_EQUAL(client.handle_event("a=b").reply, "");
+  CHECK_EQUAL(client.login("code").first.status(), wxsub::Status::state);
+  CHECK_EQUAL(client.login("code").second.openid(), "");
+  CHECK_EQUAL(client.check().status(), wxsub::Status::state);
   CHECK_EQUAL(client.set_log([](int, const char *) {}).status(), wxsub::Status::state);
   CHECK_EQUAL(client.set_log(nullptr).status(), wxsub::Status::state);
   CHECK(!client.set_log(nullptr).message().empty());
@@ -204,6 +209,8 @@ void a_nul_inside_is_refused() {
   CHECK_EQUAL(client.report_json("o-cut", std::string("{\"T\":\"accept\"}\0", 15))[0].status(), wxsub::Status::arg);
   CHECK_EQUAL(client.quota(cut, "T").status(), wxsub::Status::arg);
   CHECK_EQUAL(client.send(std::string("{}\0", 3)).status(), wxsub::Status::arg);
+  CHECK_EQUAL(client.handle_event(cut).result.status(), wxsub::Status::arg);
+  CHECK_EQUAL(client.login(std::string("code-o\0", 7)).first.status(), wxsub::Status::arg);
   CHECK_EQUAL(client.quota("o-cut", "T").remaining(), 0);
   wxsub::Client other;
   CHECK_EQUAL(other.open(std::string("{}\0", 3)).status(), wxsub::Status::arg);

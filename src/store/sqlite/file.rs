@@ -62,20 +62,23 @@ fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
         Error::new(Status::Store, format!("cannot be made: {e}; check that the folder exists and may be written"))
     };
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".new-{:016x}", fastrand::u64(..)));
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| cannot(std::io::Error::other(e)))?;
+    name.push(format!(".new-{:016x}", u64::from_ne_bytes(random)));
     let new = PathBuf::from(name);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new).map_err(cannot)?;
+    private().open(&new).map_err(cannot)?;
     let made = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|mut c| prepare(&mut c, deadline));
     // Closed by now: the log has gone into the file.
     let named = made.and_then(|()| match std::fs::hard_link(&new, path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        // A file system without links; the moment between the look and the renaming is a small one.
-        Err(_) if !path.exists() => std::fs::rename(&new, path).map_err(cannot),
-        done => done.map_err(cannot),
+        Ok(()) => Ok(()),
+        // Another client was faster.
+        Err(_) if path.exists() => Ok(()),
+        // A file system without links. Renaming could replace a store that another client has opened since; an empty
+        // file becomes a store in its place, and `look` knows what a crash in the middle of that leaves.
+        Err(_) => match private().open(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(cannot(e)),
+            _ => Ok(()),
+        },
     });
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut name = new.as_os_str().to_owned();
@@ -83,6 +86,15 @@ fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
         let _gone_already = std::fs::remove_file(name);
     }
     named
+}
+
+/// For a new file that only its owner may read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// Write-ahead logging and the schema of today.
@@ -93,10 +105,7 @@ fn prepare(c: &mut Connection, deadline: Deadline) -> Result<(), Error> {
     let ready = || -> rusqlite::Result<()> {
         use_wal(c)?;
         c.pragma_update(None, "wal_autocheckpoint", 0)?;
-        c.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        // On macOS a plain fsync does not reach the disk; elsewhere these do nothing.
-        c.pragma_update(None, "fullfsync", true)?;
-        c.pragma_update(None, "checkpoint_fullfsync", true)
+        c.pragma_update(None, "journal_size_limit", 16 << 20)
     };
     trouble::retry_busy(deadline, ready).map_err(|e| trouble::describe(&e))?;
     loop {
@@ -115,6 +124,9 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         connection.busy_timeout(std::time::Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "trusted_schema", false)?;
+        // On macOS a plain fsync does not reach the disk; elsewhere these do nothing.
+        connection.pragma_update(None, "fullfsync", true)?;
+        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")
     };
     ready().map_err(|e| trouble::describe(&e))?;

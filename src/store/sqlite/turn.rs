@@ -86,8 +86,8 @@ fn want_turn(c: &Connection, player: Player<'_>, process: i64, now: &Now) -> rus
     .map(drop)
 }
 
-/// The lease of a send that runs is over: its process died or stood still, and maybe the message was sent. From now on
-/// the maybe is what its holder, if it comes back, or an event settles, whichever comes first.
+/// The send that has the turn was maybe taken: no answer came, or its lease is over since its process died or stood
+/// still. From now on the maybe is what its holder, if it comes back, or an event settles, whichever comes first.
 fn becomes_maybe(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT OR IGNORE INTO maybe
@@ -106,12 +106,15 @@ pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -
     let Settlement { hold, outcome, verdict } = settlement;
     let want = &hold.want;
     let player = Player { appid, openid: &want.openid };
-    let own = let_go(c, player, hold, *outcome, now)?;
+    let owned = let_go(c, player, hold, *outcome, now)?;
     // Whose turn is gone and who is no maybe either was settled by an event: once is enough.
-    let unit = hold.unit && own;
+    let unit = hold.unit && owned != Owned::Nothing;
     let left = move_count(c, player, &want.template_id, *outcome, unit, hold.granted, verdict.msgid)?;
     // Without its own turn, another send's may hold a unit.
-    let left = if own { left.max(0) } else { count::remaining(c, player, &want.template_id, now)? };
+    let left = match owned {
+        Owned::Turn => left.max(0),
+        Owned::Maybe | Owned::Nothing => count::remaining(c, player, &want.template_id, now)?,
+    };
     let remaining = if want.lasting { left.min(1) } else { left };
     if let Some(key) = &want.key {
         let verdict = Verdict { remaining, ..verdict.clone() };
@@ -120,41 +123,36 @@ pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -
     Ok(remaining)
 }
 
-/// Gives the turn back, or keeps it for a while after a maybe; false if it was not this hold's any more.
-fn let_go(c: &Connection, player: Player<'_>, hold: &Hold, outcome: Outcome, now: &Now) -> rusqlite::Result<bool> {
+/// What a hold still had when it was settled.
+#[derive(PartialEq, Eq)]
+enum Owned {
+    Turn,
+    /// Its lease was over, and it had become a maybe.
+    Maybe,
+    Nothing,
+}
+
+/// Gives the turn back, or keeps it for a while after a maybe.
+fn let_go(c: &Connection, player: Player<'_>, hold: &Hold, outcome: Outcome, now: &Now) -> rusqlite::Result<Owned> {
     let Player { appid, openid } = player;
-    let want = &hold.want;
-    let was_turn = if outcome == Outcome::Maybe {
-        c.prepare_cached(
-            "UPDATE turn SET running = 0, until_boot = ?4, boot_id = ?5 WHERE appid = ?1 AND openid = ?2 AND holder = ?3",
-        )?
-        .execute(params![appid, openid, want.holder, now.boot_ms + KEEP_TURN_MS, now.boot_id])?
-    } else {
-        give_back(c, player, want.holder, now)?
-    };
-    match outcome {
-        Outcome::Maybe => {
-            if was_turn > 0 {
-                c.prepare_cached(
-                    "INSERT OR IGNORE INTO maybe
-                       (holder, appid, openid, template_id, granted, unit, key, started_wall, at_boot, boot_id, at_wall)
-                     SELECT holder, appid, openid, template_id, granted, unit, key, started_wall, ?4, ?5, ?6 FROM turn
-                     WHERE appid = ?1 AND openid = ?2 AND holder = ?3",
-                )?
-                .execute(params![
-                    appid,
-                    openid,
-                    want.holder,
-                    now.boot_ms,
-                    now.boot_id,
-                    now.wall_ms
-                ])?;
-            }
-            Ok(true)
+    let holder = hold.want.holder;
+    if outcome == Outcome::Maybe {
+        let was_turn = c
+            .prepare_cached(
+                "UPDATE turn SET until_boot = ?4, boot_id = ?5 WHERE appid = ?1 AND openid = ?2 AND holder = ?3",
+            )?
+            .execute(params![appid, openid, holder, now.boot_ms + KEEP_TURN_MS, now.boot_id])?;
+        if was_turn == 0 {
+            return Ok(Owned::Nothing);
         }
-        _ if was_turn > 0 => Ok(true),
-        _ => Ok(c.prepare_cached("DELETE FROM maybe WHERE holder = ?1")?.execute([want.holder])? > 0),
+        becomes_maybe(c, player, now)?;
+        return Ok(Owned::Turn);
     }
+    if give_back(c, player, holder, now)? > 0 {
+        return Ok(Owned::Turn);
+    }
+    let was_maybe = c.prepare_cached("DELETE FROM maybe WHERE holder = ?1")?.execute([holder])? > 0;
+    Ok(if was_maybe { Owned::Maybe } else { Owned::Nothing })
 }
 
 /// Frees this holder's turn: the row goes, unless another process waits for it.
@@ -269,7 +267,16 @@ pub fn settle_late(
     Ok(Late::Settled(remaining))
 }
 
-/// Removes maybes whose time is over, a limited number; returns how many.
+/// Removes maybes whose time is over, a limited number, and turns that nobody has; returns how many maybes.
 pub fn prune(c: &Connection, now: &Now) -> rusqlite::Result<usize> {
+    const OVER: &str = "(boot_id <> ?1 OR (until_boot <= ?2 AND wanted_until_boot <= ?2))";
+    c.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO maybe
+           (holder, appid, openid, template_id, granted, unit, key, started_wall, at_boot, boot_id, at_wall)
+         SELECT holder, appid, openid, template_id, granted, unit, key, started_wall, ?2, ?1, ?3 FROM turn
+         WHERE running AND {OVER}"
+    ))?
+    .execute(params![now.boot_id, now.boot_ms, now.wall_ms])?;
+    c.prepare_cached(&format!("DELETE FROM turn WHERE {OVER}"))?.execute(params![now.boot_id, now.boot_ms])?;
     super::prune(c, "maybe", MAYBE_LIFE_MS, now)
 }
