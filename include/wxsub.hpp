@@ -561,7 +561,7 @@ class Client {
                                 out);
     });
     reply.resize(length);
-    return {result, reply};
+    return {result, std::move(reply)};
   }
 
   /// wxsub_login: who a login code (wx.login in the game) belongs to. The identity is empty unless the result is ok().

@@ -180,5 +180,13 @@ fn examples() {
             1,
             "{name}: the second send was turned down without calling WeChat"
         );
+
+        let right = run(command.arg("--check"));
+        let said = String::from_utf8_lossy(&right.stdout).into_owned();
+        assert!(said.contains("WXSUB_OK: store: writable; network: reached; credentials: right; "), "{name}: {said}");
+        let wrong = command.env("WXSUB_SECRET", "wrong").output().expect("it ran before");
+        let said = String::from_utf8_lossy(&wrong.stdout).into_owned();
+        assert!(wrong.status.code() == Some(1) && said.contains("WXSUB_E_AUTH: "), "{name}: {} {said}", wrong.status);
+        assert_eq!(wechat.sends_to("o-player").len(), 1, "{name}: a check sends nothing");
     }
 }

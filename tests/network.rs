@@ -42,6 +42,12 @@ fn client_on(room: &Room, store: &str, more: Value) -> Client {
     room.client(config)
 }
 
+/// Returns when they are closed: a request that meets the closing itself was maybe sent.
+fn drop_connections(room: &Room) {
+    room.wechat.drop_connections();
+    assert!(room.wechat.wait_for(Duration::from_secs(5), |c| c.open_connections == 0));
+}
+
 fn assert_in_time(what: &str, verdict: &Verdict, timeout_ms: u32) {
     assert!(verdict.elapsed_ms <= timeout_ms + LATE_MS, "{what}: took {} ms of {timeout_ms}", verdict.elapsed_ms);
 }
@@ -227,7 +233,7 @@ fn a_send_that_is_refused_is_tried_again_and_arrives() {
     assert_eq!(send(&client, "o1").status, Status::Ok);
     room.accept(&client, "o1");
     room.wechat.set_offline(true);
-    room.wechat.drop_connections();
+    drop_connections(&room);
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| send(&client, "o1"));
         std::thread::sleep(Duration::from_millis(300));
@@ -239,7 +245,7 @@ fn a_send_that_is_refused_is_tried_again_and_arrives() {
 
     room.accept(&client, "o1");
     room.wechat.set_offline(true);
-    room.wechat.drop_connections();
+    drop_connections(&room);
     let verdict = client.send(&message("o1"), Some(r#"{"timeout_ms": 700}"#));
     assert_surely_not_sent("WeChat stays away", &verdict, 700);
     room.wechat.set_offline(false);
@@ -413,8 +419,7 @@ fn a_connection_that_ended_between_two_sends_is_no_maybe() {
         };
         again("first");
         for _ in 0..10 {
-            room.wechat.drop_connections();
-            assert!(room.wechat.wait_for(Duration::from_secs(2), |c| c.open_connections == 0));
+            drop_connections(&room);
             again("dropped by the server");
         }
         std::thread::sleep(idle * 2);
@@ -437,8 +442,7 @@ fn a_reset_before_the_handshake_is_tried_again() {
     room.accept(&client, "o1");
     assert_eq!(send(&client, "o1").status, Status::Ok);
     room.accept(&client, "o1");
-    room.wechat.drop_connections();
-    assert!(room.wechat.wait_for(Duration::from_secs(2), |c| c.open_connections == 0));
+    drop_connections(&room);
     room.wechat.arm(Fault::reset());
     let verdict = send(&client, "o1");
     assert_eq!((verdict.status, verdict.attempts), (Status::Ok, 1), "{}", verdict.message);

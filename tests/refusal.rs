@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Room, TEMPLATE, left, message, message_from, send};
 use serde_json::json;
@@ -13,7 +13,7 @@ use wxsub_simulator::{Endpoint, Fault, FaultKind, RequestRecord};
 /// How late a verdict may be on a busy machine.
 const LATE_MS: u32 = 1500;
 /// How long WeChat thinks in these tests: long enough to report something meanwhile.
-const THINKING_MS: u64 = 400;
+const THINKING_MS: u64 = 800;
 
 fn report(client: &Client, openid: &str, answer: Answer) -> Verdict {
     let verdict = client.report(openid, Some(TEMPLATE), answer, None);
@@ -25,8 +25,11 @@ fn report(client: &Client, openid: &str, answer: Answer) -> Verdict {
 fn send_and_meanwhile(room: &Room, client: &Client, openid: &str, meanwhile: impl FnOnce()) -> Verdict {
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| send(client, openid));
-        let arrived = room.wechat.wait_for(Duration::from_secs(5), |c| c.sends_in_progress > 0);
-        assert!(arrived, "the send did not get to WeChat");
+        let start = Instant::now();
+        while room.wechat.sends_to(openid).is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(5), "{openid}: the send did not get to WeChat");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         meanwhile();
         assert!(!sending.is_finished(), "the machine is too slow: the answer came before the report was done");
         sending.join().unwrap()
@@ -61,20 +64,25 @@ fn a_refusal_clears_what_was_granted_before_and_nothing_else() {
     ];
     let room = Room::new();
     let client = room.client(json!({}));
-    for (what, before, fault, meanwhile, status, quota, after) in cases {
-        for _ in 0..before {
-            room.accept(&client, what);
+    std::thread::scope(|scope| {
+        for (what, before, fault, meanwhile, status, quota, after) in cases {
+            let (room, client) = (&room, &client);
+            scope.spawn(move || {
+                for _ in 0..before {
+                    room.accept(client, what);
+                }
+                room.wechat.arm(fault.on(Endpoint::Send).openid(what));
+                let verdict = send_and_meanwhile(room, client, what, || {
+                    for (answer, count) in meanwhile {
+                        assert_eq!(report(client, what, answer).remaining, count, "{what}, after {answer:?}");
+                    }
+                });
+                let got = (verdict.status, verdict.quota, verdict.remaining);
+                assert_eq!(got, (status, quota, after), "{what}: {}", verdict.message);
+                assert_eq!(left(client, what), after, "{what}");
+            });
         }
-        room.wechat.arm(fault.on(Endpoint::Send).openid(what));
-        let verdict = send_and_meanwhile(&room, &client, what, || {
-            for (answer, count) in meanwhile {
-                assert_eq!(report(&client, what, answer).remaining, count, "{what}, after {answer:?}");
-            }
-        });
-        let got = (verdict.status, verdict.quota, verdict.remaining);
-        assert_eq!(got, (status, quota, after), "{what}: {}", verdict.message);
-        assert_eq!(left(&client, what), after, "{what}");
-    }
+    });
 }
 
 #[test]
@@ -116,7 +124,7 @@ fn gaps_ms(requests: &[RequestRecord]) -> Vec<u64> {
 fn busy_codes_are_tried_again_after_growing_and_jittered_pauses() {
     const PLAYERS: usize = 8;
     let room = Room::new();
-    let client = room.client(json!({"max_attempts": 4, "timeout_ms": 15_000}));
+    let client = room.client(json!({"timeout_ms": 15_000}));
     // The code, and the shortest first pause; the next ones double.
     let codes = [(-1, 100), (43108, 50), (45011, 500)];
     let openids = |errcode: i64| (0..PLAYERS).map(move |n| format!("o{n} {errcode}"));
@@ -129,7 +137,7 @@ fn busy_codes_are_tried_again_after_growing_and_jittered_pauses() {
                     room.wechat.arm(Fault::errcode(errcode).on(Endpoint::Send).openid(&openid).forever());
                     let verdict = send(client, &openid);
                     let got = (verdict.status, verdict.retry, verdict.errcode, verdict.attempts, verdict.remaining);
-                    assert_eq!(got, (Status::Busy, Retry::Later, errcode as i32, 4, 1), "{}", verdict.message);
+                    assert_eq!(got, (Status::Busy, Retry::Later, errcode as i32, 3, 1), "{}", verdict.message);
                 });
             }
         }
@@ -142,8 +150,8 @@ fn busy_codes_are_tried_again_after_growing_and_jittered_pauses() {
             }
         }
         let mean = |n: usize| all.iter().map(|gaps| gaps[n]).sum::<u64>() / PLAYERS as u64;
-        assert!(mean(0) < mean(1) && mean(1) < mean(2), "{errcode}: not growing: {all:?}");
-        let (least, most) = (all.iter().map(|g| g[2]).min().unwrap(), all.iter().map(|g| g[2]).max().unwrap());
+        assert!(mean(0) < mean(1), "{errcode}: not growing: {all:?}");
+        let (least, most) = (all.iter().map(|g| g[1]).min().unwrap(), all.iter().map(|g| g[1]).max().unwrap());
         assert!(most - least > shortest / 4, "{errcode}: they come back together: {all:?}");
     }
 }

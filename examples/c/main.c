@@ -9,6 +9,9 @@
  * The ids and the secret are those of tests/simulator, which must have been told that o-alice accepted. Without
  * --api-base it talks to the real WeChat: then the openid must be a player of yours who has just accepted this
  * template, and the keys in write_message() must be the template's own. Exit code 0: everything went as told here.
+ *
+ * With --check it asks only whether it will work (store, network, clock, appid, secret, IP, templates), and says so;
+ * --openid and --template-id are not needed then.
  */
 
 #include <stdio.h>
@@ -54,13 +57,14 @@ static void append_member(struct text *text, const char *name, const char *value
 
 struct arguments {
   const char *appid, *secret, *store, *api_base, *openid, *template_id;
+  int check;
 };
 
 static int read_arguments(int argc, char **argv, struct arguments *a) {
   int i;
   memset(a, 0, sizeof *a);
   a->secret = getenv("WXSUB_SECRET");
-  for (i = 1; i + 1 < argc; i += 2) {
+  for (i = 1; i < argc; i++) {
     const char **to = strcmp(argv[i], "--appid") == 0         ? &a->appid
                       : strcmp(argv[i], "--secret") == 0      ? &a->secret
                       : strcmp(argv[i], "--store") == 0       ? &a->store
@@ -68,10 +72,14 @@ static int read_arguments(int argc, char **argv, struct arguments *a) {
                       : strcmp(argv[i], "--openid") == 0      ? &a->openid
                       : strcmp(argv[i], "--template-id") == 0 ? &a->template_id
                                                               : NULL;
-    if (to == NULL) return 0;
-    *to = argv[i + 1];
+    if (strcmp(argv[i], "--check") == 0) {
+      a->check = 1;
+    } else {
+      if (to == NULL || ++i == argc) return 0;
+      *to = argv[i];
+    }
   }
-  return i == argc && a->appid && a->secret && a->openid && a->template_id;
+  return a->appid && a->secret && (a->check || (a->openid && a->template_id));
 }
 
 static void write_config(struct text *config, const struct arguments *a) {
@@ -125,6 +133,13 @@ static int run(const wxsub_client *client, const struct arguments *a) {
   return 0;
 }
 
+static int check(const wxsub_client *client) {
+  wxsub_result result = WXSUB_RESULT_INIT;
+  wxsub_status status = wxsub_check(client, &result);
+  printf("check: %s: %s\n", wxsub_status_name(status), result.message);
+  return status != WXSUB_OK;
+}
+
 int main(int argc, char **argv) {
   static struct text config;
   struct arguments arguments;
@@ -134,6 +149,7 @@ int main(int argc, char **argv) {
 
   if (!read_arguments(argc, argv, &arguments)) {
     fputs("usage: round --appid ID --openid ID --template-id ID [--secret S] [--store PATH] [--api-base URL]\n"
+          "       round --appid ID --check [--secret S] [--store PATH] [--api-base URL]\n"
           "       the secret may come from the environment instead: WXSUB_SECRET\n",
           stderr);
     return 2;
@@ -145,7 +161,7 @@ int main(int argc, char **argv) {
   printf("wxsub %s\n", wxsub_version());
   write_config(&config, &arguments);
   if (wxsub_init(config.bytes, &client, &why) != WXSUB_OK) return fail("init", &why);
-  code = run(client, &arguments);
+  code = arguments.check ? check(client) : run(client, &arguments);
   wxsub_free(client);
   return code;
 }

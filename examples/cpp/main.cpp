@@ -9,6 +9,9 @@
  * The ids and the secret are those of tests/simulator, which must have been told that o-alice accepted. Without
  * --api-base it talks to the real WeChat: then the openid must be a player of yours who has just accepted this
  * template, and the keys in message_for() must be the template's own. Exit code 0: everything went as told here.
+ *
+ * With --check it asks only whether it will work (store, network, clock, appid, secret, IP, templates), and says so;
+ * --openid and --template-id are not needed then.
  */
 
 #include <cstdio>
@@ -24,18 +27,23 @@ using Arguments = std::map<std::string, std::string>;
 
 const char usage[] =
     "usage: round --appid ID --openid ID --template-id ID [--secret S] [--store PATH] [--api-base URL]\n"
+    "       round --appid ID --check [--secret S] [--store PATH] [--api-base URL]\n"
     "       the secret may come from the environment instead: WXSUB_SECRET\n";
 
 bool read(int argc, char **argv, Arguments &arguments) {
-  for (int i = 1; i < argc; i += 2) {
+  for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name.compare(0, 2, "--") != 0 || i + 1 == argc) return false;
-    arguments[name.substr(2)] = argv[i + 1];
+    if (name == "--check") {
+      arguments["check"] = "yes";
+      continue;
+    }
+    if (name.compare(0, 2, "--") != 0 || ++i == argc) return false;
+    arguments[name.substr(2)] = argv[i];
   }
   const char *secret = std::getenv("WXSUB_SECRET");
   if (arguments["secret"].empty() && secret != nullptr) arguments["secret"] = secret;
-  return !arguments["appid"].empty() && !arguments["secret"].empty() && !arguments["openid"].empty() &&
-         !arguments["template-id"].empty();
+  const bool whole = !arguments["openid"].empty() && !arguments["template-id"].empty();
+  return !arguments["appid"].empty() && !arguments["secret"].empty() && (whole || !arguments["check"].empty());
 }
 
 wxsub::Config config_from(Arguments &arguments) {
@@ -76,6 +84,12 @@ int main(int argc, char **argv) {
   wxsub::Client client;
   const wxsub::Result opened = client.open(config_from(arguments));
   if (!opened) return fail("open", opened);
+
+  if (!arguments["check"].empty()) {
+    const wxsub::Result result = client.check();
+    std::printf("check: %s: %s\n", result.status_name(), result.message().c_str());
+    return result ? 0 : 1;
+  }
 
   // In a game: the player's client told us what wx.requestSubscribeMessage answered.
   const wxsub::Result accepted = client.report(openid, template_id, wxsub::Answer::accept);

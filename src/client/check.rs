@@ -27,15 +27,21 @@ impl Inner {
                 failed.get_or_insert(e);
             }
         };
-        note("store", self.check_store(deadline));
+        let store = self.check_store(deadline);
+        let kept = store.is_ok();
+        note("store", store);
         let clock = self.check_clock(deadline);
         let reached = !matches!(&clock, Err(e) if e.status == Status::Connect);
         note("network", clock);
         if reached {
             let proved = self.credentials.prove(deadline);
             let works = proved.is_ok();
-            note("credentials", proved.map(|()| "right".to_owned()));
-            if works {
+            let right = match self.config.token {
+                TokenMode::External => "a token was handed in",
+                TokenMode::Stable | TokenMode::Legacy => "right",
+            };
+            note("credentials", proved.map(|()| right.to_owned()));
+            if works && kept {
                 note("templates", self.check_templates(deadline));
             }
         }

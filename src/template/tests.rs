@@ -877,3 +877,39 @@ proptest! {
         }
     }
 }
+
+/// What a check costs, in the release profile:
+/// `cargo test --release --lib -- --ignored --nocapture a_check_costs_less_than_five_microseconds`.
+#[test]
+#[ignore = "a benchmark"]
+fn a_check_costs_less_than_five_microseconds() {
+    let template = template(&["thing1", "date2", "character_string3", "amount4", "phrase5"]);
+    let good = [
+        ("thing1", "体力已满，快来领取今天的奖励吧（限时）"),
+        ("date2", "2026年11月24日 15:01~16:01"),
+        ("character_string3", "NO.20261124-000123456789"),
+        ("amount4", "¥1234.50元"),
+        ("phrase5", "已经完成"),
+    ];
+    let mut faulty = good;
+    faulty[0].1 = "体力已经完全恢复，快回到游戏里来领取今天的奖励";
+    faulty[4].1 = "完成!";
+    for (what, data, mode) in [
+        ("a good message", good, Mode::Strict),
+        ("one with two faults", faulty, Mode::Strict),
+        ("a good message, truncate", good, Mode::Truncate),
+    ] {
+        let round = |checks: u32| {
+            let started = std::time::Instant::now();
+            for _ in 0..checks {
+                std::hint::black_box(check(&template, std::hint::black_box(data), mode));
+            }
+            started.elapsed().as_nanos() as f64 / f64::from(checks)
+        };
+        round(10_000);
+        // The fastest of many short rounds: what else the machine does is not the check's cost.
+        let fastest = (0..50).map(|_| round(2_000)).fold(f64::MAX, f64::min);
+        println!("{what}: {fastest:.0} ns");
+        assert!(cfg!(debug_assertions) || fastest < 5_000.0, "{what}: {fastest:.0} ns");
+    }
+}

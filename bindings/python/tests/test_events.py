@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -115,6 +117,25 @@ class Events(support.SimCase):
         settled = client.send(message(openid), key="k")
         self.assertTrue(settled.replayed)
         self.assertEqual(len(self.delivered(openid)), 1)
+
+    def test_a_store_that_is_locked_loses_nothing(self) -> None:
+        """Another process holds the store's lock; only another process may open the file."""
+        client = self.client(timeout_ms=300)
+        event = pushed(self.player(grants=0))
+        hold = "import sqlite3, sys; s = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        hold += "s.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+        command = [sys.executable, "-c", hold, self.store]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout
+            holder.stdout.readline()
+            with self.assertRaises(wxsub.StoreError) as caught:
+                client.handle_event(*event)
+            self.assertIsInstance(caught.exception, wxsub.NotSent)
+            result = client.check()
+            self.assertIs(result.status, Status.STORE)
+            self.assertTrue(result.message.startswith("store: "), result.message)
+        again = client.handle_event(*event)
+        self.assertEqual((again.reply, again.result.remaining, again.result.replayed), ("success", 1, False))
 
     def test_behind_an_http_server(self) -> None:
         client = self.secure_client()

@@ -38,6 +38,9 @@ pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
 }
 
 fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
+    if path.is_dir() {
+        return Err(Error::new(Status::Store, "is a folder; \"store\" must name a file"));
+    }
     if !path.exists() {
         make(path, deadline)?;
     }

@@ -613,7 +613,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any order of answers, sends that end in time, late or never, and clocks: the store counts as the model does, so
     /// no unit is spent twice, none that came after a hold is taken by it, and no player has two requests at once.

@@ -132,7 +132,8 @@ pub fn force(c: &Connection, appid: &str, now: &Now) -> rusqlite::Result<Result<
         .prepare_cached("SELECT CASE WHEN boot_id = ?2 THEN ?3 - at_boot ELSE ?4 - at_wall END FROM forced_refresh WHERE appid = ?1")?
         .query_map(params![appid, now.boot_id, now.boot_ms, now.wall_ms], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    ages.retain(|age| *age < DAY_MS);
+    // An age that cannot be, since the clock was wrong before this boot, is no age; WeChat's own refusal is the backstop.
+    ages.retain(|age| (0..DAY_MS).contains(age));
     ages.sort_unstable();
     if let Some(newest) = ages.first().filter(|age| **age < FORCED_APART_MS) {
         return Ok(Err((FORCED_APART_MS - newest).min(FORCED_APART_MS)));
@@ -142,9 +143,10 @@ pub fn force(c: &Connection, appid: &str, now: &Now) -> rusqlite::Result<Result<
         return Ok(Err(DAY_MS - oldest));
     }
     c.prepare_cached(
-        "DELETE FROM forced_refresh WHERE appid = ?1 AND at_wall < ?2 AND (boot_id <> ?3 OR at_boot < ?4)",
+        "DELETE FROM forced_refresh WHERE appid = ?1 AND
+           CASE WHEN boot_id = ?3 THEN at_boot < ?4 ELSE at_wall < ?2 OR at_wall > ?5 END",
     )?
-    .execute(params![appid, now.wall_ms - 2 * DAY_MS, now.boot_id, now.boot_ms - DAY_MS])?;
+    .execute(params![appid, now.wall_ms - 2 * DAY_MS, now.boot_id, now.boot_ms - DAY_MS, now.wall_ms])?;
     c.prepare_cached("INSERT INTO forced_refresh (appid, at_boot, boot_id, at_wall) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![appid, now.boot_ms, now.boot_id, now.wall_ms])?;
     Ok(Ok(()))

@@ -63,7 +63,7 @@ impl Writer {
             self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
         }
         if self.unsynced && fsync {
-            self.start_log_anew()?;
+            self.start_log_anew(deadline)?;
         }
         let mut try_begin = || -> rusqlite::Result<()> {
             if self.fsync != Some(fsync) {
@@ -88,17 +88,19 @@ impl Writer {
     }
 
     /// Writes all of the log into the file, with an fsync of its own, and begins a new log.
-    fn start_log_anew(&mut self) -> Result<(), Error> {
-        let busy: i64 = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))
-            .map_err(|e| trouble::describe(&e))?;
-        if busy != 0 {
-            return Err(Error::new(
-                Status::Store,
-                "an fsync failed, and others use the store too much to repair it; try again",
-            )
-            .after_ms(trouble::BUSY_AFTER_MS));
+    fn start_log_anew(&mut self, deadline: Deadline) -> Result<(), Error> {
+        loop {
+            let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+            match done {
+                Ok(0) => break,
+                Ok(_) if !deadline.is_over() => trouble::pause(),
+                Err(e) if trouble::is_busy(&e) && !deadline.is_over() => trouble::pause(),
+                Ok(_) => {
+                    let why = "an fsync failed, and others use the store too much to repair it; try again";
+                    return Err(Error::new(Status::Store, why).after_ms(trouble::BUSY_AFTER_MS));
+                }
+                Err(e) => return Err(trouble::describe(&e)),
+            }
         }
         self.unsynced = false;
         Ok(())
