@@ -31,6 +31,8 @@ pub enum Held {
 #[derive(Default)]
 pub struct TokenCell {
     kept: Mutex<Option<Kept>>,
+    /// The one that was refused last: whoever reads it in the store before that knows must not bring it back.
+    refused: Mutex<Option<Secret>>,
     gate: Mutex<()>,
 }
 
@@ -60,6 +62,7 @@ impl TokenCell {
 
     /// Puts a token in.
     pub fn put(&self, token: Secret, left_ms: i64, life_ms: i64, now: &Now) {
+        self.refused.lock().take_if(|refused| *refused == token);
         *self.kept.lock() = Some(Kept {
             token,
             ends_boot: now.boot_ms + left_ms,
@@ -70,10 +73,16 @@ impl TokenCell {
 
     /// Takes this token out, and no other: a late refusal must not drop a newer one.
     pub fn drop_refused(&self, token: &Secret) {
+        *self.refused.lock() = Some(token.clone());
         let mut kept = self.kept.lock();
         if kept.as_ref().is_some_and(|k| k.token == *token) {
             *kept = None;
         }
+    }
+
+    /// Whether this is the token that was refused last.
+    pub fn was_refused(&self, token: &Secret) -> bool {
+        self.refused.lock().as_ref() == Some(token)
     }
 
     /// Goes through the gate; None when the deadline came first. Whoever is through looks at the cell again: the one

@@ -37,7 +37,7 @@ fn open(config: &str) -> Client {
 }
 
 const PLAYERS: u64 = 16;
-const THREADS: u64 = 2;
+const THREADS: u64 = 4;
 
 fn accept(client: &Client, openid: &str, key: Option<&str>) -> Verdict {
     let verdict = client.report(openid, Some(TEMPLATE), Answer::Accept, key);

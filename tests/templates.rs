@@ -97,6 +97,24 @@ fn fetched_on_first_need_once_and_kept_for_the_next_start() {
     assert_eq!(fetches(&room), 1, "the store had them");
 }
 
+/// WeChat is not asked about a message that cannot be sent anyway.
+#[test]
+fn a_send_without_a_count_fetches_nothing() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    for _ in 0..3 {
+        assert_eq!(send(&client, "o1").status, Status::NoQuota);
+    }
+    let counters = room.wechat.counters();
+    assert_eq!((fetches(&room), counters.calls_to(Endpoint::StableToken)), (0, 0));
+    // With "observe" it is sent all the same.
+    let observing = room.client(json!({"quota": "observe"}));
+    room.wechat.grant("o1", TEMPLATE, 1);
+    assert_refused(&observing.send(&faulty("o1"), None), "data.thing1: 23 characters, at most 20");
+    assert_sent(&send(&observing, "o1"));
+    assert_eq!(fetches(&room), 1);
+}
+
 #[test]
 fn many_first_sends_fetch_once() {
     let room = Room::new();
@@ -207,6 +225,7 @@ fn a_failed_fetch_never_fails_a_send() {
 fn a_token_refused_for_the_templates_is_renewed() {
     let room = Room::new();
     let client = room.client(json!({}));
+    room.accept(&client, "o1");
     room.wechat.arm(Fault::errcode(42001).on(Endpoint::GetTemplate));
     room.wechat.kill_token(wxsub_simulator::TokenKind::Stable);
     assert_refused(&client.send(&faulty("o1"), None), "data.thing1: 23 characters, at most 20");
@@ -381,6 +400,7 @@ fn all_faults_are_told_at_once_and_nothing_is_held_or_sent() {
 fn faults_of_form_do_not_hide_faults_of_values() {
     let room = Room::new();
     let client = room.client(json!({}));
+    room.accept(&client, "o1");
     let refused = client.send(&text("o1", TEMPLATE, json!({"thing1": TOO_LONG, "time2": []})), None);
     assert_eq!(refused.status, Status::Message);
     for part in
@@ -466,8 +486,6 @@ fn a_long_term_template_is_on_or_off() {
         room.wechat.grant("o1", "lasting", 1);
         let on = client.report("o1", Some("lasting"), Answer::Accept, None);
         assert_eq!((on.status, on.quota, on.remaining), (Status::Ok, QuotaChange::Granted, 1), "{}", on.message);
-    }
-    for _ in 0..3 {
         let sent = send_lasting(&client);
         assert_sent(&sent);
         assert_eq!((sent.quota, sent.remaining), (QuotaChange::Untouched, 1));

@@ -208,6 +208,8 @@ fn a_late_refusal_does_not_drop_a_newer_token() {
     });
     assert_eq!((slow.status, slow.attempts), (Status::Ok, 2), "{}", slow.message);
     assert_eq!(assert_sends(&room, &client, "o1").attempts, 1);
+    drop(client);
+    assert_eq!(assert_sends(&room, &room.client(json!({})), "o2").attempts, 1);
     assert_eq!(stable_calls(&room), 2, "the first token and the one after it");
 }
 

@@ -117,7 +117,7 @@ impl Account {
                     }
                     renewed = true;
                 }
-                Err(e) => return Err(e),
+                Err(e) => return Err(Error { message: token.strike(&e.message), ..e }),
             }
         }
     }

@@ -23,6 +23,8 @@ const SHORT_PAUSE_MS: i64 = 500;
 const FIRST_PAUSE_MS: i64 = 250;
 /// … to.
 const LONGEST_PAUSE_MS: i64 = 30_000;
+/// With less time than this left of a call, a token would come too late.
+const LEAST_LEFT: Duration = Duration::from_millis(20);
 /// Background renewal has time: nobody waits for it.
 const RENEWAL_MS: u64 = 10_000;
 
@@ -89,6 +91,10 @@ impl Credentials {
     /// WeChat refused this token: nobody shall use it again.
     pub fn refused(&self, token: &Secret, deadline: Deadline) {
         self.cell.drop_refused(token);
+        self.kill(token, deadline);
+    }
+
+    fn kill(&self, token: &Secret, deadline: Deadline) {
         if let Err(e) = self.store.kill_token(self.mode, token.clone(), Now::read(), deadline.or_at_least_ms(500)) {
             log_line!(self.log, Warn, "a refused token could not be marked in the store: {}", e.message);
         }
@@ -155,11 +161,11 @@ impl Credentials {
     fn handed_in(&self, deadline: Deadline) -> Result<Secret, Error> {
         let now = Now::read();
         match self.store.token(self.mode, &now, deadline)? {
-            Some(stored) => {
+            Some(stored) if !self.cell.was_refused(&stored.token) => {
                 self.cell.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
                 Ok(stored.token)
             }
-            None => Err(Error::new(
+            _ => Err(Error::new(
                 Status::Auth,
                 "there is no access token that works: hand in a new one with wxsub_set_token",
             )),
@@ -169,14 +175,27 @@ impl Credentials {
     /// Gets a token that others left in the store, if more than `need_ms` is left of it, or asks WeChat. The caller is
     /// through the gate.
     fn obtain(&self, need_ms: i64, deadline: Deadline) -> Result<Secret, Error> {
+        let mut last = None;
         loop {
+            // What ends here is the wait for a token, not the store.
+            if deadline.left() < LEAST_LEFT {
+                return Err(last.unwrap_or_else(no_token_in_time));
+            }
             let now = Now::read();
             let ask = TokenAsk {
                 holder: self.holder,
                 lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
                 need_ms,
             };
-            match self.store.claim_token(self.mode, ask, now.clone(), deadline)? {
+            let claim = match self.store.claim_token(self.mode, ask, now.clone(), deadline) {
+                Ok(claim) => claim,
+                Err(e) => return Err(last.unwrap_or(e)),
+            };
+            match claim {
+                // Refused in this process a moment ago, which the store is about to hear.
+                TokenClaim::Ready(stored) if self.cell.was_refused(&stored.token) => {
+                    self.kill(&stored.token, deadline);
+                }
                 TokenClaim::Ready(stored) => {
                     self.cell.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
                     return Ok(stored.token);
@@ -188,7 +207,7 @@ impl Credentials {
                     }
                     self.network.running.sleep(pause)?;
                 }
-                TokenClaim::Failed(why, ms) => self.wait_out(why, ms, deadline)?,
+                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
                     Ok(answer) => return Ok(self.keep(answer)),
                     Err(why) if self.network.running.is_interrupted() || deadline.is_over() => {
@@ -214,10 +233,11 @@ impl Credentials {
                         }
                         if why.status == Status::Auth {
                             log_line!(self.log, Error, "no access token: {}", why.message);
-                            return Err(why.after_ms(pause_ms as u32));
+                            let after_ms = why.retry_after_ms.max(pause_ms as u32);
+                            return Err(why.after_ms(after_ms));
                         }
                         log_line!(self.log, Warn, "no access token yet: {}", why.message);
-                        self.wait_out(why, pause_ms, deadline)?;
+                        last = Some(self.wait_out(why, pause_ms, deadline)?);
                     }
                 },
             }
@@ -234,19 +254,21 @@ impl Credentials {
     }
 
     /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
-    fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<(), Error> {
+    fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<Error, Error> {
         let pause = Duration::from_millis(pause_ms.unsigned_abs());
         let short_enough = why.status != Status::Auth || pause_ms <= SHORT_PAUSE_MS;
-        if short_enough && pause < deadline.left() {
-            return self.network.running.sleep(pause);
+        let why = why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX));
+        if short_enough && pause + LEAST_LEFT < deadline.left() {
+            return self.network.running.sleep(pause).map(|()| why);
         }
-        Err(why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX)))
+        Err(why)
     }
 
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
     fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenAnswer, Error> {
         let answer = self.request(false, deadline)?;
-        if dead.is_none_or(|dead| dead != answer.access_token) {
+        // Only the stable endpoint repeats tokens, and only it can be forced.
+        if self.mode != TokenMode::Stable || dead.is_none_or(|dead| dead != answer.access_token) {
             return Ok(answer);
         }
         match self.store.force_token(Now::read(), deadline)? {
@@ -281,7 +303,7 @@ impl Credentials {
             .network
             .call(&request, deadline)
             .map_err(|e| Error { message: format!("no access token, nothing was sent: {}", e.message), ..e })?;
-        read(&reply.body, i32::from(reply.status))
+        read(&reply.body, i32::from(reply.status), secret)
     }
 
     fn keep(&self, answer: TokenAnswer) -> Secret {
@@ -297,7 +319,7 @@ impl Credentials {
     }
 }
 
-fn read(body: &[u8], http_status: i32) -> Result<TokenAnswer, Error> {
+fn read(body: &[u8], http_status: i32, secret: &Secret) -> Result<TokenAnswer, Error> {
     let unreadable = || {
         Error::new(
             Status::Connect,
@@ -319,7 +341,8 @@ fn read(body: &[u8], http_status: i32) -> Result<TokenAnswer, Error> {
         Status::Auth | Status::Busy | Status::Internal => rule.status,
         _ => Status::Auth,
     };
-    let message = format!("no access token: {} (WeChat: {})", rule.advice, answer.describe());
+    // A gateway's answer may quote the URL or the body.
+    let message = format!("no access token: {} (WeChat: {})", rule.advice, secret.strike(&answer.describe()));
     let retry = Retry::Later;
     Err(Error { retry, ..Error::new(status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms) })
 }

@@ -26,7 +26,11 @@ impl Inner {
             ));
         };
         let request = Request::login(&self.config.appid, secret, code);
-        let answer = self.network.ask_patiently(Endpoint::Login, &request, self.deadline())?;
+        // A gateway's answer may quote the URL.
+        let answer = self
+            .network
+            .ask_patiently(Endpoint::Login, &request, self.deadline())
+            .map_err(|e| Error { message: secret.strike(&e.message), ..e })?;
         if answer.text("openid").is_empty() {
             return Err(Error::new(Status::Wechat, "WeChat's answer to the login holds no openid"));
         }

@@ -276,7 +276,7 @@ impl Inner {
             match done {
                 Ok(reply) => {
                     sending.attempts += 1;
-                    return judge(&reply, pass);
+                    return judge(&reply, token, pass);
                 }
                 Err(Failure { left: true, text }) => {
                     sending.attempts += 1;
@@ -326,7 +326,7 @@ fn no_quota() -> Verdict {
 }
 
 /// What WeChat's answer means.
-fn judge(reply: &Reply, pass: &Pass<'_>) -> Next {
+fn judge(reply: &Reply, token: &Secret, pass: &Pass<'_>) -> Next {
     let http_status = i32::from(reply.status);
     let Some(answer) = Answer::parse(&reply.body) else {
         return Next::Done(Exchanged::maybe_sent(
@@ -347,7 +347,8 @@ fn judge(reply: &Reply, pass: &Pass<'_>) -> Next {
         Some(key) if rule.status == Status::Message => format!(": data.{key}"),
         _ => String::new(),
     };
-    let message = format!("{}{at} (WeChat: {})", rule.advice, answer.describe());
+    // A gateway's answer may quote the URL.
+    let message = format!("{}{at} (WeChat: {})", rule.advice, token.strike(&answer.describe()));
     let e = Error::new(rule.status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms);
     match rule.act {
         Act::NewToken => Next::NewToken(e),

@@ -17,7 +17,7 @@ impl Host {
 
     /// Takes `https://…`, or `http://…` to a loopback host, since the secret and the token travel in requests.
     pub fn parse(text: &str) -> Result<Host, String> {
-        let wrong = |why: &str| Err(format!("{:?} {why}", without_userinfo(text)));
+        let wrong = |why: &str| Err(format!("{:?} {why}", to_be_shown(text)));
         let Ok(uri) = text.parse::<Uri>() else { return wrong("is not a URL") };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return wrong("is not a URL like https://api.weixin.qq.com");
@@ -60,6 +60,8 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-fn without_userinfo(text: &str) -> &str {
-    text.rsplit('@').next().unwrap_or_default()
+/// Without a user's name and password, and without a query, which may hold a secret.
+fn to_be_shown(text: &str) -> &str {
+    let base = text.split(['?', '#']).next().unwrap_or_default();
+    base.rsplit('@').next().unwrap_or_default()
 }

@@ -1,8 +1,12 @@
 //! Has the request left? ureq's error kinds cannot tell (a stalled TLS handshake and a silent server are the same
 //! time-out), so the finished transport is wrapped and notes the first byte handed to it.
+//!
+//! And is it still being connected? ureq gives each read of a proxy's answer the whole time again, so a proxy that
+//! answers a byte at a time would hold a send for ever; the connection to it is wrapped too, and keeps the time.
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::Instant;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -10,11 +14,14 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 thread_local! {
     // ureq works on its caller's thread.
     static LEFT: Cell<bool> = const { Cell::new(false) };
+    /// When a connection that is being made through a proxy must be there; None when none is being made.
+    static CONNECT_BY: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Forgets earlier requests of this thread.
 pub fn reset() {
     LEFT.set(false);
+    CONNECT_BY.set(None);
 }
 
 /// Whether this thread's request has begun to leave since [`reset`].
@@ -36,8 +43,54 @@ impl<In: Transport> Connector<In> for Marker {
     fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         let to_proxy = self.proxied && details.config.proxy().is_none();
         Ok(chained.map(|inner| -> Box<dyn Transport> {
-            if to_proxy { Box::new(inner) } else { Box::new(Marked(inner)) }
+            if to_proxy {
+                CONNECT_BY.set(Instant::now().checked_add(*details.timeout.after));
+                return Box::new(Hurried(inner));
+            }
+            CONNECT_BY.set(None);
+            Box::new(Marked(inner))
         }))
+    }
+}
+
+/// A connection to a proxy: until it is through, no read or write may take longer than what is left for connecting.
+struct Hurried<T>(T);
+
+fn hurried(mut timeout: NextTimeout) -> NextTimeout {
+    if let Some(by) = CONNECT_BY.get() {
+        let left = by.saturating_duration_since(Instant::now());
+        if left < *timeout.after {
+            timeout.after = left.into();
+        }
+    }
+    timeout
+}
+
+impl<T: Transport> Transport for Hurried<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, hurried(timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.0.await_input(hurried(timeout))
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Hurried<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
