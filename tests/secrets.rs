@@ -60,7 +60,7 @@ fn room() -> Room {
 fn client(room: &Room, ear: &Arc<Ear>, store: &str, more: &Value) -> Client {
     let mut config = json!({
         "store": room.folder.path().join(format!("{store}.db")), "timeout_ms": 400, "max_attempts": 2,
-        "event": {"token": EVENT_TOKEN, "aes_key": AES_KEY},
+        "event": {"token": EVENT_TOKEN, "aes_key": AES_KEY}, "templates": "off",
     });
     for (key, value) in more.as_object().unwrap() {
         config[key] = value.clone();

@@ -609,7 +609,7 @@ fn each_code_of_the_token_endpoint_is_told_with_advice() {
 #[test]
 fn a_wrong_secret_is_told_and_a_mended_one_works_at_once() {
     let room = Room::new();
-    let client = room.client(json!({"secret": "an old one"}));
+    let client = room.client(json!({"secret": "an-old-one"}));
     room.accept(&client, "o1");
     let refused = send(&client, "o1");
     assert_eq!((refused.status, refused.errcode), (Status::Auth, 40125), "{}", refused.message);

@@ -250,7 +250,11 @@ impl Credentials {
         if let Err(e) = self.store.release_token(self.mode, self.holder, deadline.or_at_least_ms(500)) {
             log_line!(self.log, Warn, "a token request could not be given up in the store: {}", e.message);
         }
-        if self.network.running.is_interrupted() { cancelled() } else { why }
+        if self.network.running.is_interrupted() {
+            return cancelled();
+        }
+        let after_ms = why.retry_after_ms.max(FIRST_PAUSE_MS as u32);
+        why.after_ms(after_ms)
     }
 
     /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
