@@ -173,7 +173,13 @@ fn the_oldest_maybe_is_settled_first_and_each_once() {
     let first = unheard(&room, &client, "o1", "k1");
     let second = unheard(&room, &client, "o1", "k2");
     assert_eq!(left(&client, "o1"), 3);
-    assert_eq!(push(&room.wechat, &client, &result("o1", second, 0)).remaining, 2);
+    // WeChat pushes it three times, and here all three come at once.
+    let event = result("o1", second, 0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(push(&room.wechat, &client, &event).remaining, 2));
+        }
+    });
     // Nobody can tell which is whose: the oldest is taken for it.
     assert_eq!((answers("k1"), answers("k2")), ((Status::Ok, second), (Status::Unknown, 0)));
     assert_eq!(push(&room.wechat, &client, &result("o1", first, 0)).remaining, 1);
@@ -322,6 +328,39 @@ fn an_event_does_not_wait_for_ever() {
     });
     assert_eq!(left(&client, "o1"), 1);
     assert_eq!(told(&push(&room.wechat, &client, &event)), NOTHING, "the same event, pushed again");
+}
+
+/// A host that closes its client meanwhile gets no reply to send, and the next push is taken.
+#[test]
+fn an_event_that_waits_ends_with_its_client() {
+    let room = Room::new();
+    let client = room.client(plain());
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).applied());
+    let (event, sent) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| send_with(&client, "o1", "k"));
+        wait_for_delivery(&room, "o1");
+        let event = result("o1", msgid_of_last(&room, "o1"), 0);
+        let pushed = room.wechat.push(&event).unwrap();
+        let waiter = &client;
+        let waiting = scope.spawn(move || hand_over(waiter, &pushed));
+        std::thread::sleep(Duration::from_millis(200));
+        let started = Instant::now();
+        client.close(true);
+        assert!(started.elapsed() < Duration::from_secs(3), "closing waits a second");
+        // Interrupted, the send may be settled before the event looks again; else the event is cancelled.
+        match waiting.join().unwrap() {
+            Ok((_, verdict)) => assert_eq!(verdict.quota, QuotaChange::Spent, "{}", verdict.message),
+            Err(e) => assert!(matches!(e.status, Status::Cancelled | Status::State | Status::Busy), "{e}"),
+        }
+        (event, sending.join().unwrap())
+    });
+    assert_eq!(sent.status, Status::Unknown, "{}", sent.message);
+    drop(client);
+    let reopened = room.client(plain());
+    push(&room.wechat, &reopened, &event);
+    assert_eq!(left(&reopened, "o1"), 0, "spent once");
+    assert_eq!(send_with(&reopened, "o1", "k").status, Status::Ok);
 }
 
 fn wait_for_delivery(room: &Room, openid: &str) {

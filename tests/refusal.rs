@@ -240,7 +240,7 @@ fn a_ban_stops_its_template_for_all_players_and_takes_no_unit() {
             scope.spawn(|| {
                 let verdict = send(&client, openid);
                 let got = (verdict.status, verdict.retry, verdict.quota, verdict.attempts);
-                assert_eq!(got, (Status::Banned, Retry::Later, QuotaChange::Untouched, 0), "{}", verdict.message);
+                assert_eq!(got, (Status::Banned, Retry::Later, QuotaChange::Returned, 0), "{}", verdict.message);
                 assert!(verdict.retry_after_ms >= 1000, "{}", verdict.retry_after_ms);
                 assert_eq!(left(&client, openid), 1);
             });

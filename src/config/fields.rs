@@ -102,11 +102,11 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
-    /// The same, not shown.
+    /// The same for a secret: not shown, and what a file read to its end leaves behind it is a mistake.
     pub fn secret_name(&mut self, key: &str) -> Option<String> {
         let text = self.text(key)?;
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            self.mistake(format!("{key} holds a space, line break or control character"));
+        if text.trim() != text || text.contains(char::is_control) {
+            self.mistake(format!("{key} holds a line break or control character, or a space at its end"));
             return None;
         }
         Some(text)

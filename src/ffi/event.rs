@@ -12,11 +12,13 @@ use crate::error::{Error, Status};
 ///
 /// `query`: the request's raw query string. `body`, `body_len`: the raw body; NULL and 0 for the check of the address (a
 /// GET). Popup answers, refusals in the settings and results of sends go into the count, each once, however often
-/// WeChat pushes it; an accept that the game reported too (wxsub_report) counts once. Everything else is left alone.
+/// WeChat pushes it; an accept that the game reported too (wxsub_report) counts once. A refusal that was created less
+/// than 60 s after the newest accept, or before it, leaves that one: two clocks are being compared, in doubt it is kept.
+/// Everything else is left alone.
 ///
 /// `reply` (`reply_capacity` bytes) gets what the host must send back as the response's body, with HTTP 200; a NUL
 /// follows if there is room. 64 bytes are enough for events; the address check echoes what WeChat sent, usually some 20
-/// bytes. `*reply_len` (may be NULL) is its length. Nothing is applied if it does not fit. `reply` may be NULL with
+/// bytes. `*reply_len` (may be NULL) is its length, 0 when the call fails. Nothing is applied if it does not fit. `reply` may be NULL with
 /// capacity 0 if the host knows what to answer ("success").
 ///
 /// Returns
