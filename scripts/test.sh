@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.."
 
 need_rust
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3
+python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 
 echo "wxsub: formatting"
 cargo fmt --all --check
 echo "wxsub: clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 echo "wxsub: tests"
-cargo build --quiet --workspace
 cargo test --workspace "$@"

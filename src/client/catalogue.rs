@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -21,6 +22,10 @@ use crate::wechat::Request;
 const STALE_MS: i64 = 6 * 3_600_000;
 /// WeChat is asked for an unknown template, or after a failure, no more often than this.
 const ASK_AGAIN_MS: i64 = 60_000;
+/// … and after a failure of somebody who had less than enough time.
+const ASK_AGAIN_AFTER_SHORT_MS: i64 = 2_000;
+/// Time in which WeChat would have answered.
+const ENOUGH_TIME: Duration = Duration::from_millis(1000);
 /// A send waits so long for the list at most, and never more than half of its own time.
 const WAIT_MS: u64 = 3000;
 
@@ -131,9 +136,9 @@ impl Catalogue {
 
     /// Renews the list; the senders go on with the old one.
     pub fn renew(&self) {
-        self.renewal_wanted.store(false, Ordering::Relaxed);
-        // Whether or not it works: not again for a while.
         self.ask(Deadline::in_ms(10_000));
+        // Sends that came meanwhile still saw the old list.
+        self.renewal_wanted.store(false, Ordering::Relaxed);
     }
 
     /// How many templates the account has, asked now.
@@ -174,17 +179,18 @@ impl Catalogue {
         if self.known.lock().asked_boot != before {
             return;
         }
+        let short_time = deadline.left() < ENOUGH_TIME;
         if let Err(e) = self.fetch(deadline) {
-            if deadline.is_over() || self.account.network.running.is_interrupted() {
-                // The caller's own time was short: that says nothing of WeChat, and the next one asks again.
-                return;
-            }
             log_line!(
                 self.account.log,
                 Warn,
                 "the account's templates could not be fetched, messages go unchecked: {}",
                 e.message
             );
+            // A caller with little time of its own must not keep the others from the list for long.
+            let pause_ms = if short_time { ASK_AGAIN_AFTER_SHORT_MS } else { ASK_AGAIN_MS };
+            self.known.lock().asked_boot = Some(Now::read().boot_ms - ASK_AGAIN_MS + pause_ms);
+            return;
         }
         self.known.lock().asked_boot = Some(Now::read().boot_ms);
     }

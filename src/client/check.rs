@@ -19,11 +19,11 @@ impl Inner {
     pub(super) fn check(&self) -> Result<Verdict, Error> {
         let deadline = self.deadline();
         let mut failed: Option<Error> = None;
-        let mut told = Vec::new();
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
         let mut note = |what: &str, done: Result<String, Error>| match done {
-            Ok(text) => told.push(format!("{what}: {text}")),
+            Ok(text) => right.push(format!("{what}: {text}")),
             Err(e) => {
-                told.push(format!("{what}: {}", e.message));
+                wrong.push(format!("{what}: {}", e.message));
                 failed.get_or_insert(e);
             }
         };
@@ -45,7 +45,9 @@ impl Inner {
                 note("templates", self.check_templates(deadline));
             }
         }
-        let message = told.join("; ");
+        // What is wrong comes first: a message that is too long for its field is cut at the end.
+        wrong.append(&mut right);
+        let message = wrong.join("; ");
         log_line!(self.log, Info, "check: {message}");
         Ok(match failed {
             None => Verdict::ok(message),
