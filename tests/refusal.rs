@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Room, TEMPLATE, left, message, message_from, send};
+use common::{Room, TEMPLATE, left, message, send};
 use serde_json::json;
 use wxsub::{Answer, Client, QuotaChange, Retry, Status, Verdict};
 use wxsub_simulator::{Endpoint, Fault, FaultKind, RequestRecord};
@@ -248,8 +248,10 @@ fn a_ban_stops_its_template_for_all_players_and_takes_no_unit() {
     });
     assert_eq!(room.wechat.counters().answers(Endpoint::Send, 43107), 1, "WeChat was asked once");
 
-    room.wechat.grant("o0", "sim-other", 1);
-    client.report("o0", Some("sim-other"), Answer::Accept, None);
-    let other = client.send(&message_from("o0", "sim-other"), None);
+    room.wechat.grant("o0", "sim-activity", 1);
+    client.report("o0", Some("sim-activity"), Answer::Accept, None);
+    let data = json!({"thing1": "a", "date2": "2026-11-24", "number3": 3});
+    let text = json!({"touser": "o0", "template_id": "sim-activity", "data": data}).to_string();
+    let other = client.send(&text, None);
     assert_eq!(other.status, Status::Ok, "{}", other.message);
 }

@@ -89,6 +89,16 @@ fn tokens(wechat: &Simulator) -> Vec<String> {
     tokens
 }
 
+/// All else that a host asks of WeChat; returns the session_key that was handed to it.
+fn ask_around(client: &Client, ear: &Ear, code: &str) -> Option<String> {
+    ear.hear(format!("{:?}", client.check()));
+    let forged = client.handle_event(&format!("signature={code}&timestamp=1&nonce=2"), b"<xml/>", 100);
+    ear.hear(format!("{forged:?}"));
+    let login = client.login(code);
+    ear.hear(format!("{login:?}"));
+    login.ok().map(|identity| identity.session_key.expose().to_owned())
+}
+
 fn never_told(wechat: &Simulator) -> Vec<String> {
     let mut secrets = tokens(wechat);
     secrets.extend([MARK, PASSWORD, CREDENTIALS, HANDED_IN, EVENT_TOKEN, AES_KEY].map(str::to_owned));
@@ -129,13 +139,19 @@ fn no_failure_tells_a_secret() {
     let (rude_proxy, mute_proxy) = (Relay::proxy(Mode::Say(no)), Relay::proxy(Mode::Silent));
     let through = |port: u16| json!({"api_base": https, "proxy": format!("http://me:{PASSWORD}@127.0.0.1:{port}")});
 
-    let mut failures: Vec<(String, Value, Option<Fault>, Endpoint)> = Vec::new();
-    for (mode, endpoint) in [("stable", Endpoint::StableToken), ("legacy", Endpoint::Token)] {
-        for (kind, at) in [("token", endpoint), ("send", Endpoint::Send)] {
-            for (n, fault) in faults(&format!("{https}/cgi-bin/token?secret={MARK}")).into_iter().enumerate() {
-                failures.push((format!("{mode}-{kind}-{n}"), json!({"token": mode}), Some(fault), at));
-            }
+    let elsewhere = format!("{https}/cgi-bin/token?secret={MARK}");
+    let mut shared: Vec<Failure> = Vec::new();
+    for (what, mode, endpoint) in [
+        ("stable", "stable", Endpoint::StableToken),
+        ("legacy", "legacy", Endpoint::Token),
+        ("templates", "stable", Endpoint::GetTemplate),
+        ("login", "stable", Endpoint::Jscode2Session),
+    ] {
+        for (n, fault) in faults(&elsewhere).into_iter().enumerate() {
+            shared.push((format!("{what}-{n}"), json!({"token": mode}), Some(fault.on(endpoint))));
         }
+    }
+    for mode in ["stable", "legacy"] {
         for (name, mut transport) in [
             ("wrong-secret", json!({"secret": format!("{SECRET}wrong")})),
             ("refused", json!({"api_base": format!("http://127.0.0.1:{REFUSING}")})),
@@ -149,20 +165,33 @@ fn no_failure_tells_a_secret() {
         ] {
             transport["token"] = json!(mode);
             transport["ca_file"] = json!(ca);
-            failures.push((format!("{mode}-{name}"), transport, None, endpoint));
+            shared.push((format!("{mode}-{name}"), transport, None));
         }
     }
-
-    let wanted = failures.len();
-    let work = Mutex::new(failures.into_iter());
-    std::thread::scope(|scope| {
-        for _ in 0..12 {
-            scope.spawn(|| {
-                while let Some((name, transport, fault, endpoint)) = { work.lock().unwrap().next() } {
-                    fail_once(&room, &ear, &name, &transport, fault, endpoint);
-                }
-            });
+    // A send names its player, so that each meets its own fault; the others may meet each other's.
+    let own = |(n, fault): (usize, Fault)| {
+        let name = format!("send-{n}");
+        let fault = fault.on(Endpoint::Send).openid(&name).forever();
+        (name, json!({"timeout_ms": 3000}), Some(fault))
+    };
+    let own: Vec<Failure> = faults(&elsewhere).into_iter().enumerate().map(own).collect();
+    let wanted = shared.len() + own.len();
+    let session_keys = at_once(shared, |(name, transport, fault)| {
+        let client = client(&room, &ear, &name, &transport);
+        if let Some(fault) = fault {
+            room.wechat.arm(fault);
         }
+        try_to_send(&room, &client, &ear, &name);
+        let t0 = std::time::Instant::now(); let r = ask_around(&client, &ear, &format!("code-{name}")); eprintln!("ASK {name} {:?}", t0.elapsed()); let t0 = std::time::Instant::now(); drop(client);  eprintln!("DROP {name} {:?}", t0.elapsed()); r
+    });
+    let session_keys: Vec<String> = session_keys.into_iter().flatten().collect();
+    assert!(session_keys.len() > 10, "few logins worked");
+    room.wechat.clear_faults();
+    at_once(own, |(name, transport, fault)| {
+        let client = client(&room, &ear, &name, &transport);
+        room.wechat.arm(fault.expect("a fault of its own"));
+        let verdict = try_to_send(&room, &client, &ear, &name);
+        assert!(verdict.status != Status::Ok && verdict.attempts > 0, "{name}: {verdict:?}");
     });
 
     // The failures above that are no answer's happen at the token request; this one happens at the send's own.
@@ -191,37 +220,36 @@ fn no_failure_tells_a_secret() {
     assert!(tokens(&room.wechat).len() > 10, "few tokens travelled");
     assert!(rude_proxy.heads()[0].contains(CREDENTIALS), "the password was used");
     ear.assert_heard_nothing_of(&never_told(&room.wechat));
-    assert_stores_hold_no_secret(room.folder.path(), wanted + 1);
+    ear.assert_heard_nothing_of(&session_keys);
+    assert_stores_hold_none_of(&session_keys, room.folder.path(), wanted + 1);
 }
 
-/// One failure of this kind, one verdict or two.
-fn fail_once(room: &Room, ear: &Arc<Ear>, name: &str, transport: &Value, fault: Option<Fault>, endpoint: Endpoint) {
-    let client = client(room, ear, name, transport);
-    let Some(fault) = fault else {
-        let verdict = try_to_send(room, &client, ear, name);
-        assert_ne!(verdict.status, Status::Ok, "{name}");
-        return;
-    };
-    if endpoint == Endpoint::Send {
-        // Each player's faults are his own.
-        room.wechat.arm(fault.on(endpoint).openid(name).forever());
-        let verdict = try_to_send(room, &client, ear, name);
-        assert!(verdict.attempts > 0, "{name}: {verdict:?}");
-        assert_ne!(verdict.status, Status::Ok, "{name}: {verdict:?}");
-        try_to_send(room, &client, ear, name);
-    } else {
-        // A token request names no player; these share the endpoint, so any of them may meet this one's fault.
-        room.wechat.arm(fault.on(endpoint));
-        try_to_send(room, &client, ear, name);
-    }
+/// A name, what is changed in the configuration, and what goes wrong at WeChat.
+type Failure = (String, Value, Option<Fault>);
+
+/// Works through the failures in many threads.
+fn at_once<R: Send>(failures: Vec<Failure>, work: impl Fn(Failure) -> R + Sync) -> Vec<R> {
+    let todo = Mutex::new(failures.into_iter());
+    let (todo, work) = (&todo, &work);
+    let next = || todo.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..12).map(|_| scope.spawn(move || std::iter::from_fn(next).map(work).collect::<Vec<R>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 fn assert_stores_hold_no_secret(folder: &Path, wanted: usize) {
+    assert_stores_hold_none_of(&[], folder, wanted);
+}
+
+fn assert_stores_hold_none_of(more: &[String], folder: &Path, wanted: usize) {
     let mut stores = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
-        for secret in [MARK, PASSWORD, CREDENTIALS, EVENT_TOKEN, AES_KEY] {
+        let marked = [MARK, PASSWORD, CREDENTIALS, EVENT_TOKEN, AES_KEY];
+        for secret in marked.into_iter().chain(more.iter().map(String::as_str)) {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!found, "{} holds {secret}", path.display());
         }
@@ -277,7 +305,7 @@ fn an_answer_that_quotes_the_request_is_not_passed_on_with_its_secrets() {
             assert!(verdict.message.contains("no route to"), "the operator needs the text: {}", verdict.message);
         }
     }
-    let client = client(&room, &ear, "send", &json!({}));
+    let client = client(&room, &ear, "send", &json!({"timeout_ms": 3000}));
     let token = room.wechat.token(TokenKind::Stable);
     for errcode in [99999, -1, 43101] {
         let errmsg = Some(format!("cannot POST /cgi-bin/message/subscribe/send?access_token={token}"));
@@ -285,6 +313,16 @@ fn an_answer_that_quotes_the_request_is_not_passed_on_with_its_secrets() {
         room.wechat.arm(Fault::new(kind).on(Endpoint::Send).times(2));
         let verdict = try_to_send(&room, &client, &ear, &format!("o{errcode}"));
         assert_eq!(verdict.errcode, errcode as i32, "{}", verdict.message);
+        room.wechat.clear_faults();
+    }
+    for errcode in [40001, 40013, 48001, 99999, -1] {
+        let quoting = |text: String| FaultKind::Errcode { errcode, errmsg: Some(text), status: 200 };
+        for endpoint in [Endpoint::GetTemplate, Endpoint::Jscode2Session] {
+            let token = room.wechat.token(TokenKind::Stable);
+            let text = format!("no route to ?access_token={token}&secret={SECRET}, {escaped}");
+            room.wechat.arm(Fault::new(quoting(text)).on(endpoint).times(3));
+        }
+        ask_around(&client, &ear, &format!("code-o{errcode}"));
         room.wechat.clear_faults();
     }
     drop(client);
