@@ -333,7 +333,7 @@ int main(void) {
   a_client_left_open();
   unloaded_while_it_closes();
   a_thread_that_outlives_it();
-  forks_are_seen_after_it();
+  if (getenv("WXSUB_TOOL") == NULL) forks_are_seen_after_it(); /* in a child all that the parent had is a leak */
   from_many_threads();
   return finish();
 }
