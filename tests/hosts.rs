@@ -1,6 +1,6 @@
 //! The library in its hosts: C, C++, Python and C# programs, each against a simulator of its own.
 //!
-//! They need cc, c++, python3, mcs and mono; `scripts/test.sh` installs them. A missing one is a failure, not a skip.
+//! They need cc, c++, valgrind, python3, mcs and mono; `scripts/test.sh` installs them. A missing one is a failure, not a skip.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -103,6 +103,25 @@ fn compile_and_run_all(folder: &str, ending: &str, compilers: &[Compiler]) {
 fn c_programs() {
     let c = |standard| Compiler { program: "cc", standard, more: &[] };
     compile_and_run_all("tests/c", "c", &[c("c99")]);
+}
+
+/// Some of them once more where every access is watched and nothing may be lost. Not those that fork, whose children
+/// hold what their parents had, nor those that count milliseconds; `scripts/sanitize.sh` goes further.
+#[test]
+fn c_programs_under_valgrind() {
+    for name in ["arguments", "client_answers", "log", "log_locks", "message", "results", "rounds", "unload"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join(name);
+        let source = PathBuf::from(format!("tests/c/{name}.c"));
+        compile(&Compiler { program: "cc", standard: "c99", more: &["-g"] }, &source, &program);
+        let mut valgrind = Command::new("valgrind");
+        valgrind
+            .args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--read-inline-info=no", "--fair-sched=yes"])
+            .args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"])
+            .arg(&program)
+            .env("WXSUB_TOOL", "valgrind");
+        run_host(&mut valgrind, &format!("valgrind {name}"));
+    }
 }
 
 #[test]

@@ -209,14 +209,17 @@ fn use_wal(c: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// Moves the log into the file; beside the writers, or, when the log has grown too long, in their way for a moment.
-pub fn checkpoint(c: &Connection, cut: bool) -> rusqlite::Result<()> {
-    c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    if cut {
-        match c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            Err(e) if trouble::is_busy(&e) => {}
-            done => done?,
-        }
+/// Moves the log into the file, beside the writers; returns how many pages of it are there now.
+pub fn checkpoint(c: &Connection) -> rusqlite::Result<u32> {
+    let moved: i64 = c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2))?;
+    Ok(u32::try_from(moved).unwrap_or(0))
+}
+
+/// Moves what is left of the log, so that the next writer begins it anew; no writer may be at work.
+pub fn begin_log_anew(c: &Connection) -> rusqlite::Result<()> {
+    match c.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
+        // A reader, or another process: the next round tries again.
+        Err(e) if trouble::is_busy(&e) => Ok(()),
+        done => done,
     }
-    Ok(())
 }

@@ -14,7 +14,7 @@ mod turn;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -28,7 +28,7 @@ use crate::secret::Secret;
 use count::Player;
 use group::Writers;
 
-/// Pages in the write-ahead log from which on a checkpoint is due at once (4 MiB).
+/// Pages of the write-ahead log that are not in the file yet, from which on a checkpoint is due at once (4 MiB).
 const WAL_PAGES: u32 = 1000;
 /// Pages from which on the log is cut, for which writers wait a moment (64 MiB).
 const WAL_PAGES_TOO_MANY: u32 = 16_000;
@@ -36,6 +36,8 @@ const WAL_PAGES_TOO_MANY: u32 = 16_000;
 /// Rows that are pruned in one transaction at most.
 const PRUNED_AT_ONCE: usize = 500;
 
+/// Rows are looked for so often at most.
+const PRUNE_EVERY_MS: i64 = 1000;
 /// Transactions that prune one table in one round at most; the next round goes on.
 const PRUNES: usize = 10;
 
@@ -49,7 +51,12 @@ pub struct SqliteStore {
     /// Reads beside the writers; none for `:memory:`, whose database belongs to one connection.
     reader: Option<Mutex<Connection>>,
     keeper: Option<Mutex<Connection>>,
+    /// Pages in the write-ahead log, as of the last commit.
     wal_pages: Arc<AtomicU32>,
+    /// Those of them that the last checkpoint found in the file.
+    moved_pages: AtomicU32,
+    /// When rows were pruned last, by the boot clock.
+    pruned_boot: AtomicI64,
 }
 
 impl SqliteStore {
@@ -74,6 +81,8 @@ impl SqliteStore {
             reader: opened.reader.map(Mutex::new),
             keeper: opened.keeper.map(Mutex::new),
             wal_pages,
+            moved_pages: AtomicU32::new(0),
+            pruned_boot: AtomicI64::new(i64::MIN / 2),
         })
     }
 
@@ -201,7 +210,15 @@ impl Store for SqliteStore {
     }
 
     fn upkeep(&self, now: &Now) -> Result<(), Error> {
-        for prune in [key::prune, act::prune, turn::prune] {
+        let before = self.pruned_boot.load(Ordering::Relaxed);
+        let prunes: &[fn(&Connection, &Now) -> rusqlite::Result<usize>] = match now.boot_ms - before {
+            0..PRUNE_EVERY_MS => &[],
+            _ => &[key::prune, act::prune, turn::prune],
+        };
+        if !prunes.is_empty() {
+            self.pruned_boot.store(now.boot_ms, Ordering::Relaxed);
+        }
+        for prune in prunes {
             for _ in 0..PRUNES {
                 let now = now.clone();
                 let pruned = self.writers.run(false, Deadline::in_ms(1000), move |c| prune(c, &now))?;
@@ -211,15 +228,22 @@ impl Store for SqliteStore {
             }
         }
         if let Some(keeper) = &self.keeper {
-            file::checkpoint(&keeper.lock(), self.wal_pages.load(Ordering::Relaxed) > WAL_PAGES_TOO_MANY)
-                .map_err(|e| trouble::describe(&e))?;
-            self.wal_pages.store(0, Ordering::Relaxed);
+            let keeper = keeper.lock();
+            let moved = file::checkpoint(&keeper).map_err(|e| trouble::describe(&e))?;
+            self.moved_pages.store(moved, Ordering::Relaxed);
+            if self.wal_pages.load(Ordering::Relaxed) > WAL_PAGES_TOO_MANY {
+                // A log that is always written to never begins anew by itself.
+                self.writers.alone(Deadline::in_ms(1000), |_| file::begin_log_anew(&keeper))?;
+            }
         }
         Ok(())
     }
 
     fn needs_upkeep(&self) -> bool {
-        self.wal_pages.load(Ordering::Relaxed) > WAL_PAGES
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        // Fewer pages than were moved: the log has begun anew.
+        let unmoved = pages.checked_sub(self.moved_pages.load(Ordering::Relaxed)).unwrap_or(pages);
+        unmoved > WAL_PAGES
     }
 
     fn place(&self) -> &str {

@@ -396,9 +396,9 @@ fn keys_are_pruned_when_they_are_over_and_not_before() {
     bench.settle(&running, Outcome::Returned, Verdict::default());
     bench.pass(HOUR + 1);
     assert_eq!(upkeep(&bench), 1, "the one that ended later");
-    bench.reboot("two", DAY - 1);
+    bench.reboot("two", DAY - PRUNE_EVERY_MS);
     assert_eq!(upkeep(&bench), 1, "the grace hour");
-    bench.pass(1);
+    bench.pass(PRUNE_EVERY_MS);
     assert_eq!(upkeep(&bench), 0);
 }
 
