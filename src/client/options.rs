@@ -64,6 +64,8 @@ fn wrong(text: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -86,6 +88,43 @@ mod tests {
             &long,
         ] {
             assert_eq!(Options::parse(Some(text)).expect_err(text).status, Status::Arg, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            if let Err(e) = Options::parse(Some(&text)) {
+                prop_assert_eq!(e.status, Status::Arg);
+            }
+        }
+
+        #[test]
+        fn what_is_said_is_read_or_refused(
+            key in prop_oneof!["\\PC{0,20}", "k{500,520}"],
+            tag: i128,
+            timeout_ms in -10_i64..70_000,
+            other in prop_oneof![Just("tag".to_owned()), "[a-z_]{1,12}"],
+        ) {
+            let tag = tag >> 60;
+            let text = format!(
+                r#"{{"key":{},"tag":{tag},"timeout_ms":{timeout_ms},"{other}":{tag}}}"#,
+                Value::from(key.as_str())
+            );
+            let good = key.len() <= 512
+                && u64::try_from(tag).is_ok()
+                && (1..=60_000).contains(&timeout_ms)
+                && (other == "tag" || other == "timeout_ms" && (1..=60_000).contains(&tag));
+            match Options::parse(Some(&text)) {
+                Err(e) => prop_assert!(!good && e.status == Status::Arg, "{}: {}", text, e),
+                Ok(read) => {
+                    prop_assert!(good, "{}", text);
+                    prop_assert_eq!(read.key.unwrap_or_default(), key);
+                    prop_assert_eq!(i128::from(read.tag), tag);
+                }
+            }
         }
     }
 }

@@ -62,6 +62,6 @@ fn is_loopback(host: &str) -> bool {
 
 /// Without a user's name and password, and without a query, which may hold a secret.
 fn to_be_shown(text: &str) -> &str {
-    let base = text.split(['?', '#']).next().unwrap_or_default();
-    base.rsplit('@').next().unwrap_or_default()
+    let host = text.rsplit('@').next().unwrap_or_default();
+    host.split(['?', '#']).next().unwrap_or_default()
 }

@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use serde_json::Map;
+
 use super::*;
 
 fn refused(text: &str) -> String {
@@ -84,4 +87,123 @@ fn accepted_values() {
     let hosts: Vec<&str> = c.api_base.iter().map(Host::as_str).collect();
     assert_eq!(hosts, ["http://localhost:1", "http://[::1]:2/gw", "https://h"]);
     assert!(c.secret.is_none());
+}
+
+/// What no error and no `Debug` may show, wherever in the configuration it stands.
+const MARK: &str = "hunter2-hunter2";
+
+fn any_value() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 11] =
+        ["stable", "external", "full", "strict", "observe", "auto", "off", "formal", "zh_CN", ":memory:", "https://h"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0_u64..70_000).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        proptest::sample::select(&WORDS[..]).prop_map(Value::from),
+        "\\PC{0,20}".prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        // The way in which serde_json itself writes a number down.
+        "[0-9a-z.]{0,8}".prop_map(|n| serde_json::json!({"$serde_json::private::Number": n})),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((any_key(), inner), 0..4)
+                .prop_map(|all| Value::Object(all.into_iter().collect())),
+        ]
+    })
+}
+
+/// A known key, one with a slip of the pen, or any text.
+fn any_key() -> impl Strategy<Value = String> {
+    let known = proptest::sample::select(&KEYS[..]);
+    prop_oneof![
+        3 => known.clone().prop_map(str::to_owned),
+        1 => (known, any::<proptest::sample::Index>(), proptest::char::any()).prop_map(|(key, at, other)| {
+            let at = at.index(key.len());
+            key.char_indices().map(|(i, c)| if i == at { other } else { c }).collect()
+        }),
+        1 => "\\PC{0,60}",
+    ]
+}
+
+/// The keys whose value is secret, with one that is.
+fn secrets() -> impl Strategy<Value = Vec<(String, Value)>> {
+    let around = || prop_oneof![Just(String::new()), "\\PC{0,6}", any::<String>()];
+    (around(), around(), 0_usize..7).prop_map(|(before, after, shape)| {
+        let marked = format!("{before}{MARK}{after}");
+        let (key, value) = match shape {
+            0 => ("secret", marked.into()),
+            1 => ("proxy", marked.into()),
+            2 => ("proxy", format!("http://{marked}@127.0.0.1:{after}").into()),
+            3 => ("event", serde_json::json!({"token": marked, "aes_key": after})),
+            4 => ("event", serde_json::json!({"token": before, "aes_key": marked})),
+            5 => ("token", marked.into()),
+            _ => ("api_base", format!("https://user:{marked}@{}", after.replace(MARK, "")).into()),
+        };
+        vec![(key.to_owned(), value)]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn no_configuration_panics_and_none_is_told(
+        members in proptest::collection::vec((any_key(), any_value()), 0..8),
+        secrets in secrets(),
+        good: bool,
+    ) {
+        let mut all = Map::new();
+        if good {
+            all.insert("appid".to_owned(), "wx1".into());
+            all.insert("secret".to_owned(), MARK.into());
+        }
+        all.extend(members);
+        all.extend(secrets);
+        match Config::from_json(&Value::Object(all).to_string()) {
+            Ok(config) => {
+                let shown = format!("{config:?} {:?} {:?} {:?}", config.secret, config.proxy, config.event);
+                prop_assert!(!shown.contains(MARK));
+                prop_assert!(!config.appid.is_empty() && !config.store.is_empty() && !config.api_base.is_empty());
+                prop_assert!((1..=MAX_TIMEOUT_MS).contains(&config.timeout_ms) && config.max_attempts > 0);
+            }
+            Err(e) => {
+                prop_assert!(e.status == Status::Config || e.status == Status::Arg, "{:?}", e.status);
+                let shown = format!("{e} {e:?}");
+                prop_assert!(!shown.contains(MARK));
+                prop_assert!(e.message.len() >= 15, "{}", e.message);
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in any::<String>()) {
+        prop_assert!(Config::from_json(&text).is_err());
+    }
+
+    #[test]
+    fn no_damaged_configuration_is_told(at: proptest::sample::Index, byte: u8, cut: bool) {
+        let good = serde_json::json!({
+            "appid": "wx1", "secret": MARK, "proxy": format!("http://u:{MARK}@h:1"), "timeout_ms": 100,
+            "event": {"token": MARK, "aes_key": MARK}, "templates": [{"id": "t", "keys": ["thing1"]}],
+        });
+        let mut bytes = good.to_string().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        bytes.truncate(if cut { at } else { bytes.len() });
+        if let Err(e) = Config::from_json(&String::from_utf8_lossy(&bytes)) {
+            prop_assert!(!e.message.contains(&MARK[1..MARK.len() - 1]), "{}", e.message);
+        }
+    }
+
+    #[test]
+    fn a_number_is_taken_in_its_range_and_in_no_other(ms: i64, near in 59_990_i64..60_010) {
+        for ms in [ms, near, near - 60_000] {
+            let config = Config::from_json(&format!(r#"{{"appid":"a","secret":"s","timeout_ms":{ms}}}"#));
+            prop_assert_eq!(config.is_ok(), (1..=60_000).contains(&ms), "{}", ms);
+        }
+    }
 }

@@ -103,6 +103,7 @@ static void many_at_once(void) {
   int i;
   for (i = 0; i < MORE; i++) all[i] = open_config(config_with(":memory:", ""));
   CHECK_VERDICT(wxsub_init(config_with(":memory:", ""), &surplus, &why), &why, WXSUB_E_INTERNAL);
+  CHECK_HAS(why.message, "1000 clients are open");
   CHECK(surplus == NULL);
   for (i = 0; i < MORE; i++) wxsub_free(all[i]);
   CHECK_VERDICT(wxsub_init(config_with(":memory:", ""), &surplus, &why), &why, WXSUB_OK);

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Fuzzes the C functions, each target of fuzz/ for so many seconds (default 60): scripts/fuzz.sh [SECONDS [TARGET ...]].
+# Needs a nightly compiler; installs cargo-fuzz. What it learns stays in fuzz/corpus, what it finds in fuzz/artifacts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+need_rust
+need build-essential:g++
+if ! cargo +nightly --version >/dev/null 2>&1; then
+  echo "wxsub: fuzzing needs a nightly compiler: rustup toolchain install nightly" >&2
+  exit 1
+fi
+cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
+
+seconds=${1:-60}
+shift $(($# > 0))
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(config message answers wechat event calls)
+
+failed=0
+for target in "${targets[@]}"; do
+  mkdir -p "fuzz/corpus/$target"
+  log=$(mktemp)
+  echo "wxsub: fuzzing $target for $seconds s"
+  if cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+    -max_total_time="$seconds" -timeout=25 -max_len=2048 -print_final_stats=1 -verbosity=1 >"$log" 2>&1; then
+    sed -n 's/^stat::number_of_executed_units: *\(.*\)/  \1 runs, nothing found/p' "$log"
+  else
+    failed=1
+    tail -n 60 "$log"
+  fi
+  rm -f "$log"
+done
+exit $failed
