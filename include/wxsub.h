@@ -435,7 +435,8 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 ///                      a key is set, unreadable. Answer 403; the reply is empty and nothing was changed
 ///   WXSUB_E_STORE, WXSUB_E_BUSY
 ///                      answer 500, so that WeChat pushes again; the reply is empty
-///   WXSUB_E_CONFIG     no "event" in the configuration; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED
+///   WXSUB_E_CONFIG     no "event" in the configuration; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED,
+///                      WXSUB_E_CANCELLED (the client was freed meanwhile: answer 500)
 /// May wait up to 4 seconds for a send to the same player that runs.
 wxsub_status wxsub_handle_event(const struct wxsub_client *client,
                                 const char *query,
@@ -460,8 +461,8 @@ wxsub_status wxsub_login(const struct wxsub_client *client,
 
 /// Tells an operator in words whether it will work: store writable, WeChat reached, this machine's clock, appid, secret
 /// and IP right (and which IP to allow), how many templates the account has. At most "timeout_ms" long; sends nothing.
-/// The message tells all, the status is that of the first thing that is wrong; the whole text is logged, too, since a
-/// message has 247 bytes. With "token": "legacy" it uses the token in use, since asking for one would kill it.
+/// The message tells all, first what is wrong; the status is that of the first thing that is wrong. The whole text is
+/// logged, too, since a message has 247 bytes. With "token": "legacy" it uses the token in use, since asking for one would kill it.
 ///
 /// Returns WXSUB_OK, WXSUB_E_STORE, WXSUB_E_CONNECT, WXSUB_E_AUTH, WXSUB_E_CONFIG (the clock is off), WXSUB_E_BUSY,
 /// WXSUB_E_WECHAT, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.

@@ -62,8 +62,9 @@ fn an_accept_counts_once_in_either_order() {
     let client = room.client(plain());
     let first = Player::new(&room, &client, "reported-first");
     assert_counted(&first.report(Answer::Accept, None), QuotaChange::Granted, 1);
-    assert_paired(&first.event(Answer::Accept, now_s()), 1);
-    assert_counted(&first.event(Answer::Accept, now_s() - 1), QuotaChange::Granted, 2);
+    let now = now_s();
+    assert_paired(&first.event(Answer::Accept, now), 1);
+    assert_counted(&first.event(Answer::Accept, now - 1), QuotaChange::Granted, 2);
 
     let second = Player::new(&room, &client, "pushed-first");
     assert_counted(&second.event(Answer::Accept, now_s()), QuotaChange::Granted, 1);
@@ -228,15 +229,16 @@ fn a_report_with_a_key_pairs_once_and_is_replayed() {
     let client = room.client(plain());
     let first = Player::new(&room, &client, "reported-first");
     assert_counted(&first.report(Answer::Accept, Some("k")), QuotaChange::Granted, 1);
-    assert_paired(&first.event(Answer::Accept, now_s()), 1);
+    let now = now_s();
+    assert_paired(&first.event(Answer::Accept, now), 1);
     let again = first.report(Answer::Accept, Some("k"));
     assert_eq!((again.quota, again.flags), (QuotaChange::Granted, Verdict::REPLAYED));
     // The repeated call left no mark: another act's event counts.
-    assert_counted(&first.event(Answer::Accept, now_s() - 5), QuotaChange::Granted, 2);
+    assert_counted(&first.event(Answer::Accept, now - 5), QuotaChange::Granted, 2);
 
     let second = Player::new(&room, &client, "pushed-first");
-    second.event(Answer::Accept, now_s());
-    second.event(Answer::Accept, now_s() - 5);
+    second.event(Answer::Accept, now);
+    second.event(Answer::Accept, now - 5);
     let paired = second.report(Answer::Accept, Some("k"));
     assert_paired(&paired, 2);
     let again = second.report(Answer::Accept, Some("k"));

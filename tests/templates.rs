@@ -221,6 +221,18 @@ fn a_failed_fetch_never_fails_a_send() {
     }
 }
 
+/// However much time a send has, it does not spend it on the templates.
+#[test]
+fn a_list_that_does_not_come_is_not_waited_for_long() {
+    let room = Room::new();
+    let client = room.client(json!({"timeout_ms": 20_000}));
+    room.wechat.arm(Fault::stall().on(Endpoint::GetTemplate).forever());
+    room.accept(&client, "o1");
+    let started = Instant::now();
+    assert_sent(&send(&client, "o1"));
+    assert!(started.elapsed() < Duration::from_secs(7), "three seconds: {:?}", started.elapsed());
+}
+
 #[test]
 fn a_token_refused_for_the_templates_is_renewed() {
     let room = Room::new();

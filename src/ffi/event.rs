@@ -28,7 +28,8 @@ use crate::error::{Error, Status};
 ///                      a key is set, unreadable. Answer 403; the reply is empty and nothing was changed
 ///   WXSUB_E_STORE, WXSUB_E_BUSY
 ///                      answer 500, so that WeChat pushes again; the reply is empty
-///   WXSUB_E_CONFIG     no "event" in the configuration; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED
+///   WXSUB_E_CONFIG     no "event" in the configuration; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED,
+///                      WXSUB_E_CANCELLED (the client was freed meanwhile: answer 500)
 /// May wait up to 4 seconds for a send to the same player that runs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_handle_event(

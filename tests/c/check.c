@@ -29,14 +29,15 @@ static void templates(void) {
   CHECK_HAS(r.message, "templates: 1 configured, 3 at WeChat");
   arm("{\"kind\":\"errcode\",\"errcode\":48001,\"endpoint\":\"gettemplate\"}");
   CHECK_VERDICT(wxsub_check(client, &r), &r, WXSUB_E_AUTH);
-  CHECK_HAS(r.message, "credentials: right; templates: ");
+  CHECK(strncmp(r.message, "templates: ", 11) == 0);
+  CHECK_HAS(r.message, "credentials: right");
   wxsub_free(client);
 }
 
 static void a_wrong_secret(void) {
   wxsub_client *client = client_of("wrong-secret", environment("WXSUB_SIM"), "");
   CHECK_VERDICT(wxsub_check(client, &r), &r, WXSUB_E_AUTH);
-  CHECK_HAS(r.message, "store: writable; network: reached; credentials: ");
+  CHECK(strncmp(r.message, "credentials: ", 13) == 0);
   CHECK_HAS(r.message, "\"secret\"");
   CHECK(strstr(r.message, "wrong-secret") == NULL);
   CHECK_INT(r.errcode, 40125);
@@ -80,7 +81,8 @@ static void nobody_there(void) {
   wxsub_client *client = client_of("secret", "http://127.0.0.1:1", ",\"timeout_ms\":1000");
   long start = now_ms();
   CHECK_VERDICT(wxsub_check(client, &r), &r, WXSUB_E_CONNECT);
-  CHECK_HAS(r.message, "store: writable; network: ");
+  CHECK(strncmp(r.message, "network: ", 9) == 0);
+  CHECK_HAS(r.message, "store: writable");
   CHECK_INT(r.retry, WXSUB_RETRY_LATER);
   CHECK(now_ms() - start < 3000);
   wxsub_free(client);

@@ -102,7 +102,7 @@ namespace Wxsub.Tests
             using (var client = new Client(config))
             {
                 Result result = Check.Status(Status.Auth, client.Check());
-                Check.Contains("store: writable; network: reached; credentials: ", result.Message);
+                Check.Contains("credentials: no access token", result.Message);
                 Check.Contains("\"secret\"", result.Message);
                 Check.Lacks(Simulator.Secret, result.Message);
             }
@@ -128,7 +128,7 @@ namespace Wxsub.Tests
             using (var client = new Client(config))
             {
                 Result result = Check.Status(Status.Connect, client.Check());
-                Check.Contains("store: writable; network: ", result.Message);
+                Check.Contains("network: WeChat was not reached", result.Message);
             }
         }
 

@@ -86,7 +86,7 @@ class Check(support.SimCase):
         result = self.client(secret="wrong-" + support.SECRET).check()
         self.assertIs(result.status, Status.AUTH)
         self.assertIn('"secret"', result.message)
-        self.assertIn("store: writable; network: reached; credentials: ", result.message)
+        self.assertTrue(result.message.startswith("credentials: "), result.message)
         self.assertNotIn(support.SECRET, result.message)
 
     def test_an_address_that_is_not_allowed_is_named(self) -> None:
@@ -101,7 +101,7 @@ class Check(support.SimCase):
     def test_nobody_there(self) -> None:
         result = self.offline().check()
         self.assertEqual((result.status, result.retry), (Status.CONNECT, Retry.LATER))
-        self.assertIn("store: writable; network: ", result.message)
+        self.assertTrue(result.message.startswith("network: "), result.message)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ class _Open(IntEnum):
         member._value_ = value
         return member
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """By value: some versions of Python pickle by name, which a number without one does not have."""
+        return self.__class__, (int(self),)
+
 
 class Status(_Open):
     """The verdict in one word (``WXSUB_OK``, ``WXSUB_E_*``). Treat a number without a name as an internal error."""
