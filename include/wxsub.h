@@ -25,7 +25,8 @@
  * Unloading the library (dlclose) is a no-op on Linux: it stays mapped, since threads of the system may still be in it.
  *
  * The store file (and its -wal and -shm) is this library's alone: don't open it with another SQLite in the same
- * process, don't copy it while a client is open, keep it on a local disk.
+ * process (a second copy of this library, loaded from another path or linked in statically beside it, is one: load it
+ * once), don't copy it while a client is open, keep it on a local disk.
  *
  * What survives what. An accept that wxsub_report acknowledged is on disk, fsynced (with "durability": "full", the
  * default), and is never lost. A deduction may be forgotten by a crash or a power cut: the count is then one too high,

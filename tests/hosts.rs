@@ -109,7 +109,7 @@ fn c_programs() {
 /// hold what their parents had, nor those that count milliseconds; `scripts/sanitize.sh` goes further.
 #[test]
 fn c_programs_under_valgrind() {
-    for name in ["arguments", "client_answers", "log", "message", "results", "rounds", "unload"] {
+    for name in ["arguments", "client_answers", "log", "message", "rounds", "unload"] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let program = folder.path().join(name);
         let source = PathBuf::from(format!("tests/c/{name}.c"));

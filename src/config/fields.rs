@@ -135,7 +135,8 @@ impl<'a> Fields<'a> {
         match value.as_u64() {
             Some(n) if (min..=max).contains(&n) => Some(n),
             _ if value.is_number() => {
-                self.mistake(format!("{key} must be a whole number from {min} to {max}, not {value}"));
+                let got = shown(&value.to_string());
+                self.mistake(format!("{key} must be a whole number from {min} to {max}, not {got}"));
                 None
             }
             _ => self.wrong(key, &format!("a whole number from {min} to {max}"), value),
@@ -147,7 +148,7 @@ impl<'a> Fields<'a> {
         match value.as_f64() {
             Some(n) if n > 0.0 => Some(n),
             Some(n) => {
-                self.mistake(format!("{key} must be a number above 0, not {n}"));
+                self.mistake(format!("{key} must be a number above 0, not {n:e}"));
                 None
             }
             None => self.wrong(key, "a number above 0", value),

@@ -22,7 +22,8 @@ impl Host {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return wrong("is not a URL like https://api.weixin.qq.com");
         };
-        if authority.as_str().contains('@') {
+        // Anywhere, since a slash in a password moves the rest of it into the path.
+        if text.contains('@') {
             return wrong("holds a user name; that is not supported");
         }
         if uri.query().is_some() || text.contains('#') {

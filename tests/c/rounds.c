@@ -115,8 +115,8 @@ static void clients_come_and_go(void) {
   int i;
   for (i = 0; i < 10; i++) grant(text_of("o-rounds-%d", i), "T", 10000);
   write_file(in_tmp("letter.txt"), "Dear player,\nthis is no database at all.\n", 41);
-  without_growth("a client on a file", on_a_file, rounds(1, 30, 100), rounds(3, 200, 5000));
-  without_growth("a client in memory", in_memory, rounds(1, 30, 100), rounds(3, 200, 5000));
+  without_growth("a client on a file", on_a_file, rounds(1, 30, 100), rounds(2, 200, 5000));
+  without_growth("a client in memory", in_memory, rounds(1, 30, 100), rounds(1, 200, 5000));
   without_growth("a client that cannot open", that_cannot_open, rounds(5, 50, 100), rounds(5, 500, 20000));
 }
 
@@ -199,7 +199,7 @@ enum { MANY = 100 };
 static void many(int round) {
   static wxsub_client *all[MANY];
   static int times;
-  const int clients = rounds(8, MANY, MANY);
+  const int clients = rounds(4, MANY, MANY);
   char openid[32];
   int i;
   (void)round;
@@ -220,7 +220,7 @@ static void *accept_and_send_by_both(void *argument) {
   char own[32];
   int i;
   snprintf(own, sizeof own, "o-two-%d", s->number);
-  for (i = 0; i < 2 * rounds(2, 10, 200); i++) {
+  for (i = 0; i < 2 * rounds(1, 10, 200); i++) {
     const wxsub_client *one = i % 2 == 0 ? s->client : s->other;
     const wxsub_client *other = i % 2 == 0 ? s->other : s->client;
     s->left_over += wxsub_report(one, own, "T", WXSUB_ACCEPT, NULL, &r) != WXSUB_OK || r.remaining != 1;

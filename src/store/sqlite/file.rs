@@ -52,7 +52,12 @@ fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
     let keeper = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let quiet = || -> rusqlite::Result<()> {
         reader.pragma_update(None, "query_only", true)?;
-        keeper.pragma_update(None, "synchronous", "NORMAL")
+        keeper.pragma_update(None, "synchronous", "NORMAL")?;
+        // Opens their -wal now, while there are file descriptors left.
+        for connection in [&reader, &keeper] {
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        }
+        Ok(())
     };
     trouble::retry_busy(deadline, quiet).map_err(|e| trouble::describe(&e))?;
     Ok(Opened { writer, reader: Some(reader), keeper: Some(keeper), place: path.display().to_string() })

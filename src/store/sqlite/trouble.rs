@@ -35,7 +35,9 @@ pub fn describe(e: &rusqlite::Error) -> Error {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             "it cannot be written: check the file's and folder's owner and mode"
         }
-        Some(ErrorCode::CannotOpen) => "it cannot be opened: check that the folder exists and may be written",
+        Some(ErrorCode::CannotOpen) => {
+            "it cannot be opened: check that the folder exists and may be written, and that file descriptors are left"
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged or no wxsub store; it was left as it is. Restore a copy, or move it away to start anew"
         }
