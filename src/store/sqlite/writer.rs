@@ -11,6 +11,8 @@ use crate::error::{Error, Status};
 
 /// While another process also writes, transactions are this far apart, or it would never find the lock free.
 const GAP: Duration = Duration::from_micros(300);
+/// Other processes are looked for so often at most.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// For so long another process counts as writing after it was last noticed.
 const CONTENDED: Duration = Duration::from_secs(1);
 
@@ -24,6 +26,7 @@ pub struct Writer {
     /// An fsync failed: what it should have covered may never reach the disk, however well the next one goes.
     unsynced: bool,
     last_group: Instant,
+    looked: Instant,
 }
 
 impl Writer {
@@ -35,6 +38,7 @@ impl Writer {
             contended: None,
             unsynced: false,
             last_group: Instant::now(),
+            looked: Instant::now(),
         }
     }
 
@@ -106,8 +110,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Another connection's commit changes the data version.
+    /// Another connection's commit changes the data version. Looked at now and then: it costs as much as a statement.
     fn notice_others(&mut self) {
+        if self.looked.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.looked = Instant::now();
         let version =
             self.connection.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
         if let Ok(version) = version
