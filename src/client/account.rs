@@ -108,7 +108,9 @@ impl Account {
         let mut renewed = false;
         loop {
             let token = self.credentials.token(deadline)?;
-            match self.network.ask(Endpoint::Send, &request(&token), deadline) {
+            // A gateway's answer may quote the URL.
+            let done = self.network.ask(Endpoint::Send, &request(&token), deadline);
+            match done.map_err(|e| Error { message: token.strike(&e.message), ..e }) {
                 Ok(answer) => return Ok(answer.into_value()),
                 Err(e) if e.errcode != 0 && rule(Endpoint::Send, e.errcode).act == Act::NewToken => {
                     self.credentials.refused(&token, deadline);
@@ -117,7 +119,7 @@ impl Account {
                     }
                     renewed = true;
                 }
-                Err(e) => return Err(Error { message: token.strike(&e.message), ..e }),
+                Err(e) => return Err(e),
             }
         }
     }

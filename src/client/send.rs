@@ -25,6 +25,8 @@ const LEASE_MARGIN_MS: i64 = 2000;
 const SETTLE_MS: u64 = 1000;
 /// What `wxsub_result.message` can show.
 const FAULTS_BYTES: usize = 247;
+/// Another try with less time than this would only make a maybe of what surely was not sent.
+const LEAST_LEFT: Duration = Duration::from_millis(50);
 /// The longest pause between two tries.
 const LONGEST_PAUSE_MS: u64 = 5000;
 
@@ -228,7 +230,11 @@ impl Inner {
         };
         let mut renewed = false;
         let mut tries = 0;
+        let mut last: Option<Error> = None;
         loop {
+            if let Some(e) = last.take_if(|_| sending.deadline.left() < LEAST_LEFT) {
+                return Exchanged::returned(e);
+            }
             let token = match self.credentials.token(sending.deadline) {
                 Ok(token) => token,
                 Err(e) => return Exchanged::returned(e),
@@ -245,13 +251,15 @@ impl Inner {
                 Next::Again(base_ms, e) => {
                     tries += 1;
                     let pause = pause(base_ms, tries);
-                    if tries >= self.config.max_attempts || pause >= sending.deadline.left() {
-                        let after_ms = e.retry_after_ms.max(pause.as_millis() as u32);
-                        return Exchanged::returned(e.after_ms(after_ms));
+                    let after_ms = e.retry_after_ms.max(pause.as_millis() as u32);
+                    let e = e.after_ms(after_ms);
+                    if tries >= self.config.max_attempts || pause + LEAST_LEFT >= sending.deadline.left() {
+                        return Exchanged::returned(e);
                     }
                     if let Err(e) = self.running.sleep(pause) {
                         return Exchanged::returned(e);
                     }
+                    last = Some(e);
                 }
             }
         }
