@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use wxsub::ffi::*;
-use wxsub_fuzz::{MARK, Out, check};
+use wxsub_fuzz::{MARK, Out, check, quotes_mark};
 
 /// Reads choices off the input; 0 when it has ended.
 struct Choices<'a>(&'a [u8]);
@@ -25,7 +25,8 @@ impl Choices<'_> {
     }
 
     fn text(&mut self) -> Option<CString> {
-        let fixed = ["", "o", "T", "accept", r#"{"T":"accept"}"#, r#"{"touser":"o","template_id":"T","data":{"thing1":"x"}}"#];
+        let fixed =
+            ["", "o", "T", "accept", r#"{"T":"accept"}"#, r#"{"touser":"o","template_id":"T","data":{"thing1":"x"}}"#];
         match usize::from(self.byte()) {
             0 => None,
             n if n <= fixed.len() => Some(CString::new(fixed[n - 1]).unwrap()),
@@ -64,6 +65,9 @@ unsafe extern "C" fn destroy(_: *mut c_void) {
 }
 
 fuzz_target!(|data: &[u8]| {
+    if quotes_mark(data) {
+        return;
+    }
     let mut choices = Choices(data);
     let mut open: Vec<*mut wxsub_client> = Vec::new();
     let mut stale: Vec<*mut wxsub_client> = Vec::new();
@@ -109,7 +113,16 @@ fuzz_target!(|data: &[u8]| {
                 2 => wxsub_report_json(client, one, two, three, result, usize::from(!result.is_null()), null_mut()),
                 3 => wxsub_quota(client, one, two, null_mut(), result),
                 4 => wxsub_send(client, one, two, result),
-                5 => wxsub_handle_event(client, one, two, if two.is_null() { 0 } else { 1 }, null_mut(), 0, null_mut(), result),
+                5 => wxsub_handle_event(
+                    client,
+                    one,
+                    two,
+                    if two.is_null() { 0 } else { 1 },
+                    null_mut(),
+                    0,
+                    null_mut(),
+                    result,
+                ),
                 6 => {
                     given += 1;
                     let log: wxsub_log_fn = if choices.byte() % 2 == 0 { Some(line) } else { None };

@@ -29,10 +29,18 @@ impl Answer {
     /// WeChat did. Survives what was seen in the field (wechat-api: top): errcode as a string, control characters and
     /// broken UTF-8 inside errmsg.
     pub fn parse(body: &[u8]) -> Option<Answer> {
-        let text: String =
-            String::from_utf8_lossy(body).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let text = text.trim_start_matches('\u{feff}');
-        let Ok(Value::Object(fields)) = serde_json::from_str(text) else { return None };
+        let fields = match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return None,
+            Err(_) => {
+                let text: String =
+                    String::from_utf8_lossy(body).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let Ok(Value::Object(fields)) = serde_json::from_str(text.trim_start_matches('\u{feff}')) else {
+                    return None;
+                };
+                fields
+            }
+        };
         let errcode = match fields.get("errcode") {
             None => 0,
             Some(value) => i32::try_from(integer(value)?).ok()?,

@@ -260,7 +260,9 @@ static void a_late_result_settles_a_maybe(void) {
 }
 
 static void *send_slowly(void *status) {
-  *(wxsub_status *)status = wxsub_send(client, message_to("o-running", "T"), "{\"timeout_ms\":4000}", NULL);
+  /* message_to() is for one thread only. */
+  static const char message[] = "{\"touser\":\"o-running\",\"template_id\":\"T\",\"data\":{\"thing1\":\"hello\"}}";
+  *(wxsub_status *)status = wxsub_send(client, message, "{\"timeout_ms\":4000}", NULL);
   return NULL;
 }
 

@@ -94,7 +94,9 @@ static void exec_myself(void) {
 }
 
 static void *send_slowly(void *status) {
-  *(wxsub_status *)status = wxsub_send(client, message_to("o-slow", "T"), NULL, NULL);
+  /* message_to() is for one thread only. */
+  static const char message[] = "{\"touser\":\"o-slow\",\"template_id\":\"T\",\"data\":{\"thing1\":\"hello\"}}";
+  *(wxsub_status *)status = wxsub_send(client, message, NULL, NULL);
   return NULL;
 }
 

@@ -61,7 +61,8 @@ static void expect_no_growth(const char *what, const struct held *before, int ti
          after.threads - before->threads, after.descriptors - before->descriptors,
          after.resident_kb - before->resident_kb, after.heap_kb - before->heap_kb);
   CHECK(after.threads <= before->threads);
-  CHECK(after.descriptors <= before->descriptors);
+  /* A sanitizer that looks up a name keeps two pipes for that. */
+  CHECK(after.descriptors <= before->descriptors + (getenv("WXSUB_TOOL") != NULL ? 2 : 0));
   if (getenv("WXSUB_TOOL") != NULL || times == 0) return;
   CHECK(after.heap_kb - before->heap_kb < 64);
   CHECK(after.resident_kb - before->resident_kb < 4096);

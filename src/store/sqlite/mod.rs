@@ -30,8 +30,8 @@ use group::Writers;
 
 /// Pages of the write-ahead log that are not in the file yet, from which on a checkpoint is due at once (4 MiB).
 const WAL_PAGES: u32 = 1000;
-/// Pages from which on the log is cut, for which writers wait a moment (64 MiB).
-const WAL_PAGES_TOO_MANY: u32 = 16_000;
+/// Pages from which on the log begins anew, for which writers wait a moment (16 MiB, as long as its file may stay).
+const WAL_PAGES_TOO_MANY: u32 = 4_000;
 
 /// Rows that are pruned in one transaction at most.
 const PRUNED_AT_ONCE: usize = 500;

@@ -13,7 +13,7 @@ const MAYBE_LIFE_MS: i64 = 24 * 3_600_000;
 /// A process that waits for a turn says so anew within this long; one that died no longer does.
 const WANTED_MS: i64 = 60;
 /// Characters of `msgids`: room for the last eight.
-const MSGIDS: i64 = 170;
+const MSGIDS: usize = 170;
 
 /// Takes the player's turn and one unit, if both are free.
 pub fn hold(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Result<Begun> {
@@ -184,17 +184,7 @@ fn move_count(
 ) -> rusqlite::Result<i64> {
     let Player { appid, openid } = player;
     match outcome {
-        Outcome::Spent => c
-            .prepare_cached(
-                "INSERT INTO quota (appid, openid, template_id, granted, gone, msgids)
-                 VALUES (?1, ?2, ?3, 0, 0, CASE WHEN ?6 = 0 THEN '' ELSE ',' || ?6 || ',' END)
-                 ON CONFLICT DO UPDATE SET
-                   gone = gone + (?4 AND gone < ?5),
-                   msgids = CASE WHEN ?6 = 0 THEN msgids
-                                 ELSE substr(',' || ?6 || CASE WHEN msgids = '' THEN ',' ELSE msgids END, 1, ?7) END
-                 RETURNING granted - gone",
-            )?
-            .query_row(params![appid, openid, template_id, unit, granted, msgid, MSGIDS], |r| r.get(0)),
+        Outcome::Spent => spend(c, player, template_id, unit, granted, msgid),
         Outcome::Cleared => {
             c.prepare_cached(
                 "UPDATE quota SET gone = max(gone, ?4) WHERE appid = ?1 AND openid = ?2 AND template_id = ?3",
@@ -204,6 +194,39 @@ fn move_count(
         }
         Outcome::Returned | Outcome::Maybe => difference(c, player, template_id),
     }
+}
+
+/// Takes the unit, if it is not gone already, and remembers the msgid.
+fn spend(
+    c: &Connection,
+    Player { appid, openid }: Player<'_>,
+    template_id: &str,
+    unit: bool,
+    granted: i64,
+    msgid: i64,
+) -> rusqlite::Result<i64> {
+    // Read, then written, since RETURNING costs more than both.
+    let row = c
+        .prepare_cached(
+            "SELECT granted, gone, msgids FROM quota WHERE appid = ?1 AND openid = ?2 AND template_id = ?3",
+        )?
+        .query_row([appid, openid, template_id], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, String>(2)?)))
+        .optional()?;
+    let write = match row {
+        Some(_) => "UPDATE quota SET gone = ?4, msgids = ?5 WHERE appid = ?1 AND openid = ?2 AND template_id = ?3",
+        None => "INSERT INTO quota (appid, openid, template_id, granted, gone, msgids) VALUES (?1, ?2, ?3, 0, ?4, ?5)",
+    };
+    let (had, mut gone, mut msgids): (i64, i64, String) = row.unwrap_or_default();
+    if unit && gone < granted {
+        gone += 1;
+    }
+    if msgid != 0 {
+        let end = if msgids.is_empty() { "," } else { "" };
+        msgids = format!(",{msgid}{msgids}{end}");
+        msgids.truncate(MSGIDS);
+    }
+    c.prepare_cached(write)?.execute(params![appid, openid, template_id, gone, msgids])?;
+    Ok(had - gone)
 }
 
 fn difference(c: &Connection, player: Player<'_>, template_id: &str) -> rusqlite::Result<i64> {
