@@ -11,7 +11,7 @@
 //!
 //! The goal is a ratio of 20 where an fsync takes 2 ms or more. On a faster disk the ratio is smaller, since then it is
 //! the CPU that limits the 64. `--fsync-ms 2` shows a slow disk on a fast one: the benchmark runs itself under strace,
-//! which keeps each fdatasync back for so long after the disk did it (`-e inject=fdatasync:delay_exit=`) and, thanks to
+//! which keeps each fdatasync back for so long after the disk did it (`-e inject=fdatasync,fsync:delay_exit=`) and, thanks to
 //! `--seccomp-bpf`, does not slow down any other call. Linux only; strace must be installed.
 
 mod common;
@@ -72,7 +72,7 @@ fn main() {
     let ratio = over(&|r| r[2] / r[1]);
     println!("{}", folder.path().display());
     if fsync_ms > 0 {
-        println!("strace keeps each fdatasync back for {fsync_ms} ms");
+        println!("strace keeps each fsync back for {fsync_ms} ms");
     }
     println!("{:<34} {:>10} {:>12}", "", "per second", "µs each");
     for (what, rate) in [
@@ -93,8 +93,8 @@ fn main() {
 /// Has strace run this program again, and ends it.
 fn slowed(fsync_ms: u64) -> ! {
     let ended = Command::new("strace")
-        .args(["-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"])
-        .arg(format!("inject=fdatasync:delay_exit={}", fsync_ms * 1000))
+        .args(["-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e"])
+        .arg(format!("inject=fdatasync,fsync:delay_exit={}", fsync_ms * 1000))
         .arg(std::env::current_exe().expect("our own path"))
         .args(std::env::args().skip(1))
         .env(SLOWED, "1")

@@ -132,6 +132,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         connection.busy_timeout(std::time::Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "trusted_schema", false)?;
+        // Else SQLite plans a statement anew for each value that is compared with an indexed column.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // On macOS a plain fsync does not reach the disk; elsewhere these do nothing.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;

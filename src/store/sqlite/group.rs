@@ -1,10 +1,13 @@
 //! Group commit: whoever holds the connection runs everything that waits, in one transaction with one fsync for all.
 //!
 //! A caller queues its work. If nobody leads, it does: it begins a transaction, takes what has queued meanwhile, runs
-//! each piece in a savepoint of its own, commits, and tells everyone. Then the first that still waits leads.
+//! each piece in a savepoint of its own, commits, and tells everyone. Then the first that still waits leads. Before an
+//! fsync it gives those whom the last one has just released a moment to come back, since what they miss costs them a
+//! whole one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
@@ -17,6 +20,8 @@ use crate::panics;
 
 /// Members of one group at most, so that none waits long for a large one.
 const GROUP: usize = 256;
+/// A leader waits for others at most this part of what the last fsync took, and never longer than that.
+const PATIENCE: (u32, Duration) = (4, Duration::from_millis(5));
 
 type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
@@ -24,11 +29,18 @@ type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 pub struct Writers {
     connection: Mutex<Writer>,
     queue: Mutex<Queue>,
+    /// As many wait as the leader hopes for.
+    gathered: Condvar,
 }
 
+#[derive(Default)]
 struct Queue {
     led: bool,
     waiting: VecDeque<Arc<Job>>,
+    /// How many were there when the last fsync ended: its group and those behind it.
+    expected: usize,
+    /// How long the last group with an fsync took.
+    fsync_took: Duration,
 }
 
 struct Job {
@@ -61,10 +73,7 @@ impl Job {
 
 impl Writers {
     pub fn new(connection: Connection) -> Writers {
-        Writers {
-            connection: Mutex::new(Writer::new(connection)),
-            queue: Mutex::new(Queue { led: false, waiting: VecDeque::new() }),
-        }
+        Writers { connection: Mutex::new(Writer::new(connection)), queue: Mutex::default(), gathered: Condvar::new() }
     }
 
     /// Runs `work` in a transaction and returns once it is committed (with `fsync`: and on disk). `work` may run more
@@ -107,6 +116,19 @@ impl Writers {
         if !queue.led {
             queue.led = true;
             job.set(State::Leading);
+        } else if queue.waiting.len() >= queue.expected.min(GROUP) {
+            self.gathered.notify_one();
+        }
+    }
+
+    /// Waits a moment for those who may come back for another fsync.
+    fn gather(&self) {
+        let mut queue = self.queue.lock();
+        let until = Instant::now() + (queue.fsync_took / PATIENCE.0).min(PATIENCE.1);
+        while queue.waiting.len() < queue.expected.min(GROUP) {
+            if self.gathered.wait_until(&mut queue, until).timed_out() {
+                break;
+            }
         }
     }
 
@@ -151,10 +173,22 @@ impl Writers {
 
     fn lead(&self, own: &Arc<Job>, deadline: Deadline) {
         let led = panics::catch(|| {
+            if own.fsync {
+                self.gather();
+            }
             let mut writer = self.connection.lock();
             let fsync = self.queue.lock().waiting.iter().any(|job| job.fsync);
             match writer.begin(fsync, deadline) {
-                Ok(()) => Group(self.take_group(fsync)).run(&mut writer),
+                Ok(()) => {
+                    let began = Instant::now();
+                    let group = Group(self.take_group(fsync));
+                    group.run(&mut writer);
+                    if fsync {
+                        let mut queue = self.queue.lock();
+                        queue.expected = group.0.len() + queue.waiting.len();
+                        queue.fsync_took = began.elapsed();
+                    }
+                }
                 Err(e) => {
                     self.leave_queue(own);
                     own.set(State::Done(Err(e)));
