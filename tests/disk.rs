@@ -298,9 +298,9 @@ fn failing_system_calls() {
         ("pwrite64", "ENOSPC", "the disk is full"),
         ("pwrite64", "EIO", "the disk failed"),
         ("pwrite64", "EROFS", "the disk failed"),
-        ("fsync", "EIO", "the disk failed"),
+        ("fdatasync", "EIO", "the disk failed"),
     ] {
-        for first in if syscall == "fsync" { [1, 4, 9] } else { [1, 40, 90] } {
+        for first in if syscall == "fdatasync" { [1, 4, 9] } else { [1, 40, 90] } {
             let room = Room::new();
             let inject = format!("inject={syscall}:error={error}:when={first}..{}", first + 5);
             let strace = ["strace", "-f", "-o", "/dev/null", "-e", syscall, "-e", &inject];

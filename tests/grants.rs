@@ -196,7 +196,7 @@ fn killed_before_each(syscall: &str) {
 #[test]
 fn killed_before_each_of_its_writes() {
     std::thread::scope(|scope| {
-        for syscall in ["fsync", "unlink", "ftruncate", "pwrite64"] {
+        for syscall in ["fsync", "fdatasync", "unlink", "ftruncate", "pwrite64"] {
             scope.spawn(move || killed_before_each(syscall));
         }
     });
@@ -327,13 +327,13 @@ fn after_a_failed_fsync(client: &Client) {
 #[test]
 fn after_a_failed_fsync_the_next_accept_stands_in_a_new_log() {
     let room = Room::new();
-    let calls = ["-e", CALLS, "-e", "inject=fsync:error=EIO:when=20"];
+    let calls = ["-e", CALLS, "-e", "inject=fdatasync:error=EIO:when=20"];
     let config = json!({"config": room.config(json!({"timeout_ms": 60_000}))});
     let (trace, _) = Trace::of("after a failed fsync", config, &calls, room.folder.path());
     let calls = trace.step("the next");
     let position =
         |what: &dyn Fn(&str) -> bool| calls.iter().position(|c| what(c)).unwrap_or_else(|| panic!("{calls:#?}"));
-    let file_synced = position(&|c| c.starts_with("fsync(") && c.contains("wxsub.db>"));
+    let file_synced = position(&|c| c.starts_with("fdatasync(") && c.contains("wxsub.db>"));
     let last_write = calls.iter().rposition(|c| is_log_write(c)).unwrap_or_else(|| panic!("{calls:#?}"));
     assert!(calls[..file_synced].iter().any(|c| c.starts_with("pwrite64(") && c.contains("wxsub.db>")), "{calls:#?}");
     assert!(file_synced < last_write, "{calls:#?}");
