@@ -196,7 +196,7 @@ fn killed_before_each(syscall: &str) {
 #[test]
 fn killed_before_each_of_its_writes() {
     std::thread::scope(|scope| {
-        for syscall in ["fsync", "fdatasync", "unlink", "ftruncate", "pwrite64"] {
+        for syscall in ["fdatasync", "unlink", "ftruncate", "pwrite64"] {
             scope.spawn(move || killed_before_each(syscall));
         }
     });
