@@ -44,6 +44,10 @@
 #define WXSUB_RESULT_INIT \
   { sizeof(wxsub_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 } }
 
+/* The same for a wxsub_stats. */
+#define WXSUB_STATS_INIT \
+  { sizeof(wxsub_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
 /* The same for a wxsub_identity. */
 #define WXSUB_IDENTITY_INIT \
   { sizeof(wxsub_identity), 0, { 0 }, { 0 }, { 0 } }
@@ -181,6 +185,15 @@
 /// Log level: every send and every report.
 #define WXSUB_LOG_DEBUG 4
 
+/// wxsub_http_fn returns: an answer came, whatever its status.
+#define WXSUB_HTTP_ANSWERED 0
+
+/// wxsub_http_fn returns: no byte of the request left, surely.
+#define WXSUB_HTTP_NOT_SENT 1
+
+/// wxsub_http_fn returns: the request left, or may have, and no whole answer came. So does any other number.
+#define WXSUB_HTTP_MAYBE_SENT 2
+
 /// A client: one appid, one store. Opaque; its value is looked up, never dereferenced, so a stale one is
 /// WXSUB_E_STATE. Safe to use from any number of threads at once. A process may have 1000 open.
 typedef struct wxsub_client wxsub_client;
@@ -248,6 +261,103 @@ typedef struct wxsub_identity {
   char session_key[64];
 } wxsub_identity;
 
+/// What a client has done since it was opened, and what waits now: from wxsub_get_stats. 200 bytes. Messages are counted
+/// once, by their final verdict, from wxsub_send, wxsub_submit and the outbox.
+typedef struct wxsub_stats {
+  /// Set by the caller to sizeof(wxsub_stats): WXSUB_STATS_INIT does.
+  uint32_t struct_size;
+  /// 0.
+  uint32_t reserved;
+  /// Messages that WeChat took.
+  uint64_t sent;
+  /// Messages that ended as WXSUB_E_REFUSED.
+  uint64_t refused;
+  /// As WXSUB_E_NO_QUOTA.
+  uint64_t no_quota;
+  /// As WXSUB_E_MESSAGE.
+  uint64_t bad_message;
+  /// As WXSUB_E_BUSY.
+  uint64_t busy;
+  /// As WXSUB_E_AUTH.
+  uint64_t auth;
+  /// As WXSUB_E_BANNED.
+  uint64_t banned;
+  /// As WXSUB_E_WECHAT.
+  uint64_t wechat;
+  /// As WXSUB_E_CONNECT.
+  uint64_t connect;
+  /// As WXSUB_E_UNKNOWN: maybe sent.
+  uint64_t unknown;
+  /// As WXSUB_E_CANCELLED.
+  uint64_t cancelled;
+  /// As WXSUB_E_EXPIRED.
+  uint64_t expired;
+  /// As WXSUB_E_STORE.
+  uint64_t store;
+  /// In any other way.
+  uint64_t other;
+  /// Calls that were answered as an earlier one with their key; not counted above.
+  uint64_t replayed;
+  /// Answers of players that were reported.
+  uint64_t reports;
+  /// Requests for an access token.
+  uint64_t token_calls;
+  /// Now: submitted messages and reports that wait in this process.
+  uint64_t queued;
+  /// Now: calls that run, and what the library's threads work on.
+  uint64_t running;
+  /// Now: results that wait to be polled.
+  uint64_t results;
+  /// Outcomes that were not kept, since the host had not polled for 10 seconds and "queue_capacity" results waited.
+  uint64_t lost_results;
+  /// Now: messages in the store, of all processes.
+  uint64_t outbox_waiting;
+  /// Now: those of them that are due and not yet taken up; at most 100000 are counted.
+  uint64_t outbox_due;
+  /// Now: milliseconds since the oldest of those was due.
+  uint64_t outbox_oldest_due_ms;
+} wxsub_stats;
+
+/// A request that a host's transport is to make. Valid during the call only.
+typedef struct wxsub_http_request {
+  /// Set by the library: what it knows of this struct.
+  uint32_t struct_size;
+  /// Give up after this.
+  uint32_t timeout_ms;
+  /// "POST" or "GET".
+  const char *method;
+  /// The whole URL. It holds the access token or the secret: never log it.
+  const char *url;
+  /// The Content-Type of the body; NULL without one.
+  const char *content_type;
+  /// The body, not NUL-terminated; NULL without one.
+  const char *body;
+  /// Its length in bytes.
+  size_t body_len;
+} wxsub_http_request;
+
+/// Where a host's transport puts the answer.
+typedef struct wxsub_http_response {
+  /// Set by the library: what it knows of this struct.
+  uint32_t struct_size;
+  /// The answer's HTTP status.
+  int32_t http_status;
+  /// The library's memory for the answer's body.
+  char *body;
+  /// Its size: 1 MiB.
+  size_t body_capacity;
+  /// How long the body is.
+  size_t body_len;
+  /// Without an answer: why, NUL-terminated, without the URL.
+  char message[128];
+} wxsub_http_response;
+
+/// Makes one request, once, without following redirects, and says whether it left: WXSUB_HTTP_*. Called from any thread,
+/// also at once from several.
+typedef int32_t (*wxsub_http_fn)(void *user_data,
+                                 const struct wxsub_http_request *request,
+                                 struct wxsub_http_response *response);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -286,8 +396,10 @@ const char *wxsub_status_name(wxsub_status status);
 ///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
 ///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
-///   "workers", "queue_capacity", "max_per_second", "store_prefix":
-///                         checked, and used by later versions
+///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
+///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
+///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
+///   "store_prefix"        checked, and used by a later version
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
@@ -309,8 +421,21 @@ wxsub_status wxsub_set_log(const struct wxsub_client *client,
                            wxsub_destroy_fn destroy,
                            int32_t max_level);
 
+/// Ends a client's work before wxsub_free: takes in nothing more (all calls but wxsub_poll, wxsub_get_stats and
+/// wxsub_set_log get WXSUB_E_STATE), lets what was submitted and what runs end for `drain_ms`, then interrupts it. Every
+/// ticket gets its result: WXSUB_E_CANCELLED, if it was not begun. Messages in the store stay for the next start. Poll
+/// what is left, then call wxsub_free.
+///
+/// `unfinished` (may be NULL) gets how many tickets and calls did not end in time; 0 when it was called before. From
+/// within a callback of this library it returns at once and goes on behind it.
+/// Returns WXSUB_OK, WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_shutdown(const struct wxsub_client *client,
+                            uint32_t drain_ms,
+                            size_t *unfinished);
+
 /// Closes a client. New calls get WXSUB_E_STATE at once; running ones may finish within their deadline, but after
-/// about a second they are interrupted and end as cancelled or maybe sent. NULL, a stale or a garbage handle: nothing
+/// about a second they are interrupted and end as cancelled or maybe sent, and so does what was submitted (wxsub_shutdown
+/// gives it more time, and lets its results be polled). Messages in the store stay for the next start. NULL, a stale or a garbage handle: nothing
 /// happens. From within a callback of this library it returns at once and the closing goes on behind it.
 void wxsub_free(struct wxsub_client *client);
 
@@ -414,6 +539,97 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
                              const char *access_token,
                              uint32_t expires_in_s);
 
+/// Copies a message and returns at once with a ticket; threads of the library send it. For a game loop.
+///
+/// Every ticket gets exactly one result from wxsub_poll, whatever happens, but for wxsub_free. Only that the texts are
+/// JSON with a "touser" is checked here; other faults come as the ticket's result. Messages and reports for one player are
+/// worked on one after the other in the order in which they were submitted; different players don't wait for each other.
+/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second.
+///
+/// `options_json` as for wxsub_send, and:
+///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
+///                  with WXSUB_STORED as soon as it is on disk (its template is checked before), or why not. Its verdict
+///                  comes later as an outcome: a result with WXSUB_OUTCOME, ticket 0, and your tag and key, from the
+///                  wxsub_poll of the process that sent it. wxsub_lookup tells it everywhere. Failures that may pass are
+///                  tried again with growing pauses until "expires_at"; the count is looked at when it is sent
+///   "deliver_at"   Unix milliseconds: when to send it; implies durable. It is sent by whichever process has the store
+///                  open then
+///   "expires_at"   Unix milliseconds: after that it is WXSUB_E_EXPIRED instead of late; default 24 hours after deliver_at
+///   "on_conflict"  with a key: "keep" (default): one that waits with this key stays, and the result says WXSUB_OK,
+///                  WXSUB_STORED and WXSUB_REPLAYED; "replace": this one takes its place (WXSUB_E_TOO_LATE when it is
+///                  being sent)
+///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
+///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
+///   "notify"       false: neither result nor outcome is wanted; *ticket is 0
+///
+/// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
+/// and try again next tick), WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_submit(const struct wxsub_client *client,
+                          const char *message_json,
+                          const char *options_json,
+                          uint64_t *ticket,
+                          struct wxsub_result *why);
+
+/// As wxsub_report, without waiting for the disk: an fsync is too long for a frame. The accept is on disk when its ticket's
+/// result says WXSUB_OK, not before. Arguments as for wxsub_report; `tag` is your own number, echoed.
+///
+/// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
+/// Returns as wxsub_submit.
+wxsub_status wxsub_submit_report(const struct wxsub_client *client,
+                                 const char *openid,
+                                 const char *template_id,
+                                 int32_t answer,
+                                 const char *key,
+                                 uint64_t tag,
+                                 uint64_t *ticket,
+                                 struct wxsub_result *why);
+
+/// Takes finished results: those of tickets, and outcomes of durable messages.
+///
+/// `results` is an array of `capacity` structs, the first one's struct_size set. `wait_ms` 0: never waits. Else it waits
+/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `results` NULL and
+/// `capacity` 0 nothing is taken, and it gets how many there are.
+/// Works on after wxsub_shutdown. Several threads may poll; each result goes to one of them.
+/// Returns WXSUB_OK, also for none; WXSUB_E_ARG, WXSUB_E_STATE (also when the client is freed meanwhile),
+/// WXSUB_E_FORKED.
+wxsub_status wxsub_poll(const struct wxsub_client *client,
+                        struct wxsub_result *results,
+                        size_t capacity,
+                        uint32_t wait_ms,
+                        size_t *count);
+
+/// A descriptor for the host's own event loop: readable (poll, select, epoll) while wxsub_poll has something. Only wait
+/// for it: don't read, write or close it. It belongs to the client, and wxsub_free ends it. Linux only.
+///
+/// `handle` gets the descriptor; -1 when the call fails.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_INTERNAL (no descriptor is left, or not
+/// Linux: poll with wait_ms instead).
+wxsub_status wxsub_poll_handle(const struct wxsub_client *client,
+                               ptrdiff_t *handle);
+
+/// Takes a message back that was submitted with a key and waits, in the queue or in the store, also another process's.
+/// When this says WXSUB_OK it is on disk that it will not be sent. Waits for the disk only.
+///
+/// A ticket that has no result yet gets WXSUB_E_CANCELLED; for a stored message no outcome comes.
+/// Returns WXSUB_OK; WXSUB_E_TOO_LATE: it is being sent, or was sent or maybe sent; WXSUB_E_NOT_FOUND: nothing waits with
+/// this key; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE. `out` may be NULL.
+wxsub_status wxsub_cancel(const struct wxsub_client *client,
+                          const char *openid,
+                          const char *key,
+                          struct wxsub_result *out);
+
+/// Tells what became of a message with a key, whichever process sent it, and by whichever function, until 24 hours after
+/// its end.
+///
+/// Returns the verdict with which it ended, with WXSUB_REPLAYED; WXSUB_OK with WXSUB_STORED while it waits in the store
+/// (retry_after_ms: until it is due, message: why the last try failed); WXSUB_E_BUSY while it is in this process's queue
+/// or being sent; WXSUB_E_NOT_FOUND; WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE. `out` may be NULL.
+wxsub_status wxsub_lookup(const struct wxsub_client *client,
+                          const char *openid,
+                          const char *key,
+                          struct wxsub_result *out);
+
 /// Verifies and applies what WeChat pushed to the host's own HTTP endpoint, set up in the console's "message push".
 /// Needs "event": {"token", "aes_key"} in the configuration ("aes_key" for the encrypted modes; with it, plaintext is
 /// refused).
@@ -469,6 +685,23 @@ wxsub_status wxsub_login(const struct wxsub_client *client,
 /// WXSUB_E_WECHAT, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
 wxsub_status wxsub_check(const struct wxsub_client *client,
                          struct wxsub_result *out);
+
+/// Tells what the client has done since it was opened, and what waits now. Works after wxsub_shutdown too.
+///
+/// `out` may not be NULL; its struct_size must be set (WXSUB_STATS_INIT).
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
+wxsub_status wxsub_get_stats(const struct wxsub_client *client, struct wxsub_stats *out);
+
+/// Has a function of the host's carry all requests to WeChat, for a host with an HTTP stack or a gateway of its own; NULL:
+/// the library carries them again. Running requests end the way they began.
+///
+/// `destroy` (may be NULL) runs exactly once with `user_data`: when another function takes its place, when the client is
+/// freed, or at once when this call fails; never before the last call of `http` has come back.
+/// Returns WXSUB_OK, WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_set_transport(const struct wxsub_client *client,
+                                 wxsub_http_fn http,
+                                 void *user_data,
+                                 wxsub_destroy_fn destroy);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -236,6 +236,10 @@ pub struct Verdict {
 impl Verdict {
     /// Flag: this is an earlier call's answer, found by its key.
     pub const REPLAYED: u32 = 1;
+    /// Flag: the message is in the store; its verdict comes later.
+    pub const STORED: u32 = 2;
+    /// Flag: the late verdict on a message that was in the store.
+    pub const OUTCOME: u32 = 4;
 
     /// Done, with nothing else to say yet.
     pub fn ok(message: impl Into<String>) -> Verdict {

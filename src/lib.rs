@@ -26,6 +26,7 @@ mod store;
 mod template;
 mod token;
 mod wechat;
+mod worker;
 
 mod clock;
 mod config;

@@ -4,7 +4,19 @@
 use std::path::Path;
 
 /// In the order in which the header shows them.
-const SOURCES: [&str; 7] = ["types.rs", "library.rs", "lifecycle.rs", "count.rs", "send.rs", "event.rs", "account.rs"];
+const SOURCES: [&str; 11] = [
+    "types.rs",
+    "library.rs",
+    "lifecycle.rs",
+    "count.rs",
+    "send.rs",
+    "submit.rs",
+    "outbox.rs",
+    "event.rs",
+    "account.rs",
+    "stats.rs",
+    "transport.rs",
+];
 
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,8 +1,10 @@
 //! Calls to WeChat beside the send: the token, the templates, a login.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use serde_json::Value;
 
 use super::credentials::Credentials;
@@ -17,13 +19,41 @@ use crate::wechat::{Act, Answer, Endpoint, Request, rule};
 
 /// How WeChat is reached.
 pub struct Network {
-    pub transport: Arc<dyn Transport>,
+    transport: RwLock<Arc<dyn Transport>>,
+    /// Used unless the host brings its own.
+    built_in: Arc<dyn Transport>,
     pub hosts: Hosts,
     pub running: Arc<Running>,
     pub max_attempts: u32,
+    /// Requests for an access token so far.
+    pub token_calls: AtomicU64,
 }
 
 impl Network {
+    pub fn new(built_in: Arc<dyn Transport>, hosts: Hosts, running: Arc<Running>, max_attempts: u32) -> Network {
+        let transport = RwLock::new(Arc::clone(&built_in));
+        Network { transport, built_in, hosts, running, max_attempts, token_calls: AtomicU64::new(0) }
+    }
+
+    /// What carries the requests.
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport.read())
+    }
+
+    /// Has the host's transport carry them, from the next one on; None: the built-in one.
+    pub fn set_transport(&self, transport: Option<Arc<dyn Transport>>) {
+        let new = transport.unwrap_or_else(|| Arc::clone(&self.built_in));
+        let old = std::mem::replace(&mut *self.transport.write(), new);
+        // Not under the lock: this may call the host.
+        drop(old);
+    }
+
+    /// Interrupts what runs and refuses what comes.
+    pub fn shutdown(&self) {
+        self.built_in.shutdown();
+        self.transport().shutdown();
+    }
+
     /// Makes one request at the first host that can be reached.
     ///
     /// # Errors
@@ -35,7 +65,7 @@ impl Network {
                 break;
             }
             let url = request.url(host.as_str());
-            match self.transport.execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
+            match self.transport().execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
                 Ok(reply) => {
                     self.hosts.tell(host, true);
                     return Ok(reply);

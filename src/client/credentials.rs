@@ -296,6 +296,7 @@ impl Credentials {
     }
 
     fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenAnswer, Error> {
+        self.network.token_calls.fetch_add(1, Ordering::Relaxed);
         let Some(secret) = &self.secret else {
             return Err(Error::new(Status::Internal, "a token is wanted and there is no secret"));
         };

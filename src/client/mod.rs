@@ -5,37 +5,51 @@ mod account;
 mod breaker;
 mod catalogue;
 mod check;
+mod courier;
 mod credentials;
 mod event;
 mod hosts;
 mod login;
 mod options;
+mod outbox;
 mod report;
+mod results;
 mod running;
 mod send;
+mod signal;
+mod stats;
+mod submit;
 mod turnstile;
 mod upkeep;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, Status, Verdict};
 use crate::event::EventConfig;
-use crate::http::UreqTransport;
+use crate::http::{Transport, UreqTransport};
 use crate::log::{Logger, Sink, log_line};
 use crate::panics;
 use crate::secret::Secret;
 use crate::store::{self, Store};
 pub use crate::wechat::PlayerAnswer as Answer;
+use crate::worker::Pool;
 use account::{Account, Network};
 use breaker::Breakers;
 use catalogue::Catalogue;
+use courier::Courier;
 use credentials::Credentials;
 pub use login::Identity;
+use results::Results;
 use running::Running;
+use stats::Counters;
+pub use stats::Stats;
+use submit::Errand;
 use turnstile::Turnstile;
 use upkeep::Upkeep;
 
@@ -61,12 +75,19 @@ struct Inner {
     breakers: Breakers,
     running: Arc<Running>,
     upkeep: Upkeep,
+    /// What works on what is submitted, once something was.
+    pool: OnceLock<Pool<Errand>>,
+    pool_gate: Mutex<()>,
+    results: Arc<Results>,
+    courier: Arc<Courier>,
+    stats: Counters,
+    wound_down: AtomicBool,
     log: Arc<Logger>,
     /// Names this client among all processes.
     process: i64,
     next_holder: AtomicI64,
     /// Dropped last.
-    _keep: Keep,
+    keep: Keep,
 }
 
 impl Client {
@@ -82,12 +103,12 @@ impl Client {
     pub(crate) fn open_keeping(config: Config, keep: Keep) -> Result<Client, Error> {
         let log = Arc::new(Logger::new());
         let running = Arc::new(Running::default());
-        let network = Arc::new(Network {
-            transport: Arc::new(UreqTransport::new(&config)?),
-            hosts: hosts::Hosts::new(config.api_base.clone()),
-            running: Arc::clone(&running),
-            max_attempts: config.max_attempts,
-        });
+        let network = Arc::new(Network::new(
+            Arc::new(UreqTransport::new(&config)?),
+            hosts::Hosts::new(config.api_base.clone()),
+            Arc::clone(&running),
+            config.max_attempts,
+        ));
         let event_keys = event::keys(&config)?;
         let store = store::open(&config)?;
         log_line!(log, Info, "wxsub {}: appid {}, store {}", env!("CARGO_PKG_VERSION"), config.appid, store.place());
@@ -115,12 +136,18 @@ impl Client {
             Arc::clone(&log),
             Arc::clone(&keep),
         )?;
-        Ok(Client {
+        let client = Client {
             inner: Arc::new(Inner {
                 turnstile: Turnstile::default(),
                 breakers: Breakers::default(),
                 process: first_holder,
                 next_holder: AtomicI64::new(first_holder.wrapping_add(1)),
+                pool: OnceLock::new(),
+                pool_gate: Mutex::new(()),
+                results: Arc::new(Results::new(config.queue_capacity)),
+                courier: Arc::default(),
+                stats: Counters::default(),
+                wound_down: AtomicBool::new(false),
                 config,
                 store,
                 network,
@@ -130,9 +157,11 @@ impl Client {
                 running,
                 upkeep,
                 log,
-                _keep: keep,
+                keep: Arc::clone(&keep),
             }),
-        })
+        };
+        Courier::start(&client.inner, keep)?;
+        Ok(client)
     }
 
     /// Tells what a player answered for one template; with None, and [`Answer::Reject`], for all. See `wxsub_report`.
@@ -199,21 +228,98 @@ impl Client {
         self.inner.log.set(sink, max_level);
     }
 
+    /// Takes results of what was submitted, and outcomes of what was stored, up to `most`; waits so long for the first.
+    /// See `wxsub_poll`.
+    ///
+    /// # Errors
+    /// [`Status::State`] when the client is closed meanwhile.
+    pub fn poll(&self, most: usize, wait: Duration) -> Result<Vec<Verdict>, Error> {
+        self.inner.results.poll(most, wait)
+    }
+
+    /// How many results can be polled.
+    pub fn results_ready(&self) -> usize {
+        self.inner.results.numbers().1
+    }
+
+    /// A descriptor that is readable while there is something to poll. See `wxsub_poll_handle`.
+    ///
+    /// # Errors
+    /// [`Status::Internal`] where there is none to be had.
+    pub fn poll_handle(&self) -> Result<isize, Error> {
+        self.inner.results.signal().map(|signal| signal.descriptor())
+    }
+
+    /// Takes a message back before it is sent. See `wxsub_cancel`.
+    pub fn cancel(&self, openid: &str, key: &str) -> Verdict {
+        self.inner.timed(|inner| inner.cancel(openid, key))
+    }
+
+    /// What became of a message with a key. See `wxsub_lookup`.
+    pub fn lookup(&self, openid: &str, key: &str) -> Verdict {
+        self.inner.timed(|inner| inner.look_up(openid, key))
+    }
+
+    /// What was done so far, and what waits. See `wxsub_get_stats`.
+    ///
+    /// # Errors
+    /// [`Status::Store`] when the outbox cannot be looked at.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        self.inner.stats()
+    }
+
+    /// Has the host carry the requests; None: the library does.
+    pub(crate) fn set_transport(&self, transport: Option<Arc<dyn Transport>>) {
+        self.inner.network.set_transport(transport);
+    }
+
+    /// Takes in nothing more, lets what was submitted and what runs end for so long, then interrupts it. Returns how
+    /// much was not done. Results can be polled until the client is closed. See `wxsub_shutdown`.
+    pub fn shutdown(&self, drain: Duration, wait: bool) -> usize {
+        if !self.inner.running.close() {
+            return 0;
+        }
+        if wait {
+            return self.inner.wind_down(drain);
+        }
+        self.wind_down_behind(drain);
+        let (queued, _) = self.inner.pool.get().map_or((0, 0), |pool| pool.numbers());
+        queued + self.inner.running.calls()
+    }
+
     /// Closes the client: new calls get [`Status::State`], running ones a second, then they are interrupted. With
     /// `wait` false (a caller who may be one of those that run) it goes on behind the caller's back.
     pub fn close(&self, wait: bool) {
-        if !self.inner.running.close() {
-            return;
+        self.inner.results.close();
+        let first = self.inner.running.close();
+        if first && wait {
+            self.inner.wind_down(running::GRACE);
+        } else if first {
+            self.wind_down_behind(running::GRACE);
         }
+        // Nobody could set it anew: the handle is gone.
+        if self.inner.wound_down.load(Ordering::Acquire) {
+            self.inner.log.set(None, 0);
+            self.inner.network.set_transport(None);
+        }
+    }
+
+    /// For a caller who may be one of those that run.
+    fn wind_down_behind(&self, drain: Duration) {
         let inner = Arc::clone(&self.inner);
-        if wait {
-            inner.wind_down();
-        } else {
-            let closer = std::thread::Builder::new().name("wxsub-close".to_owned());
-            if let Err(_refused) = closer.spawn(move || panics::catch(|| inner.wind_down())) {
-                // No thread to be had: what runs is interrupted at once instead of in a second.
-                self.inner.interrupt();
-            }
+        let closer = std::thread::Builder::new().name("wxsub-close".to_owned());
+        let work = move || {
+            let _caught = panics::catch(|| {
+                inner.wind_down(drain);
+                if inner.results.is_closed() {
+                    inner.log.set(None, 0);
+                    inner.network.set_transport(None);
+                }
+            });
+        };
+        if let Err(_refused) = closer.spawn(work) {
+            // No thread to be had: what runs is interrupted at once instead of in a while.
+            self.inner.interrupt();
         }
     }
 }
@@ -265,22 +371,34 @@ impl Inner {
         self.next_holder.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Waits a second for what runs, then interrupts it. Writes no log line: the caller may hold a lock that the host's
-    /// log function wants.
-    fn wind_down(&self) {
-        let idle = self.running.wait_until_idle(running::GRACE);
+    /// Waits so long for what was submitted and what runs, then interrupts it; returns how much that was. Writes no log
+    /// line: the caller may hold a lock that the host's log function wants.
+    fn wind_down(&self, drain: Duration) -> usize {
+        let until = Instant::now() + drain;
+        self.courier.stop(running::AFTER_INTERRUPT);
+        let queued = self.pool.get().map_or(0, |pool| pool.close(drain));
+        self.running.wait_until_idle(until.saturating_duration_since(Instant::now()));
+        let (_, in_pool) = self.pool.get().map_or((0, 0), |pool| pool.numbers());
+        let unfinished = queued.max(in_pool) + self.running.calls().saturating_sub(in_pool);
         self.interrupt();
-        if !idle {
+        if let Some(pool) = self.pool.get() {
+            self.give_up(pool.stop());
+        }
+        if unfinished > 0 {
             self.running.wait_until_idle(running::AFTER_INTERRUPT);
         }
+        if let Some(pool) = self.pool.get() {
+            pool.wait_for_threads(running::AFTER_INTERRUPT);
+        }
         self.upkeep.stop(running::AFTER_INTERRUPT);
-        self.log.set(None, 0);
+        self.wound_down.store(true, Ordering::Release);
+        unfinished
     }
 
     fn interrupt(&self) {
         self.running.interrupt();
         self.turnstile.interrupt();
-        self.network.transport.shutdown();
+        self.network.shutdown();
     }
 }
 

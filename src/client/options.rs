@@ -1,4 +1,4 @@
-//! The options of a send.
+//! The options of a send and of a submit.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,13 @@ use super::usable_key;
 use crate::config::MAX_TIMEOUT_MS;
 use crate::error::{Error, Status};
 
+/// A Unix time below this is one in seconds.
+const LEAST_MS: i64 = 1_000_000_000_000;
+/// A scheduled message without `expires_at` is too late so long after its time.
+const LIFE_MS: i64 = 24 * 3_600_000;
+
 /// What may be said beside the message.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Idempotency.
     pub key: Option<String>,
@@ -15,6 +20,34 @@ pub struct Options {
     pub tag: u64,
     /// Instead of the configured one.
     pub timeout_ms: Option<u64>,
+    /// In the store, not in memory.
+    pub durable: bool,
+    /// When it is due, Unix milliseconds; None: at once.
+    pub deliver_at: Option<i64>,
+    /// When it is too late, Unix milliseconds.
+    pub expires_at: Option<i64>,
+    /// Whether it takes the place of one that waits with its key.
+    pub replace: bool,
+    /// Whether a maybe is sent again.
+    pub resend: bool,
+    /// Whether its result and outcome are wanted.
+    pub notify: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            key: None,
+            tag: 0,
+            timeout_ms: None,
+            durable: false,
+            deliver_at: None,
+            expires_at: None,
+            replace: false,
+            resend: false,
+            notify: true,
+        }
+    }
 }
 
 impl Options {
@@ -22,39 +55,124 @@ impl Options {
     ///
     /// # Errors
     /// [`Status::Arg`] for an unknown option or a wrong value.
-    pub fn parse(text: Option<&str>) -> Result<Options, Error> {
-        let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(Options::default()) };
-        let object: Map<String, Value> = match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => object,
-            Ok(Value::Null) => Map::new(),
-            Ok(_) => return Err(wrong("the options are not a JSON object".to_owned())),
-            Err(e) => return Err(wrong(format!("the options are not JSON: {e}"))),
-        };
+    pub fn of_send(text: Option<&str>) -> Result<Options, Error> {
         let mut options = Options::default();
-        for (name, value) in &object {
-            match name.as_str() {
-                "key" | "tag" | "timeout_ms" if value.is_null() => {}
-                "key" => {
-                    let key = value.as_str().ok_or_else(|| wrong("option key must be a string".to_owned()))?;
-                    options.key = usable_key(Some(key))?.map(str::to_owned);
-                }
-                "tag" => {
-                    options.tag = value.as_u64().ok_or_else(|| {
-                        wrong(format!("option tag must be a whole number from 0 to 2^64-1, not {value}"))
-                    })?;
-                }
-                "timeout_ms" => {
-                    let ms = value.as_u64().filter(|ms| (1..=MAX_TIMEOUT_MS).contains(ms)).ok_or_else(|| {
-                        wrong(format!(
-                            "option timeout_ms must be a whole number from 1 to {MAX_TIMEOUT_MS}, not {value}"
-                        ))
-                    })?;
-                    options.timeout_ms = Some(ms);
-                }
-                other => return Err(wrong(format!("unknown option {other:?}; a send knows key, tag and timeout_ms"))),
+        for (name, value) in &object(text)? {
+            if !options.take(name, value)? {
+                return Err(wrong(format!("unknown option {name:?}; a send knows key, tag and timeout_ms")));
             }
         }
         Ok(options)
+    }
+
+    /// Reads the options of `wxsub_submit`.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] for an unknown option, a wrong value, or one that needs another.
+    pub fn of_submit(text: Option<&str>) -> Result<Options, Error> {
+        let mut options = Options::default();
+        let object = object(text)?;
+        for (name, value) in &object {
+            if !options.take(name, value)? && !options.take_more(name, value)? {
+                return Err(wrong(format!(
+                    "unknown option {name:?}; a submit knows key, tag, timeout_ms, durable, deliver_at, expires_at, \
+                     on_conflict, on_unknown and notify"
+                )));
+            }
+        }
+        if options.deliver_at.is_some() && !options.durable {
+            if object.get("durable") == Some(&Value::Bool(false)) {
+                return Err(wrong("deliver_at needs the store: durable cannot be false with it".to_owned()));
+            }
+            options.durable = true;
+        }
+        let needs =
+            |name: &str| wrong(format!("option {name} is for messages in the store: give durable or deliver_at too"));
+        if !options.durable {
+            for name in ["on_conflict", "on_unknown"] {
+                if object.get(name).is_some_and(|value| !value.is_null()) {
+                    return Err(needs(name));
+                }
+            }
+        }
+        if options.replace && options.key.is_none() {
+            return Err(wrong("option on_conflict needs a key".to_owned()));
+        }
+        if let (Some(deliver), Some(expires)) = (options.deliver_at, options.expires_at)
+            && expires <= deliver
+        {
+            return Err(wrong(format!("option expires_at {expires} is not after deliver_at {deliver}")));
+        }
+        Ok(options)
+    }
+
+    /// When the message is due and when it is too late, by the wall clock.
+    pub fn times(&self, now_wall_ms: i64) -> (i64, i64) {
+        let deliver = self.deliver_at.unwrap_or(now_wall_ms);
+        (deliver, self.expires_at.unwrap_or(deliver.saturating_add(LIFE_MS)))
+    }
+
+    fn take(&mut self, name: &str, value: &Value) -> Result<bool, Error> {
+        match name {
+            "key" | "tag" | "timeout_ms" if value.is_null() => {}
+            "key" => {
+                let key = value.as_str().ok_or_else(|| wrong("option key must be a string".to_owned()))?;
+                self.key = usable_key(Some(key))?.map(str::to_owned);
+            }
+            "tag" => {
+                self.tag = value
+                    .as_u64()
+                    .ok_or_else(|| wrong(format!("option tag must be a whole number from 0 to 2^64-1, not {value}")))?;
+            }
+            "timeout_ms" => {
+                let ms = value.as_u64().filter(|ms| (1..=MAX_TIMEOUT_MS).contains(ms)).ok_or_else(|| {
+                    wrong(format!("option timeout_ms must be a whole number from 1 to {MAX_TIMEOUT_MS}, not {value}"))
+                })?;
+                self.timeout_ms = Some(ms);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn take_more(&mut self, name: &str, value: &Value) -> Result<bool, Error> {
+        let yes_or_no =
+            || value.as_bool().ok_or_else(|| wrong(format!("option {name} must be true or false, not {value}")));
+        let time = || {
+            let ms = value.as_i64().filter(|ms| (LEAST_MS..100 * LEAST_MS).contains(ms)).ok_or_else(|| {
+                let hint = match value.as_i64() {
+                    Some(1_000_000_000..LEAST_MS) => " (is it in seconds?)",
+                    _ => "",
+                };
+                wrong(format!("option {name} must be a Unix time in milliseconds, not {value}{hint}"))
+            });
+            ms.map(Some)
+        };
+        let second_of = |words: [&str; 2]| match value.as_str() {
+            Some(word) if words.contains(&word) => Ok(word == words[1]),
+            _ => Err(wrong(format!("option {name} must be {:?} or {:?}, not {value}", words[0], words[1]))),
+        };
+        match name {
+            "durable" | "deliver_at" | "expires_at" | "on_conflict" | "on_unknown" | "notify" if value.is_null() => {}
+            "durable" => self.durable = yes_or_no()?,
+            "notify" => self.notify = yes_or_no()?,
+            "deliver_at" => self.deliver_at = time()?,
+            "expires_at" => self.expires_at = time()?,
+            "on_conflict" => self.replace = second_of(["keep", "replace"])?,
+            "on_unknown" => self.resend = second_of(["report", "resend"])?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn object(text: Option<&str>) -> Result<Map<String, Value>, Error> {
+    let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(Map::new()) };
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(wrong("the options are not a JSON object".to_owned())),
+        Err(e) => Err(wrong(format!("the options are not JSON: {e}"))),
     }
 }
 
@@ -70,10 +188,13 @@ mod tests {
 
     #[test]
     fn options() {
-        assert_eq!(Options::parse(None).unwrap(), Options::default());
-        assert_eq!(Options::parse(Some("{\"key\":\"\",\"tag\":null}")).unwrap(), Options::default());
-        let read = Options::parse(Some(r#"{"key":"k","tag":18446744073709551615,"timeout_ms":60000}"#)).unwrap();
-        assert_eq!(read, Options { key: Some("k".to_owned()), tag: u64::MAX, timeout_ms: Some(60000) });
+        assert_eq!(Options::of_send(None).unwrap(), Options::default());
+        assert_eq!(Options::of_send(Some("{\"key\":\"\",\"tag\":null}")).unwrap(), Options::default());
+        let read = Options::of_send(Some(r#"{"key":"k","tag":18446744073709551615,"timeout_ms":60000}"#)).unwrap();
+        assert_eq!(
+            read,
+            Options { key: Some("k".to_owned()), tag: u64::MAX, timeout_ms: Some(60000), ..Options::default() }
+        );
         let long = format!(r#"{{"key":"{}"}}"#, "k".repeat(513));
         for text in [
             "[]",
@@ -87,7 +208,33 @@ mod tests {
             r#"{"durable":true}"#,
             &long,
         ] {
-            assert_eq!(Options::parse(Some(text)).expect_err(text).status, Status::Arg, "{text}");
+            assert_eq!(Options::of_send(Some(text)).expect_err(text).status, Status::Arg, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_submit() {
+        let read = |text: &str| Options::of_submit(Some(text));
+        let options = read(r#"{"key":"k","deliver_at":1800000000000,"on_conflict":"replace","notify":false}"#).unwrap();
+        assert!(options.durable && options.replace && !options.resend && !options.notify);
+        assert_eq!(options.times(7), (1_800_000_000_000, 1_800_000_000_000 + LIFE_MS));
+        let options = read(r#"{"durable":true,"on_unknown":"resend","expires_at":1800000000000}"#).unwrap();
+        assert!(options.resend && options.times(5) == (5, 1_800_000_000_000));
+        assert_eq!(read(r#"{"durable":null,"deliver_at":null}"#).unwrap(), Options::default());
+        for (text, part) in [
+            (r#"{"deliver_at":1800000000}"#, "in seconds"),
+            (r#"{"deliver_at":"tomorrow"}"#, "milliseconds"),
+            (r#"{"deliver_at":1800000000000,"durable":false}"#, "cannot be false"),
+            (r#"{"deliver_at":1800000000000,"expires_at":1800000000000}"#, "is not after"),
+            (r#"{"on_conflict":"keep"}"#, "durable or deliver_at"),
+            (r#"{"on_unknown":"resend"}"#, "durable or deliver_at"),
+            (r#"{"durable":true,"on_conflict":"replace"}"#, "needs a key"),
+            (r#"{"durable":true,"key":"k","on_conflict":"drop"}"#, "\"keep\" or \"replace\""),
+            (r#"{"durable":1}"#, "true or false"),
+            (r#"{"delay":1}"#, "unknown option"),
+        ] {
+            let e = read(text).expect_err(text);
+            assert!(e.status == Status::Arg && e.message.contains(part), "{text}: {e}");
         }
     }
 
@@ -96,7 +243,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in any::<String>()) {
-            if let Err(e) = Options::parse(Some(&text)) {
+            if let Err(e) = Options::of_send(Some(&text)) {
                 prop_assert_eq!(e.status, Status::Arg);
             }
         }
@@ -117,7 +264,7 @@ mod tests {
                 && u64::try_from(tag).is_ok()
                 && (1..=60_000).contains(&timeout_ms)
                 && (other == "tag" || other == "timeout_ms" && (1..=60_000).contains(&tag));
-            match Options::parse(Some(&text)) {
+            match Options::of_send(Some(&text)) {
                 Err(e) => prop_assert!(!good && e.status == Status::Arg, "{}: {}", text, e),
                 Ok(read) => {
                     prop_assert!(good, "{}", text);

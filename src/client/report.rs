@@ -15,13 +15,7 @@ impl Inner {
         answer: Answer,
         key: Option<&str>,
     ) -> Result<Verdict, Error> {
-        match (template_id, answer) {
-            (Some(id), _) => not_empty("template_id", id)?,
-            (None, Answer::Reject) => {}
-            (None, _) => {
-                return Err(Error::new(Status::Arg, "template_id is NULL; only WXSUB_REJECT can be for all templates"));
-            }
-        }
+        check(template_id, answer)?;
         let entry = Entry { template_id: template_id.map(str::to_owned), word: Word::Act(answer) };
         let mut verdicts = self.apply(openid, vec![entry], key)?;
         verdicts.pop().ok_or_else(|| Error::new(Status::Internal, "a report ended without a verdict"))
@@ -43,6 +37,7 @@ impl Inner {
         if !items.is_empty() {
             let report = Report { openid: openid.to_owned(), items, key: key.map(str::to_owned) };
             applied = self.store.report(report, Now::read(), deadline)?.into_iter();
+            self.stats.count_reports(applied.len());
             self.touch_upkeep();
         }
         let verdict = |(template_id, item): (String, Result<Item, Error>)| {
@@ -91,6 +86,15 @@ impl Inner {
     /// Whether a template is on or off instead of counted.
     pub(super) fn is_lasting(&self, template_id: &str, deadline: Deadline) -> bool {
         wechat::is_system(template_id) || self.catalogue.is_lasting(template_id, deadline)
+    }
+}
+
+/// Only a refusal can be for all templates.
+pub(super) fn check(template_id: Option<&str>, answer: Answer) -> Result<(), Error> {
+    match (template_id, answer) {
+        (Some(id), _) => not_empty("template_id", id),
+        (None, Answer::Reject) => Ok(()),
+        (None, _) => Err(Error::new(Status::Arg, "template_id is NULL; only WXSUB_REJECT can be for all templates")),
     }
 }
 

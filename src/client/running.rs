@@ -42,10 +42,33 @@ impl Running {
     pub fn enter(&self) -> Result<Call<'_>, Error> {
         let mut state = self.state.lock();
         if state.closing {
-            return Err(Error::new(Status::State, "the client is closing: wxsub_free was called on it"));
+            return Err(closing());
         }
         state.calls += 1;
         Ok(Call(self))
+    }
+
+    /// Registers what was submitted before the client began to close.
+    ///
+    /// # Errors
+    /// [`Status::Cancelled`] when all was interrupted.
+    pub fn enter_queued(&self) -> Result<Call<'_>, Error> {
+        let mut state = self.state.lock();
+        if state.interrupted {
+            return Err(cancelled());
+        }
+        state.calls += 1;
+        Ok(Call(self))
+    }
+
+    /// Whether calls are let in, for one that waits for nothing.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.state.lock().closing { Err(closing()) } else { Ok(()) }
+    }
+
+    /// How many run.
+    pub fn calls(&self) -> usize {
+        self.state.lock().calls
     }
 
     /// Lets nobody in any more; false if that was so already.
@@ -81,6 +104,11 @@ impl Running {
         let mut state = self.state.lock();
         !self.changed.wait_while_for(&mut state, |s| s.calls > 0, time).timed_out()
     }
+}
+
+/// What a call gets that comes too late.
+pub fn closing() -> Error {
+    Error::new(Status::State, "the client is closing: wxsub_shutdown or wxsub_free was called on it")
 }
 
 /// What a call gets that had sent nothing when the client was closed.

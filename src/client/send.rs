@@ -6,15 +6,15 @@ use super::breaker::Pass;
 use super::catalogue::Found;
 use super::options::Options;
 use super::running::cancelled;
-use super::{Inner, not_empty};
-use crate::clock::{Deadline, Now};
+use super::{Inner, outbox};
+use crate::clock::{Deadline, Now, wall_ms};
 use crate::config::Validate;
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::http::{Exchange, Failure, Reply};
 use crate::log::log_line;
 use crate::panics;
 use crate::secret::Secret;
-use crate::store::{Begun, Hold, Outcome, Settlement, Want};
+use crate::store::{After, Begun, Claimed, Hold, Outcome, Settlement, Want};
 use crate::template::{Fault, Kind, Mode, check, faults_message};
 use crate::wechat::{Act, Answer, Endpoint, Message, Request, is_system, rule};
 
@@ -59,6 +59,24 @@ impl Exchanged {
     }
 }
 
+/// What became of the outbox's row of a claimed message.
+pub(super) enum Row {
+    /// Nothing yet: the send was not begun.
+    Open,
+    /// It was settled with the send, and was, or was not, still this claim's.
+    Settled(bool),
+    /// It was cancelled, replaced, or taken over before.
+    Gone,
+}
+
+/// How a send may begin.
+enum Taken {
+    /// With the player's turn; and the boot clock's time by which its last request must have begun.
+    Turn(Hold, i64),
+    /// Not at all: its verdict is known.
+    Known(Verdict, Row),
+}
+
 /// What to do after one request.
 enum Next {
     Done(Exchanged),
@@ -69,7 +87,10 @@ enum Next {
 
 impl Inner {
     pub(super) fn send(&self, message_json: &str, options_json: Option<&str>) -> Result<Verdict, Error> {
-        let options = Options::parse(options_json)?;
+        self.send_now(message_json, &Options::of_send(options_json)?)
+    }
+
+    pub(super) fn send_now(&self, message_json: &str, options: &Options) -> Result<Verdict, Error> {
         let echo = |verdict: Verdict, template_id: &str| Verdict {
             tag: options.tag,
             key: options.key.clone().unwrap_or_default(),
@@ -81,41 +102,40 @@ impl Inner {
             Err(e) => return Ok(echo(e.into(), "")),
         };
         let (touser, template_id) = (message.touser.clone(), message.template_id.clone());
-        let verdict = self.send_message(message, &options).unwrap_or_else(Verdict::from);
+        let verdict = match self.send_message(message, options, None) {
+            Ok((verdict, _)) => verdict,
+            Err(e) => e.into(),
+        };
         self.touch_upkeep();
+        self.stats.count(&verdict);
         log_line!(self.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
         Ok(echo(verdict, &template_id))
     }
 
-    fn send_message(&self, mut message: Message, options: &Options) -> Result<Verdict, Error> {
-        if is_system(&message.template_id) {
-            return Err(Error::new(
-                Status::Arg,
-                format!("{} is a system type: the platform sends it by itself, a server cannot", message.template_id),
-            ));
-        }
-        not_empty("touser", &message.touser)?;
-        for (field, value) in [("miniprogram_state", &self.config.miniprogram_state), ("lang", &self.config.lang)] {
-            if let Some(value) = value {
-                message.default_field(field, value);
-            }
-        }
+    /// Sends a message, one of the outbox if it is claimed, and says what became of its row.
+    pub(super) fn send_message(
+        &self,
+        mut message: Message,
+        options: &Options,
+        claimed: Option<&Claimed>,
+    ) -> Result<(Verdict, Row), Error> {
         let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
         let deadline = Deadline::in_ms(timeout_ms);
         // WeChat is not asked for the template of a message that cannot be sent; a key may have an answer all the same.
         if self.config.enforce_quota
             && options.key.is_none()
+            && !is_system(&message.template_id)
             && self.catalogue.would_ask(&message.template_id, deadline)
             && !self.store.has_any(&message.touser, &message.template_id, deadline)?
         {
-            return Ok(no_quota());
+            return Ok((no_quota(), Row::Open));
         }
-        let lasting = self.validate(&mut message, deadline)?;
+        let lasting = self.prepare(&mut message, deadline)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
-        let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, deadline)? {
-            Ok(held) => held,
-            Err(known) => return Ok(known),
+        let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, claimed, deadline)? {
+            Taken::Turn(hold, last_start_boot_ms) => (hold, last_start_boot_ms),
+            Taken::Known(verdict, row) => return Ok((verdict, row)),
         };
         let mut sending =
             Sending { body: message.to_body(), message, options, deadline, last_start_boot_ms, attempts: 0 };
@@ -124,7 +144,23 @@ impl Inner {
             verdict: Error::new(Status::Panic, format!("maybe sent: a bug of wxsub's was caught at {place}")).into(),
             outcome: Outcome::Maybe,
         });
-        Ok(self.settle(hold, exchanged, sending))
+        Ok(self.settle(hold, exchanged, sending, claimed))
+    }
+
+    /// Brings the message into the form that is sent, checked; says whether its template is on or off instead of counted.
+    pub(super) fn prepare(&self, message: &mut Message, deadline: Deadline) -> Result<bool, Error> {
+        if is_system(&message.template_id) {
+            return Err(Error::new(
+                Status::Arg,
+                format!("{} is a system type: the platform sends it by itself, a server cannot", message.template_id),
+            ));
+        }
+        for (field, value) in [("miniprogram_state", &self.config.miniprogram_state), ("lang", &self.config.lang)] {
+            if let Some(value) = value {
+                message.default_field(field, value);
+            }
+        }
+        self.validate(message, deadline)
     }
 
     /// Brings the message into form and checks it against its template; says whether the template is on or off instead
@@ -171,14 +207,14 @@ impl Inner {
     }
 
     /// Waits for the player's turn among all processes, and takes it with a unit; or finds the verdict already known.
-    /// With the boot clock's time by which the last request must have begun.
     fn hold(
         &self,
         message: &Message,
         lasting: bool,
         options: &Options,
+        claimed: Option<&Claimed>,
         deadline: Deadline,
-    ) -> Result<Result<(Hold, i64), Verdict>, Error> {
+    ) -> Result<Taken, Error> {
         let holder = self.new_holder();
         loop {
             let want = Want {
@@ -190,21 +226,19 @@ impl Inner {
                 holder,
                 process: self.process,
                 lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
+                message: claimed.map(|c| (c.id, c.claim)),
             };
             let now = Now::read();
             let last_start_boot_ms = now.boot_ms + want.lease_ms - LEASE_MARGIN_MS;
             match self.store.begin(want, now, deadline)? {
-                Begun::Held(hold) => return Ok(Ok((hold, last_start_boot_ms))),
+                Begun::Held(hold) => return Ok(Taken::Turn(hold, last_start_boot_ms)),
                 Begun::Before(first) => {
-                    return Ok(Err(Verdict { flags: first.flags | Verdict::REPLAYED, ..first }));
+                    let again = Verdict { flags: first.flags | Verdict::REPLAYED, ..first };
+                    return Ok(Taken::Known(again, Row::Open));
                 }
-                Begun::NoQuota => return Ok(Err(no_quota())),
-                Begun::OtherTemplate(other) => {
-                    return Err(Error::new(
-                        Status::Arg,
-                        format!("the key was used for a send with template {other}; use another key"),
-                    ));
-                }
+                Begun::NoQuota => return Ok(Taken::Known(no_quota(), Row::Open)),
+                Begun::Gone => return Ok(Taken::Known(Verdict::default(), Row::Gone)),
+                Begun::OtherTemplate(other) => return Err(other_template(&other)),
                 Begun::Busy(ms) => {
                     let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
                     if deadline.left() <= pause {
@@ -279,7 +313,7 @@ impl Inner {
                 body: &request.body,
                 deadline: sending.deadline,
             };
-            let done = self.network.transport.execute(&exchange);
+            let done = self.network.transport().execute(&exchange);
             self.network.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
             match done {
                 Ok(reply) => {
@@ -304,7 +338,13 @@ impl Inner {
 
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
     /// one too high, which WeChat's refusal heals.
-    fn settle(&self, hold: Hold, exchanged: Exchanged, sending: Sending<'_>) -> Verdict {
+    fn settle(
+        &self,
+        hold: Hold,
+        exchanged: Exchanged,
+        sending: Sending<'_>,
+        claimed: Option<&Claimed>,
+    ) -> (Verdict, Row) {
         let Exchanged { mut verdict, outcome } = exchanged;
         verdict.attempts = sending.attempts;
         verdict.quota = match outcome {
@@ -315,17 +355,27 @@ impl Inner {
         };
         verdict.template_id = sending.message.template_id;
         verdict.key = sending.options.key.clone().unwrap_or_default();
-        let settlement = Settlement { hold, outcome, verdict: verdict.clone() };
+        let after = claimed.map_or(After::Done, |c| outbox::next_try(c, &verdict, wall_ms()));
+        let settlement = Settlement { hold, outcome, verdict: verdict.clone(), after };
         match self.store.settle(settlement, Now::read(), sending.deadline.or_at_least_ms(SETTLE_MS)) {
-            Ok(remaining) => verdict.remaining = remaining,
+            Ok(settled) => {
+                verdict.remaining = settled.remaining;
+                (verdict, Row::Settled(settled.message))
+            }
             Err(e) => {
                 log_line!(self.log, Warn, "the verdict {:?} could not be written down: {}", verdict.status, e.message);
                 verdict.quota = QuotaChange::Untouched;
                 verdict.message = format!("{} (the count could not be updated: {})", verdict.message, e.message);
+                // Whoever finds the row when its lease is over tells its outcome.
+                (verdict, Row::Settled(false))
             }
         }
-        verdict
     }
+}
+
+/// A key's second use for something else.
+pub(super) fn other_template(other: &str) -> Error {
+    Error::new(Status::Arg, format!("the key was used for a send with template {other}; use another key"))
 }
 
 fn no_quota() -> Verdict {

@@ -16,10 +16,12 @@ pub fn inside() -> bool {
     INSIDE.get() > 0
 }
 
-fn call(f: impl FnOnce()) {
+/// Runs a callback of the host's.
+pub fn call<R>(f: impl FnOnce() -> R) -> R {
     INSIDE.set(INSIDE.get() + 1);
-    f();
+    let result = f();
     INSIDE.set(INSIDE.get() - 1);
+    result
 }
 
 /// A log function with its user data, which it owns: dropping it runs `destroy`.

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::callback::{self, LogCallback};
 use super::types::{wxsub_client, wxsub_destroy_fn, wxsub_log_fn, wxsub_result, wxsub_status};
@@ -34,8 +35,10 @@ use crate::error::{Error, Status, Verdict};
 ///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
 ///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
-///   "workers", "queue_capacity", "max_per_second", "store_prefix":
-///                         checked, and used by later versions
+///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
+///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
+///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
+///   "store_prefix"        checked, and used by a later version
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
@@ -94,8 +97,33 @@ pub unsafe extern "C" fn wxsub_set_log(
     })
 }
 
+/// Ends a client's work before wxsub_free: takes in nothing more (all calls but wxsub_poll, wxsub_get_stats and
+/// wxsub_set_log get WXSUB_E_STATE), lets what was submitted and what runs end for `drain_ms`, then interrupts it. Every
+/// ticket gets its result: WXSUB_E_CANCELLED, if it was not begun. Messages in the store stay for the next start. Poll
+/// what is left, then call wxsub_free.
+///
+/// `unfinished` (may be NULL) gets how many tickets and calls did not end in time; 0 when it was called before. From
+/// within a callback of this library it returns at once and goes on behind it.
+/// Returns WXSUB_OK, WXSUB_E_STATE, WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_shutdown(
+    client: *const wxsub_client,
+    drain_ms: u32,
+    unfinished: *mut usize,
+) -> wxsub_status {
+    // SAFETY: NULL, or a number of the caller's.
+    let mut unfinished = unsafe { output::Number::new(unfinished) };
+    guard::status("wxsub_shutdown", || {
+        let client = registry::find(client)?;
+        let drain = Duration::from_millis(u64::from(drain_ms));
+        unfinished.put(client.shutdown(drain, !callback::inside()));
+        Ok(())
+    })
+}
+
 /// Closes a client. New calls get WXSUB_E_STATE at once; running ones may finish within their deadline, but after
-/// about a second they are interrupted and end as cancelled or maybe sent. NULL, a stale or a garbage handle: nothing
+/// about a second they are interrupted and end as cancelled or maybe sent, and so does what was submitted (wxsub_shutdown
+/// gives it more time, and lets its results be polled). Messages in the store stay for the next start. NULL, a stale or a garbage handle: nothing
 /// happens. From within a callback of this library it returns at once and the closing goes on behind it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_free(client: *mut wxsub_client) {

@@ -72,6 +72,28 @@ impl Array {
     }
 }
 
+/// Room for a number, 0 until it is known; none if the caller wants none.
+pub struct Number<T = u64>(*mut T);
+
+impl<T: Default> Number<T> {
+    /// # Safety
+    /// `to` is NULL, or points to a number of the caller's.
+    pub unsafe fn new(to: *mut T) -> Number<T> {
+        if !to.is_null() {
+            // SAFETY: not NULL, so a number by the caller's promise; unaligned, as all else that crosses here.
+            unsafe { to.write_unaligned(T::default()) };
+        }
+        Number(to)
+    }
+
+    pub fn put(&mut self, value: T) {
+        if !self.0.is_null() {
+            // SAFETY: as above.
+            unsafe { self.0.write_unaligned(value) };
+        }
+    }
+}
+
 /// Room for a text that may be of any length.
 pub struct Text {
     to: *mut u8,

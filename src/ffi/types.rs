@@ -166,6 +166,118 @@ pub struct wxsub_identity {
     pub session_key: [c_char; 64],
 }
 
+/// What a client has done since it was opened, and what waits now: from wxsub_get_stats. 200 bytes. Messages are counted
+/// once, by their final verdict, from wxsub_send, wxsub_submit and the outbox.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wxsub_stats {
+    /// Set by the caller to sizeof(wxsub_stats): WXSUB_STATS_INIT does.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Messages that WeChat took.
+    pub sent: u64,
+    /// Messages that ended as WXSUB_E_REFUSED.
+    pub refused: u64,
+    /// As WXSUB_E_NO_QUOTA.
+    pub no_quota: u64,
+    /// As WXSUB_E_MESSAGE.
+    pub bad_message: u64,
+    /// As WXSUB_E_BUSY.
+    pub busy: u64,
+    /// As WXSUB_E_AUTH.
+    pub auth: u64,
+    /// As WXSUB_E_BANNED.
+    pub banned: u64,
+    /// As WXSUB_E_WECHAT.
+    pub wechat: u64,
+    /// As WXSUB_E_CONNECT.
+    pub connect: u64,
+    /// As WXSUB_E_UNKNOWN: maybe sent.
+    pub unknown: u64,
+    /// As WXSUB_E_CANCELLED.
+    pub cancelled: u64,
+    /// As WXSUB_E_EXPIRED.
+    pub expired: u64,
+    /// As WXSUB_E_STORE.
+    pub store: u64,
+    /// In any other way.
+    pub other: u64,
+    /// Calls that were answered as an earlier one with their key; not counted above.
+    pub replayed: u64,
+    /// Answers of players that were reported.
+    pub reports: u64,
+    /// Requests for an access token.
+    pub token_calls: u64,
+    /// Now: submitted messages and reports that wait in this process.
+    pub queued: u64,
+    /// Now: calls that run, and what the library's threads work on.
+    pub running: u64,
+    /// Now: results that wait to be polled.
+    pub results: u64,
+    /// Outcomes that were not kept, since the host had not polled for 10 seconds and "queue_capacity" results waited.
+    pub lost_results: u64,
+    /// Now: messages in the store, of all processes.
+    pub outbox_waiting: u64,
+    /// Now: those of them that are due and not yet taken up; at most 100000 are counted.
+    pub outbox_due: u64,
+    /// Now: milliseconds since the oldest of those was due.
+    pub outbox_oldest_due_ms: u64,
+}
+
+/// wxsub_http_fn returns: an answer came, whatever its status.
+pub const WXSUB_HTTP_ANSWERED: i32 = 0;
+/// wxsub_http_fn returns: no byte of the request left, surely.
+pub const WXSUB_HTTP_NOT_SENT: i32 = 1;
+/// wxsub_http_fn returns: the request left, or may have, and no whole answer came. So does any other number.
+pub const WXSUB_HTTP_MAYBE_SENT: i32 = 2;
+
+/// A request that a host's transport is to make. Valid during the call only.
+#[repr(C)]
+pub struct wxsub_http_request {
+    /// Set by the library: what it knows of this struct.
+    pub struct_size: u32,
+    /// Give up after this.
+    pub timeout_ms: u32,
+    /// "POST" or "GET".
+    pub method: *const c_char,
+    /// The whole URL. It holds the access token or the secret: never log it.
+    pub url: *const c_char,
+    /// The Content-Type of the body; NULL without one.
+    pub content_type: *const c_char,
+    /// The body, not NUL-terminated; NULL without one.
+    pub body: *const c_char,
+    /// Its length in bytes.
+    pub body_len: usize,
+}
+
+/// Where a host's transport puts the answer.
+#[repr(C)]
+pub struct wxsub_http_response {
+    /// Set by the library: what it knows of this struct.
+    pub struct_size: u32,
+    /// The answer's HTTP status.
+    pub http_status: i32,
+    /// The library's memory for the answer's body.
+    pub body: *mut c_char,
+    /// Its size: 1 MiB.
+    pub body_capacity: usize,
+    /// How long the body is.
+    pub body_len: usize,
+    /// Without an answer: why, NUL-terminated, without the URL.
+    pub message: [c_char; 128],
+}
+
+/// Makes one request, once, without following redirects, and says whether it left: WXSUB_HTTP_*. Called from any thread,
+/// also at once from several.
+pub type wxsub_http_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        request: *const wxsub_http_request,
+        response: *mut wxsub_http_response,
+    ) -> i32,
+>;
+
 /// A log line: `level` is WXSUB_LOG_*, `message` NUL-terminated UTF-8 without line breaks and without secrets, valid
 /// during the call only. Called from any thread, also at once from several. Lines that a call made from within the
 /// callback would write are dropped.

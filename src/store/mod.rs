@@ -3,6 +3,7 @@
 //! [`Store`] is what an engine must do; every rule about the count is stated there once. Times come in as [`Now`], so
 //! that an engine needs no clock of its own.
 
+mod outbox;
 mod sqlite;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
 use crate::error::{Error, QuotaChange, Verdict};
 use crate::secret::Secret;
+pub use outbox::{After, Backlog, Cancelled, Claimed, Claims, Letter, Look, NewMessage, Put};
 
 /// What an answer does to one template's count, or to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,8 @@ pub struct Want {
     pub process: i64,
     /// How long the turn and the unit are its own, from now.
     pub lease_ms: i64,
+    /// The message of the outbox that is to be sent, and the claim on it.
+    pub message: Option<(i64, i64)>,
 }
 
 /// How a send may begin.
@@ -128,6 +132,8 @@ pub enum Begun {
     Busy(i64),
     /// The key belongs to a send with this other template.
     OtherTemplate(String),
+    /// The message was cancelled, replaced, or taken over.
+    Gone,
 }
 
 /// The player's turn, and maybe a unit.
@@ -164,6 +170,17 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// Kept for the key, with the count that the settlement finds.
     pub verdict: Verdict,
+    /// What becomes of the outbox's message. When it waits again, nothing is kept for the key.
+    pub after: After,
+}
+
+/// What a settlement found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The count that is left.
+    pub remaining: i64,
+    /// Whether the outbox's message was still this send's; true for a send without one.
+    pub message: bool,
 }
 
 /// A token as another process, or an earlier life of this one, left it.
@@ -235,8 +252,57 @@ pub trait Store: Send + Sync {
     /// this returns.
     fn begin(&self, want: Want, now: Now, deadline: Deadline) -> Result<Begun, Error>;
 
-    /// Ends a send; also one whose lease is over. Returns the count that is left.
-    fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<i64, Error>;
+    /// Ends a send; also one whose lease is over.
+    fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<Settled, Error>;
+
+    /// Lets a message wait for its time. It is on disk when this returns, or what is told of its key.
+    fn put_message(&self, message: NewMessage, now: Now, deadline: Deadline) -> Result<Put, Error>;
+
+    /// Milliseconds until [`Store::claim_messages`] may find something, 0 or less when it may now; None: nothing waits.
+    fn next_message_ms(&self, now: &Now, deadline: Deadline) -> Result<Option<i64>, Error>;
+
+    /// Takes up to so many messages that are due. What a dead process was sending ends as a maybe, or waits again.
+    fn claim_messages(
+        &self,
+        claim: i64,
+        most: usize,
+        lease_ms: i64,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<Claims, Error>;
+
+    /// Ends a claimed message that was not begun, keeping the verdict for its key, or lets it wait again; false when the
+    /// claim was gone.
+    fn finish_message(
+        &self,
+        message: Claimed,
+        after: After,
+        verdict: Option<Verdict>,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<bool, Error>;
+
+    /// Gives a claim back as if it had never been.
+    fn release_message(&self, message: Claimed, deadline: Deadline) -> Result<(), Error>;
+
+    /// Removes a message that waits; the verdict is kept for its key. On disk when this returns.
+    fn cancel_message(
+        &self,
+        openid: &str,
+        key: &str,
+        verdict: Verdict,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<Cancelled, Error>;
+
+    /// What is known of a keyed message, waiting, being sent or ended.
+    fn look_up(&self, openid: &str, key: &str, now: &Now, deadline: Deadline) -> Result<Look, Error>;
+
+    /// How much waits.
+    fn backlog(&self, now: &Now, deadline: Deadline) -> Result<Backlog, Error>;
+
+    /// Changes when anybody has written, without a look at the disk; None when nobody else can.
+    fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error>;
 
     /// The token, if there is one that is alive and not known dead.
     fn token(&self, mode: TokenMode, now: &Now, deadline: Deadline) -> Result<Option<StoredToken>, Error>;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::count::Player;
 use crate::clock::Now;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::store::{Applied, Begun, Want};
+use crate::store::{Applied, Want};
 
 const SENDS: i64 = 0;
 const REPORTS: i64 = 1;
@@ -40,29 +40,73 @@ impl Entry {
     }
 }
 
+/// What a key has seen.
+pub enum Seen {
+    /// A call that ended so.
+    Before(Verdict),
+    /// A send that runs, for so many milliseconds at most.
+    Running(i64),
+    /// A send with this other template.
+    OtherTemplate(String),
+}
+
 /// What became of an earlier send with this key; None when the new one may go on.
-pub fn look_up_send(c: &Connection, appid: &str, want: &Want, key: &str, now: &Now) -> rusqlite::Result<Option<Begun>> {
-    let player = Player { appid, openid: &want.openid };
-    let Some(entry) = find(c, player, SENDS, key, "")? else { return Ok(None) };
-    if entry.is_over(now) {
-        return Ok(None);
-    }
+pub fn look_up_send(
+    c: &Connection,
+    player: Player<'_>,
+    template_id: &str,
+    key: &str,
+    now: &Now,
+) -> rusqlite::Result<Option<Seen>> {
+    let Some(entry) = find(c, player, SENDS, key, "")?.filter(|e| !e.is_over(now)) else { return Ok(None) };
     let runs_for = entry.runs_for_ms(now);
     let found_dead = entry.verdict.is_none() && runs_for.is_none();
     let verdict = entry.verdict.unwrap_or_else(|| found_running(key, &entry.template_id));
     if !verdict.had_effect() {
         return Ok(None);
     }
-    if entry.template_id != want.template_id {
-        return Ok(Some(Begun::OtherTemplate(entry.template_id)));
+    if entry.template_id != template_id {
+        return Ok(Some(Seen::OtherTemplate(entry.template_id)));
     }
     if let Some(ms) = runs_for {
-        return Ok(Some(Begun::Busy(ms)));
+        return Ok(Some(Seen::Running(ms)));
     }
     if found_dead {
         write_verdict(c, player, key, &verdict, None, now)?;
     }
-    Ok(Some(Begun::Before(verdict)))
+    Ok(Some(Seen::Before(verdict)))
+}
+
+/// The same for those who only look, at whatever template: also what had no effect.
+pub fn look(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusqlite::Result<Option<Seen>> {
+    let Some(entry) = find(c, player, SENDS, key, "")?.filter(|e| !e.is_over(now)) else { return Ok(None) };
+    Ok(Some(match entry.runs_for_ms(now) {
+        Some(ms) => Seen::Running(ms),
+        None => Seen::Before(entry.verdict.unwrap_or_else(|| found_running(key, &entry.template_id))),
+    }))
+}
+
+/// Keeps the verdict of a message that ended without a send of its own.
+pub fn remember_send(
+    c: &Connection,
+    player: Player<'_>,
+    key: &str,
+    verdict: &Verdict,
+    now: &Now,
+) -> rusqlite::Result<()> {
+    put(c, player, SENDS, key, "", &verdict.template_id, verdict, now)
+}
+
+/// Keeps what is said of a send whose process did not end it; if that comes back, its own verdict replaces this one.
+pub fn end_dead(c: &Connection, player: Player<'_>, key: &str, verdict: &Verdict, now: &Now) -> rusqlite::Result<()> {
+    write_verdict(c, player, key, verdict, None, now)
+}
+
+/// Removes the mark of a send that is to be made again.
+pub fn forget_send(c: &Connection, player: Player<'_>, key: &str) -> rusqlite::Result<()> {
+    c.prepare_cached("DELETE FROM key WHERE appid = ?1 AND openid = ?2 AND scope = ?3 AND key = ?4 AND slot = ''")?
+        .execute(params![player.appid, player.openid, SENDS, key])
+        .map(drop)
 }
 
 /// Marks the send as in progress; this must be on disk before the request leaves.
@@ -162,10 +206,24 @@ fn remember(
         }
         Applied::Before(_) => return Ok(()),
     };
+    put(c, player, scope, key, slot, slot, &verdict, now)
+}
+
+#[allow(clippy::too_many_arguments)] // a row has as many columns
+fn put(
+    c: &Connection,
+    player: Player<'_>,
+    scope: i64,
+    key: &str,
+    slot: &str,
+    template_id: &str,
+    verdict: &Verdict,
+    now: &Now,
+) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT OR REPLACE INTO key
            (appid, openid, scope, key, slot, template_id, holder, done_boot, boot_id, done_wall, verdict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         player.appid,
@@ -173,10 +231,11 @@ fn remember(
         scope,
         key,
         slot,
+        template_id,
         now.boot_ms,
         now.boot_id,
         now.wall_ms,
-        to_text(&verdict)
+        to_text(verdict)
     ])
     .map(drop)
 }
@@ -241,7 +300,8 @@ fn write_verdict(
     .map(drop)
 }
 
-fn found_running(key: &str, template_id: &str) -> Verdict {
+/// The verdict on a send whose process did not end it.
+pub fn found_running(key: &str, template_id: &str) -> Verdict {
     let why = "the process that sent it ended before the verdict: maybe sent; it is not sent again";
     let verdict = Verdict::from(Error::new(Status::Unknown, why));
     Verdict { key: key.to_owned(), template_id: template_id.to_owned(), ..verdict }

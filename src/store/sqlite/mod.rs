@@ -6,6 +6,7 @@ mod event;
 mod file;
 mod group;
 mod key;
+mod outbox;
 mod schema;
 mod template;
 mod token;
@@ -20,10 +21,13 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{Applied, Begun, Event, Report, Settlement, Store, StoredToken, TokenAsk, TokenClaim, Want};
+use super::{
+    After, Applied, Backlog, Begun, Cancelled, Claimed, Claims, Event, Look, NewMessage, Put, Report, Settled,
+    Settlement, Store, StoredToken, TokenAsk, TokenClaim, Want,
+};
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
-use crate::error::{Error, Status};
+use crate::error::{Error, Status, Verdict};
 use crate::secret::Secret;
 use count::Player;
 use group::Writers;
@@ -139,25 +143,81 @@ impl Store for SqliteStore {
 
     fn begin(&self, want: Want, now: Now, deadline: Deadline) -> Result<Begun, Error> {
         let appid = Arc::clone(&self.appid);
-        self.write(want.key.is_some(), deadline, move |c| {
-            if let Some(key) = &want.key
-                && let Some(answer) = key::look_up_send(c, &appid, &want, key, &now)?
-            {
-                return Ok(answer);
-            }
-            let begun = turn::hold(c, &appid, &want, &now)?;
-            if let (Begun::Held(_), Some(key)) = (&begun, &want.key) {
-                key::mark_running(c, &appid, &want, key, &now)?;
-            }
-            Ok(begun)
-        })
+        let marks = want.key.is_some() || want.message.is_some();
+        self.write(marks, deadline, move |c| begin(c, &appid, &want, &now))
     }
 
-    fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<i64, Error> {
+    fn settle(&self, settlement: Settlement, now: Now, deadline: Deadline) -> Result<Settled, Error> {
         let appid = Arc::clone(&self.appid);
         // What it waited for the connection must not shorten the time that a turn is kept.
         let since = Instant::now();
         self.write(false, deadline, move |c| turn::settle(c, &appid, &settlement, &now.later(since.elapsed())))
+    }
+
+    fn put_message(&self, message: NewMessage, now: Now, deadline: Deadline) -> Result<Put, Error> {
+        let appid = Arc::clone(&self.appid);
+        self.write(true, deadline, move |c| outbox::put(c, &appid, &message, &now))
+    }
+
+    fn next_message_ms(&self, now: &Now, deadline: Deadline) -> Result<Option<i64>, Error> {
+        self.read(deadline, |c| outbox::next(c, &self.appid, now))
+    }
+
+    fn claim_messages(
+        &self,
+        claim: i64,
+        most: usize,
+        lease_ms: i64,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<Claims, Error> {
+        let appid = Arc::clone(&self.appid);
+        self.write(false, deadline, move |c| outbox::claim(c, &appid, claim, most, lease_ms, &now))
+    }
+
+    fn finish_message(
+        &self,
+        message: Claimed,
+        after: After,
+        verdict: Option<Verdict>,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let appid = Arc::clone(&self.appid);
+        self.write(false, deadline, move |c| outbox::finish(c, &appid, &message, &after, verdict.as_ref(), &now))
+    }
+
+    fn release_message(&self, message: Claimed, deadline: Deadline) -> Result<(), Error> {
+        self.write(false, deadline, move |c| outbox::release(c, &message))
+    }
+
+    fn cancel_message(
+        &self,
+        openid: &str,
+        key: &str,
+        verdict: Verdict,
+        now: Now,
+        deadline: Deadline,
+    ) -> Result<Cancelled, Error> {
+        let (appid, openid, key) = (Arc::clone(&self.appid), openid.to_owned(), key.to_owned());
+        self.write(true, deadline, move |c| {
+            outbox::cancel(c, Player { appid: &appid, openid: &openid }, &key, &verdict, &now)
+        })
+    }
+
+    fn look_up(&self, openid: &str, key: &str, now: &Now, deadline: Deadline) -> Result<Look, Error> {
+        self.read(deadline, |c| outbox::look_up(c, Player { appid: &self.appid, openid }, key, now))
+    }
+
+    fn backlog(&self, now: &Now, deadline: Deadline) -> Result<Backlog, Error> {
+        self.read(deadline, |c| outbox::backlog(c, &self.appid, now))
+    }
+
+    fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error> {
+        if self.reader.is_none() {
+            return Ok(None);
+        }
+        self.read(deadline, |c| c.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get(0))).map(Some)
     }
 
     fn token(&self, mode: TokenMode, now: &Now, deadline: Deadline) -> Result<Option<StoredToken>, Error> {
@@ -255,6 +315,34 @@ impl SqliteStore {
     fn token_row(&self, mode: TokenMode) -> token::Row {
         token::Row { appid: Arc::clone(&self.appid), mode: mode.word(), host: Arc::clone(&self.host) }
     }
+}
+
+/// Whether the send may begin, and its marks.
+fn begin(c: &Connection, appid: &str, want: &Want, now: &Now) -> rusqlite::Result<Begun> {
+    if let Some((id, claim)) = want.message
+        && !outbox::is_claimed(c, id, claim)?
+    {
+        return Ok(Begun::Gone);
+    }
+    if let Some(key) = &want.key {
+        let player = Player { appid, openid: &want.openid };
+        match key::look_up_send(c, player, &want.template_id, key, now)? {
+            None => {}
+            Some(key::Seen::Before(verdict)) => return Ok(Begun::Before(verdict)),
+            Some(key::Seen::Running(ms)) => return Ok(Begun::Busy(ms)),
+            Some(key::Seen::OtherTemplate(other)) => return Ok(Begun::OtherTemplate(other)),
+        }
+    }
+    let begun = turn::hold(c, appid, want, now)?;
+    if let Begun::Held(_) = &begun {
+        if let Some(key) = &want.key {
+            key::mark_running(c, appid, want, key, now)?;
+        }
+        if let Some((id, _)) = want.message {
+            outbox::mark_sending(c, id, want.holder, want.lease_ms, now)?;
+        }
+    }
+    Ok(begun)
 }
 
 /// Removes rows of this table that are older than their life, a limited number. Ages go by the boot clock where it is

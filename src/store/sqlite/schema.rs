@@ -14,7 +14,7 @@ pub const VERSION: i32 = MIGRATIONS.len() as i32;
 /// Each takes the schema from its index to the next; a released one is never changed.
 ///
 /// Times: `*_boot` counts milliseconds since the boot named by `boot_id`, `*_wall` is Unix time in milliseconds.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
 -- accepted_wall: when the newest accept happened. msgids: those of the last sends, each with a comma before and behind.
 CREATE TABLE quota (
   appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL,
@@ -83,6 +83,28 @@ CREATE TABLE forced_refresh (
   appid TEXT NOT NULL, at_boot INTEGER NOT NULL, boot_id TEXT NOT NULL, at_wall INTEGER NOT NULL
 );
 CREATE INDEX forced_refresh_by_age ON forced_refresh (appid, at_wall);
+", "
+-- Messages that wait. state 0: waits until due_wall; 1: claimed by holder, 2: being sent by holder, until until_boot.
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY,
+  appid TEXT NOT NULL, openid TEXT NOT NULL, key TEXT, template_id TEXT NOT NULL,
+  message TEXT NOT NULL, tag INTEGER NOT NULL, timeout_ms INTEGER, resend INTEGER NOT NULL, notify INTEGER NOT NULL,
+  due_wall INTEGER NOT NULL, expires_wall INTEGER NOT NULL,
+  state INTEGER NOT NULL, holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL,
+  tries INTEGER NOT NULL, why TEXT NOT NULL
+);
+CREATE UNIQUE INDEX outbox_by_key ON outbox (appid, openid, key) WHERE key IS NOT NULL;
+CREATE INDEX outbox_by_due ON outbox (appid, due_wall) WHERE state = 0;
+CREATE INDEX outbox_in_hand ON outbox (appid, until_boot) WHERE state > 0;
+
+-- How many rows of the outbox there are, since counting a million takes long.
+CREATE TABLE tally (appid TEXT PRIMARY KEY, waiting INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER outbox_in AFTER INSERT ON outbox BEGIN
+  INSERT INTO tally VALUES (new.appid, 1) ON CONFLICT DO UPDATE SET waiting = waiting + 1;
+END;
+CREATE TRIGGER outbox_out AFTER DELETE ON outbox BEGIN
+  UPDATE tally SET waiting = waiting - 1 WHERE appid = old.appid;
+END;
 "];
 
 /// Whether the file is empty, and ours to fill, or a store of this schema or an older one; without changing it. Returns

@@ -68,6 +68,7 @@ impl Bench {
             holder: self.last_holder,
             process: 1,
             lease_ms: LEASE,
+            message: None,
         }
     }
 
@@ -86,8 +87,8 @@ impl Bench {
     }
 
     fn settle(&self, hold: &Hold, outcome: Outcome, verdict: Verdict) -> i64 {
-        let settlement = Settlement { hold: hold.clone(), outcome, verdict };
-        self.store.settle(settlement, self.now.clone(), soon()).unwrap()
+        let settlement = Settlement { hold: hold.clone(), outcome, verdict, after: After::Done };
+        self.store.settle(settlement, self.now.clone(), soon()).unwrap().remaining
     }
 
     /// As a send that was taken.

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::count::{self, Player};
-use super::key;
+use super::{key, outbox};
 use crate::clock::Now;
 use crate::error::Verdict;
-use crate::store::{Begun, Hold, KEEP_TURN_MS, Outcome, Settlement, Want};
+use crate::store::{After, Begun, Hold, KEEP_TURN_MS, Outcome, Settled, Settlement, Want};
 
 /// A maybe that no event has settled is forgotten after this long: its key is, too.
 const MAYBE_LIFE_MS: i64 = 24 * 3_600_000;
@@ -102,8 +102,8 @@ fn becomes_maybe(c: &Connection, player: Player<'_>, now: &Now) -> rusqlite::Res
 }
 
 /// Ends the hold, moves the count in the bounds of what was granted when it was taken, and says what is left.
-pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -> rusqlite::Result<i64> {
-    let Settlement { hold, outcome, verdict } = settlement;
+pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -> rusqlite::Result<Settled> {
+    let Settlement { hold, outcome, verdict, after } = settlement;
     let want = &hold.want;
     let player = Player { appid, openid: &want.openid };
     let owned = let_go(c, player, hold, *outcome, now)?;
@@ -116,11 +116,20 @@ pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -
         Owned::Maybe | Owned::Nothing => count::remaining(c, player, &want.template_id, now)?,
     };
     let remaining = if want.lasting { left.min(1) } else { left };
-    if let Some(key) = &want.key {
-        let verdict = Verdict { remaining, ..verdict.clone() };
-        key::mark_done(c, player, key, want.holder, &verdict, now)?;
+    let final_verdict = matches!(after, After::Done);
+    let message = match want.message {
+        Some((id, _)) => outbox::after(c, id, want.holder, after)?,
+        None => true,
+    };
+    match &want.key {
+        Some(key) if final_verdict => {
+            let verdict = Verdict { remaining, ..verdict.clone() };
+            key::mark_done(c, player, key, want.holder, &verdict, now)?;
+        }
+        Some(key) if message => key::forget_send(c, player, key)?,
+        _ => {}
     }
-    Ok(remaining)
+    Ok(Settled { remaining, message })
 }
 
 /// What a hold still had when it was settled.

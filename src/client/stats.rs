@@ -1,0 +1,81 @@
+//! What a client has done so far.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Inner;
+use crate::clock::Now;
+use crate::error::{Error, Status, Verdict};
+use crate::store::Backlog;
+
+/// Counters of this client, from its opening on.
+#[derive(Default)]
+pub struct Counters {
+    by_status: [AtomicU64; Status::ALL.len()],
+    replayed: AtomicU64,
+    reports: AtomicU64,
+}
+
+/// What a client has done since it was opened, and what waits now. See `wxsub_stats`.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Final verdicts on messages, by status, in the order of [`Status::ALL`]; those known by a key are not among them.
+    pub by_status: Vec<(Status, u64)>,
+    /// Verdicts that were known by a key.
+    pub replayed: u64,
+    /// Answers of players that were applied.
+    pub reports: u64,
+    /// Requests for an access token.
+    pub token_calls: u64,
+    /// Submitted messages and reports that wait in this process.
+    pub queued: u64,
+    /// Those that are worked on, and calls that run.
+    pub running: u64,
+    /// Results that wait to be polled.
+    pub results: u64,
+    /// Outcomes for which there was no place.
+    pub lost_results: u64,
+    /// The outbox, shared by all processes.
+    pub outbox: Backlog,
+}
+
+impl Stats {
+    /// Messages that ended so.
+    pub fn ended(&self, status: Status) -> u64 {
+        self.by_status.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| *n)
+    }
+}
+
+impl Counters {
+    /// A message ended so.
+    pub fn count(&self, verdict: &Verdict) {
+        if verdict.flags & Verdict::REPLAYED != 0 {
+            self.replayed.fetch_add(1, Ordering::Relaxed);
+        } else if let Some(at) = Status::ALL.iter().position(|s| *s == verdict.status) {
+            self.by_status[at].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// So many answers were applied.
+    pub fn count_reports(&self, applied: usize) {
+        self.reports.fetch_add(applied as u64, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    pub(super) fn stats(&self) -> Result<Stats, Error> {
+        let (queued, _) = self.pool.get().map_or((0, 0), |pool| pool.numbers());
+        let (lost_results, results) = self.results.numbers();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Stats {
+            by_status: Status::ALL.iter().copied().zip(self.stats.by_status.iter().map(load)).collect(),
+            replayed: load(&self.stats.replayed),
+            reports: load(&self.stats.reports),
+            token_calls: load(&self.network.token_calls),
+            queued: queued as u64,
+            running: self.running.calls() as u64,
+            results: results as u64,
+            lost_results,
+            outbox: self.store.backlog(&Now::read(), self.deadline())?,
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! Submitting: a message or a report is copied, and worked on by other threads. Its result waits to be polled.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use super::options::Options;
+use super::results::Place;
+use super::running::cancelled;
+use super::{Answer, Client, Inner, not_empty, since, usable_key};
+use crate::error::{Error, Status, Verdict};
+use crate::log::log_line;
+use crate::panics;
+use crate::store::Claimed;
+use crate::worker::{Job, Pool, Refused};
+
+/// What a thread is to do for one player.
+pub struct Errand {
+    /// Idempotency; by it a message is found that shall be cancelled.
+    pub key: Option<String>,
+    kind: Kind,
+    /// Taken by whoever does it or gives it up.
+    task: Mutex<Option<Task>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Report,
+    Store,
+    Send,
+    Deliver,
+}
+
+/// With where its result goes; nowhere, if none is wanted.
+pub enum Task {
+    Report { openid: String, template_id: Option<String>, answer: Answer, place: Place },
+    Store { message: String, options: Options, place: Option<Place> },
+    Send { message: String, options: Options, place: Option<Place> },
+    Deliver { claimed: Box<Claimed>, place: Option<Place> },
+}
+
+impl Errand {
+    pub fn new(key: Option<String>, task: Task) -> Errand {
+        let kind = match task {
+            Task::Report { .. } => Kind::Report,
+            Task::Store { .. } => Kind::Store,
+            Task::Send { .. } => Kind::Send,
+            Task::Deliver { .. } => Kind::Deliver,
+        };
+        Errand { key, kind, task: Mutex::new(Some(task)) }
+    }
+
+    /// Whether it carries the message with this key that the host submitted.
+    pub fn is_message(&self, key: &str) -> bool {
+        matches!(self.kind, Kind::Store | Kind::Send) && self.key.as_deref() == Some(key)
+    }
+
+    /// Whether it only writes to the store.
+    pub fn is_storing(&self) -> bool {
+        self.kind == Kind::Store
+    }
+
+    /// Tells whoever waits for it that it was cancelled; with the caller's number, unless it was done or given up before.
+    pub fn cancel(&self, why: Error) -> Option<u64> {
+        match self.take()? {
+            Task::Store { options, place, .. } | Task::Send { options, place, .. } => {
+                if let Some(place) = place {
+                    place.fill(why.into());
+                }
+                Some(options.tag)
+            }
+            Task::Report { .. } | Task::Deliver { .. } => None,
+        }
+    }
+
+    /// What it is to do, once.
+    pub fn take(&self) -> Option<Task> {
+        self.task.lock().take()
+    }
+}
+
+impl Job for Errand {
+    fn is_urgent(&self) -> bool {
+        matches!(self.kind, Kind::Report | Kind::Store)
+    }
+}
+
+/// What is looked at while the host waits: the rest is checked by the thread that sends.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    touser: Option<Cow<'a, str>>,
+}
+
+impl Client {
+    /// Copies a message, to be sent by another thread; returns its ticket, 0 when no result is wanted. Never waits. See
+    /// `wxsub_submit`.
+    ///
+    /// # Errors
+    /// [`Status::QueueFull`], [`Status::Arg`], [`Status::State`].
+    pub fn submit(&self, message_json: &str, options_json: Option<&str>) -> Result<u64, Error> {
+        self.inner.running.check()?;
+        let options = match options_json {
+            None => Options::default(),
+            text => Options::of_submit(text)?,
+        };
+        let head: Head<'_> = serde_json::from_str(message_json)
+            .map_err(|e| Error::new(Status::Arg, format!("the message is not a JSON object: {e}")))?;
+        let openid = head.touser.filter(|touser| !touser.is_empty() && !touser.contains('\0'));
+        let openid = openid.ok_or_else(|| Error::new(Status::Arg, "the message has no \"touser\""))?;
+        let key = options.key.clone();
+        let (ticket, place) = self.place(options.notify, options.tag, key.as_deref())?;
+        let message = message_json.to_owned();
+        let task = match options.durable {
+            true => Task::Store { message, options, place },
+            false => Task::Send { message, options, place },
+        };
+        self.queue(&openid, Errand::new(key, task))?;
+        Ok(ticket)
+    }
+
+    /// Copies a report, to be applied by another thread; returns its ticket. Never waits. See `wxsub_submit_report`.
+    ///
+    /// # Errors
+    /// [`Status::QueueFull`], [`Status::Arg`], [`Status::State`].
+    pub fn submit_report(
+        &self,
+        openid: &str,
+        template_id: Option<&str>,
+        answer: Answer,
+        key: Option<&str>,
+        tag: u64,
+    ) -> Result<u64, Error> {
+        self.inner.running.check()?;
+        not_empty("openid", openid)?;
+        super::report::check(template_id, answer)?;
+        let key = usable_key(key)?;
+        let (ticket, place) = self.place(true, tag, key)?;
+        let Some(place) = place else { return Err(no_place(self.inner.config.queue_capacity)) };
+        let template_id = template_id.map(str::to_owned);
+        let task = Task::Report { openid: openid.to_owned(), template_id, answer, place };
+        self.queue(openid, Errand::new(key.map(str::to_owned), task))?;
+        Ok(ticket)
+    }
+
+    fn place(&self, wanted: bool, tag: u64, key: Option<&str>) -> Result<(u64, Option<Place>), Error> {
+        // One row of numbers for all clients of the process, so that no two tickets are mistaken for each other.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if !wanted {
+            return Ok((0, None));
+        }
+        let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
+        match self.inner.results.reserve(ticket, tag, key.unwrap_or_default()) {
+            Some(place) => Ok((ticket, Some(place))),
+            None => Err(no_place(self.inner.config.queue_capacity)),
+        }
+    }
+
+    fn queue(&self, openid: &str, errand: Errand) -> Result<(), Error> {
+        let errand = Arc::new(errand);
+        let refused = match self.inner.pool(&self.inner) {
+            Ok(pool) => match pool.push(openid, Arc::clone(&errand)) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Full(n)) => Error::new(
+                    Status::QueueFull,
+                    format!(
+                        "{n} submitted messages and reports wait already (\"queue_capacity\"); try again next tick"
+                    ),
+                ),
+                Err(Refused::Closed) => super::running::closing(),
+            },
+            Err(e) => e,
+        };
+        if let Some(
+            Task::Store { place: Some(place), .. } | Task::Send { place: Some(place), .. } | Task::Report { place, .. },
+        ) = errand.take()
+        {
+            place.give_up();
+        }
+        Err(refused)
+    }
+}
+
+fn no_place(capacity: usize) -> Error {
+    let why = format!("{capacity} tickets have no polled result yet (\"queue_capacity\"); poll, then try again");
+    Error::new(Status::QueueFull, why)
+}
+
+impl Inner {
+    /// The threads, started when they are first needed.
+    pub(super) fn pool(&self, whole: &Arc<Inner>) -> Result<&Pool<Errand>, Error> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let _one_at_a_time = self.pool_gate.lock();
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let weak = Arc::downgrade(whole);
+        let config = &self.config;
+        let work = move |errand: &Errand| {
+            let (Some(task), Some(inner)) = (errand.take(), weak.upgrade()) else { return };
+            inner.perform(task);
+        };
+        let pool = Pool::start(config.workers, config.queue_capacity, config.max_per_second, &self.keep, work)
+            .map_err(|e| Error::new(Status::Internal, format!("the system refuses a thread: {e}")))?;
+        Ok(self.pool.get_or_init(|| pool))
+    }
+
+    fn perform(&self, task: Task) {
+        let _lines = self.log.hold();
+        let started = Instant::now();
+        let running = self.running.enter_queued();
+        let done = |place: Option<Place>, verdict: Result<Verdict, Error>| {
+            let verdict = Verdict { elapsed_ms: since(started), ..verdict.unwrap_or_else(Verdict::from) };
+            match place {
+                Some(place) => place.fill(verdict),
+                None if verdict.status != Status::Ok => {
+                    log_line!(self.log, Warn, "a message without notify: {:?}, {}", verdict.status, verdict.message);
+                }
+                None => {}
+            }
+        };
+        match task {
+            Task::Report { openid, template_id, answer, place } => {
+                let key = place.key().to_owned();
+                let key = Some(key.as_str()).filter(|k| !k.is_empty());
+                let work = || self.report(&openid, template_id.as_deref(), answer, key);
+                done(Some(place), running.and_then(|_call| caught(work)));
+            }
+            Task::Store { message, options, place } => {
+                done(place, running.and_then(|_call| caught(|| self.store_message(&message, &options))));
+            }
+            Task::Send { message, options, place } => {
+                done(place, running.and_then(|_call| caught(|| self.send_queued(&message, &options))));
+            }
+            Task::Deliver { claimed, place } => match running {
+                Ok(_call) => self.deliver(*claimed, place),
+                Err(_cancelled) => self.put_back(*claimed, place),
+            },
+        }
+    }
+
+    fn send_queued(&self, message: &str, options: &Options) -> Result<Verdict, Error> {
+        if options.expires_at.is_some_and(|at| at <= crate::clock::wall_ms()) {
+            return Err(Error::new(
+                Status::Expired,
+                "expires_at passed while it waited in the queue; nothing was sent",
+            ));
+        }
+        self.send_now(message, options)
+    }
+
+    /// Tells those who wait for it that it was not done.
+    pub(super) fn give_up(&self, left: impl IntoIterator<Item = Arc<Errand>>) {
+        let mut deliveries = VecDeque::new();
+        for errand in left {
+            match errand.take() {
+                Some(Task::Report { place, .. }) => place.fill(cancelled().into()),
+                Some(Task::Store { place, .. } | Task::Send { place, .. }) => {
+                    if let Some(place) = place {
+                        place.fill(cancelled().into());
+                    }
+                }
+                Some(Task::Deliver { claimed, place }) => deliveries.push_back((claimed, place)),
+                None => {}
+            }
+        }
+        for (claimed, place) in deliveries {
+            self.put_back(*claimed, place);
+        }
+    }
+}
+
+fn caught(work: impl FnOnce() -> Result<Verdict, Error>) -> Result<Verdict, Error> {
+    panics::catch(work).unwrap_or_else(|place| {
+        Err(Error::new(Status::Panic, format!("maybe done: a bug of wxsub's was caught at {place}; please report it")))
+    })
+}

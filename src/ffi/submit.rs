@@ -1,0 +1,155 @@
+//! Without waiting: `wxsub_submit`, `wxsub_submit_report`, `wxsub_poll`, `wxsub_poll_handle`.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use super::types::{wxsub_client, wxsub_result, wxsub_status};
+use super::{guard, input, output, registry};
+use crate::client::Answer;
+use crate::error::{Error, Status, Verdict};
+
+/// Copies a message and returns at once with a ticket; threads of the library send it. For a game loop.
+///
+/// Every ticket gets exactly one result from wxsub_poll, whatever happens, but for wxsub_free. Only that the texts are
+/// JSON with a "touser" is checked here; other faults come as the ticket's result. Messages and reports for one player are
+/// worked on one after the other in the order in which they were submitted; different players don't wait for each other.
+/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second.
+///
+/// `options_json` as for wxsub_send, and:
+///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
+///                  with WXSUB_STORED as soon as it is on disk (its template is checked before), or why not. Its verdict
+///                  comes later as an outcome: a result with WXSUB_OUTCOME, ticket 0, and your tag and key, from the
+///                  wxsub_poll of the process that sent it. wxsub_lookup tells it everywhere. Failures that may pass are
+///                  tried again with growing pauses until "expires_at"; the count is looked at when it is sent
+///   "deliver_at"   Unix milliseconds: when to send it; implies durable. It is sent by whichever process has the store
+///                  open then
+///   "expires_at"   Unix milliseconds: after that it is WXSUB_E_EXPIRED instead of late; default 24 hours after deliver_at
+///   "on_conflict"  with a key: "keep" (default): one that waits with this key stays, and the result says WXSUB_OK,
+///                  WXSUB_STORED and WXSUB_REPLAYED; "replace": this one takes its place (WXSUB_E_TOO_LATE when it is
+///                  being sent)
+///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
+///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
+///   "notify"       false: neither result nor outcome is wanted; *ticket is 0
+///
+/// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
+/// and try again next tick), WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_submit(
+    client: *const wxsub_client,
+    message_json: *const c_char,
+    options_json: *const c_char,
+    ticket: *mut u64,
+    why: *mut wxsub_result,
+) -> wxsub_status {
+    // SAFETY: NULL, or a number of the caller's; rule 4.
+    let (mut ticket, Ok(mut why)) = (unsafe { output::Number::new(ticket) }, unsafe { output::Slot::new(why) }) else {
+        return Status::Arg.code();
+    };
+    let done = guard::run("wxsub_submit", || {
+        let client = registry::find(client)?;
+        // SAFETY: rule 2, for both.
+        let (message, options) =
+            unsafe { (input::required("message_json", message_json)?, input::optional("options_json", options_json)?) };
+        client.submit(message, options)
+    });
+    why.put(done.map(|number| accepted(&mut ticket, number)))
+}
+
+/// As wxsub_report, without waiting for the disk: an fsync is too long for a frame. The accept is on disk when its ticket's
+/// result says WXSUB_OK, not before. Arguments as for wxsub_report; `tag` is your own number, echoed.
+///
+/// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
+/// Returns as wxsub_submit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_submit_report(
+    client: *const wxsub_client,
+    openid: *const c_char,
+    template_id: *const c_char,
+    answer: i32,
+    key: *const c_char,
+    tag: u64,
+    ticket: *mut u64,
+    why: *mut wxsub_result,
+) -> wxsub_status {
+    // SAFETY: NULL, or a number of the caller's; rule 4.
+    let (mut ticket, Ok(mut why)) = (unsafe { output::Number::new(ticket) }, unsafe { output::Slot::new(why) }) else {
+        return Status::Arg.code();
+    };
+    let done = guard::run("wxsub_submit_report", || {
+        let client = registry::find(client)?;
+        // SAFETY: rule 2, for all three.
+        let (openid, template_id, key) = unsafe {
+            (
+                input::required("openid", openid)?,
+                input::optional("template_id", template_id)?,
+                input::optional("key", key)?,
+            )
+        };
+        client.submit_report(openid, template_id, Answer::from_code(answer)?, key, tag)
+    });
+    why.put(done.map(|number| accepted(&mut ticket, number)))
+}
+
+fn accepted(ticket: &mut output::Number, number: u64) -> Verdict {
+    ticket.put(number);
+    Verdict { ticket: number, ..Verdict::ok("accepted; its result comes by wxsub_poll") }
+}
+
+/// Takes finished results: those of tickets, and outcomes of durable messages.
+///
+/// `results` is an array of `capacity` structs, the first one's struct_size set. `wait_ms` 0: never waits. Else it waits
+/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `results` NULL and
+/// `capacity` 0 nothing is taken, and it gets how many there are.
+/// Works on after wxsub_shutdown. Several threads may poll; each result goes to one of them.
+/// Returns WXSUB_OK, also for none; WXSUB_E_ARG, WXSUB_E_STATE (also when the client is freed meanwhile),
+/// WXSUB_E_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_poll(
+    client: *const wxsub_client,
+    results: *mut wxsub_result,
+    capacity: usize,
+    wait_ms: u32,
+    count: *mut usize,
+) -> wxsub_status {
+    // SAFETY: NULL, or a number of the caller's.
+    let mut count = unsafe { output::Number::<usize>::new(count) };
+    let wanted = !results.is_null();
+    // SAFETY: rule 4.
+    let Ok(mut results) = (unsafe { output::Array::new(results, capacity) }) else { return Status::Arg.code() };
+    guard::status("wxsub_poll", || {
+        let client = registry::find(client)?;
+        if !wanted && capacity > 0 {
+            return Err(Error::new(Status::Arg, format!("results is NULL, and its capacity {capacity}")));
+        }
+        if capacity == 0 {
+            count.put(client.results_ready());
+            return Ok(());
+        }
+        let polled = client.poll(capacity, Duration::from_millis(u64::from(wait_ms)))?;
+        results.put(&polled);
+        count.put(polled.len());
+        Ok(())
+    })
+}
+
+/// A descriptor for the host's own event loop: readable (poll, select, epoll) while wxsub_poll has something. Only wait
+/// for it: don't read, write or close it. It belongs to the client, and wxsub_free ends it. Linux only.
+///
+/// `handle` gets the descriptor; -1 when the call fails.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_INTERNAL (no descriptor is left, or not
+/// Linux: poll with wait_ms instead).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wxsub_poll_handle(client: *const wxsub_client, handle: *mut isize) -> wxsub_status {
+    if handle.is_null() {
+        return Status::Arg.code();
+    }
+    // SAFETY: not NULL, so a number of the caller's.
+    unsafe { handle.write(-1) };
+    guard::status("wxsub_poll_handle", || {
+        let descriptor = registry::find(client)?.poll_handle()?;
+        // SAFETY: as above.
+        unsafe { handle.write(descriptor) };
+        Ok(())
+    })
+}

@@ -1,0 +1,354 @@
+//! A bounded queue and the threads that work on it; generic, it knows nothing of WeChat.
+//!
+//! Jobs of one lane run one after the other, in the order they came; lanes take turns, so that a long one holds up
+//! nobody else. Urgent jobs go before the others, are not paced, and have a thread of their own beside those that all
+//! share, so that slow jobs never keep them waiting.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::panics;
+
+/// What is queued.
+pub trait Job: Send + Sync + 'static {
+    /// Whether it is short, and somebody waits for it.
+    fn is_urgent(&self) -> bool;
+}
+
+/// Why a job was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// So many wait already.
+    Full(usize),
+    /// Nothing is taken any more.
+    Closed,
+}
+
+/// Where a job of a lane was found.
+#[derive(Debug)]
+pub enum Found<J> {
+    /// It waited, and was taken out.
+    Taken(Arc<J>),
+    /// It runs.
+    Running,
+    /// It is not here.
+    Nowhere,
+}
+
+/// The queue and its threads.
+pub struct Pool<J: Job> {
+    shared: Arc<Shared<J>>,
+}
+
+struct Shared<J> {
+    state: Mutex<State<J>>,
+    /// Wakes threads that take everything.
+    usual: Condvar,
+    /// Wakes the thread that takes urgent jobs only.
+    urgent: Condvar,
+    /// Wakes those who wait for a job's end.
+    ended: Condvar,
+    capacity: usize,
+    work: Box<dyn Fn(&J) + Send + Sync>,
+}
+
+struct State<J> {
+    lanes: HashMap<Arc<str>, Lane<J>>,
+    /// Lanes whose first job may run now, by what that job is.
+    urgent: VecDeque<Arc<str>>,
+    usual: VecDeque<Arc<str>>,
+    queued: usize,
+    running: usize,
+    /// Threads that take everything and have nothing to do.
+    sleeping: usize,
+    /// Between the starts of two jobs that are not urgent; and when the next may start.
+    interval: Duration,
+    next_start: Instant,
+    threads: usize,
+    closed: bool,
+    stopped: bool,
+}
+
+struct Lane<J> {
+    waiting: VecDeque<Arc<J>>,
+    running: Option<Arc<J>>,
+}
+
+impl<J: Job> Pool<J> {
+    /// Starts `threads` threads and one for urgent jobs; each holds a clone of `keep` to its end. Jobs that are not
+    /// urgent start at most `per_second` times a second.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start<K: Clone + Send + 'static>(
+        threads: usize,
+        capacity: usize,
+        per_second: Option<f64>,
+        keep: &K,
+        work: impl Fn(&J) + Send + Sync + 'static,
+    ) -> std::io::Result<Pool<J>> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                lanes: HashMap::new(),
+                urgent: VecDeque::new(),
+                usual: VecDeque::new(),
+                queued: 0,
+                running: 0,
+                sleeping: 0,
+                interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
+                next_start: Instant::now(),
+                threads: 0,
+                closed: false,
+                stopped: false,
+            }),
+            usual: Condvar::new(),
+            urgent: Condvar::new(),
+            ended: Condvar::new(),
+            capacity,
+            work: Box::new(work),
+        });
+        let pool = Pool { shared };
+        for n in 0..=threads {
+            let (shared, keep) = (Arc::clone(&pool.shared), keep.clone());
+            let name = if n == threads { "wxsub-urgent".to_owned() } else { format!("wxsub-{n}") };
+            pool.shared.state.lock().threads += 1;
+            let spawned = std::thread::Builder::new().name(name).spawn(move || {
+                shared.serve(n == threads);
+                drop(keep);
+                shared.state.lock().threads -= 1;
+                shared.ended.notify_all();
+            });
+            if let Err(e) = spawned {
+                pool.shared.state.lock().threads -= 1;
+                return Err(e);
+            }
+        }
+        Ok(pool)
+    }
+
+    /// Queues a job; never waits.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn push(&self, lane: &str, job: Arc<J>) -> Result<(), Refused> {
+        self.push_below(lane, job, self.shared.capacity)
+    }
+
+    /// The same for a job that is bounded by other means.
+    ///
+    /// # Errors
+    /// [`Refused::Closed`].
+    pub fn push_beyond(&self, lane: &str, job: Arc<J>) -> Result<(), Refused> {
+        self.push_below(lane, job, usize::MAX)
+    }
+
+    fn push_below(&self, lane: &str, job: Arc<J>, capacity: usize) -> Result<(), Refused> {
+        let urgent = job.is_urgent();
+        let mut state = self.shared.state.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if state.queued >= capacity {
+            return Err(Refused::Full(state.queued));
+        }
+        state.queued += 1;
+        match state.lanes.get_mut(lane) {
+            Some(line) => {
+                line.waiting.push_back(job);
+                return Ok(());
+            }
+            None => {
+                let name: Arc<str> = lane.into();
+                state.lanes.insert(Arc::clone(&name), Lane { waiting: VecDeque::from([job]), running: None });
+                state.ready(name, urgent);
+            }
+        }
+        let sleepers = state.sleeping > 0;
+        drop(state);
+        self.shared.wake(urgent, sleepers);
+        Ok(())
+    }
+
+    /// Takes a job out of its lane before it runs.
+    pub fn take(&self, lane: &str, which: impl Fn(&J) -> bool) -> Found<J> {
+        let mut state = self.shared.state.lock();
+        let Some(line) = state.lanes.get_mut(lane) else { return Found::Nowhere };
+        if let Some(at) = line.waiting.iter().position(|job| which(job)) {
+            let Some(job) = line.waiting.remove(at) else { return Found::Nowhere };
+            if line.waiting.is_empty() && line.running.is_none() {
+                state.lanes.remove(lane);
+                state.urgent.retain(|name| &**name != lane);
+                state.usual.retain(|name| &**name != lane);
+            } else if at == 0 && state.lanes.get(lane).is_some_and(|line| line.running.is_none()) {
+                // Another job is the first now, maybe of the other kind.
+                state.urgent.retain(|name| &**name != lane);
+                state.usual.retain(|name| &**name != lane);
+                let urgent = state.lanes.get(lane).and_then(|l| l.waiting.front()).is_some_and(|job| job.is_urgent());
+                state.ready(lane.into(), urgent);
+            }
+            state.queued -= 1;
+            return Found::Taken(job);
+        }
+        match &line.running {
+            Some(job) if which(job) => Found::Running,
+            _ => Found::Nowhere,
+        }
+    }
+
+    /// Whether such a job waits or runs.
+    pub fn holds(&self, lane: &str, which: impl Fn(&J) -> bool) -> bool {
+        let state = self.shared.state.lock();
+        state.lanes.get(lane).is_some_and(|line| line.waiting.iter().chain(&line.running).any(|job| which(job)))
+    }
+
+    /// Waits until no such job runs in the lane; false when the time is over first.
+    pub fn wait_for(&self, lane: &str, which: impl Fn(&J) -> bool, until: Instant) -> bool {
+        let mut state = self.shared.state.lock();
+        let runs = |state: &mut State<J>| {
+            state.lanes.get(lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
+        };
+        !self.shared.ended.wait_while_until(&mut state, runs, until).timed_out()
+    }
+
+    /// How many wait, and how many run.
+    pub fn numbers(&self) -> (usize, usize) {
+        let state = self.shared.state.lock();
+        (state.queued, state.running)
+    }
+
+    /// Takes no more jobs, and waits so long until all are done. Returns how many were not.
+    pub fn close(&self, patience: Duration) -> usize {
+        let mut state = self.shared.state.lock();
+        state.closed = true;
+        self.shared.ended.wait_while_for(&mut state, |s| s.queued > 0 || s.running > 0, patience);
+        state.queued + state.running
+    }
+
+    /// Waits so long for the threads' end.
+    pub fn wait_for_threads(&self, patience: Duration) {
+        let mut state = self.shared.state.lock();
+        self.shared.ended.wait_while_for(&mut state, |s| s.threads > 0, patience);
+    }
+
+    /// Ends the threads, each after the job that it runs, and hands out the jobs that wait.
+    pub fn stop(&self) -> Vec<Arc<J>> {
+        let mut state = self.shared.state.lock();
+        state.closed = true;
+        state.stopped = true;
+        state.queued = 0;
+        state.urgent.clear();
+        state.usual.clear();
+        let left = state.lanes.values_mut().flat_map(|line| std::mem::take(&mut line.waiting)).collect();
+        drop(state);
+        self.shared.usual.notify_all();
+        self.shared.urgent.notify_all();
+        left
+    }
+}
+
+impl<J: Job> Drop for Pool<J> {
+    fn drop(&mut self) {
+        drop(self.stop());
+    }
+}
+
+impl<J> State<J> {
+    fn ready(&mut self, lane: Arc<str>, urgent: bool) {
+        if urgent { self.urgent.push_back(lane) } else { self.usual.push_back(lane) }
+    }
+
+    /// The lane whose turn it is; or until when there is none.
+    fn next(&mut self, only_urgent: bool) -> Result<Arc<str>, Option<Instant>> {
+        if let Some(lane) = self.urgent.pop_front() {
+            return Ok(lane);
+        }
+        if only_urgent || self.usual.is_empty() {
+            return Err(None);
+        }
+        if !self.interval.is_zero() {
+            let now = Instant::now();
+            if now < self.next_start {
+                return Err(Some(self.next_start));
+            }
+            // Waking up late does not slow the whole down, and nothing is saved up while there is nothing to do.
+            let late = now - self.next_start;
+            self.next_start = if late < self.interval { self.next_start + self.interval } else { now + self.interval };
+        }
+        self.usual.pop_front().ok_or(None)
+    }
+}
+
+impl<J: Job> Shared<J> {
+    fn wake(&self, urgent: bool, sleepers: bool) {
+        if sleepers {
+            self.usual.notify_one();
+        } else if urgent {
+            self.urgent.notify_one();
+        }
+    }
+
+    fn serve(&self, only_urgent: bool) {
+        while let Some((lane, job)) = self.take_next(only_urgent) {
+            // The work catches its own panics; this is for those of dropping what it left.
+            let _caught = panics::catch(|| (self.work)(&job));
+            self.end(&lane, only_urgent);
+            let _caught = panics::catch(|| drop(job));
+        }
+    }
+
+    fn take_next(&self, only_urgent: bool) -> Option<(Arc<str>, Arc<J>)> {
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            let until = match state.next(only_urgent) {
+                Ok(lane) => {
+                    let Some(line) = state.lanes.get_mut(&lane) else { continue };
+                    let Some(job) = line.waiting.pop_front() else { continue };
+                    line.running = Some(Arc::clone(&job));
+                    state.queued -= 1;
+                    state.running += 1;
+                    return Some((lane, job));
+                }
+                Err(until) => until,
+            };
+            if only_urgent {
+                self.urgent.wait(&mut state);
+                continue;
+            }
+            state.sleeping += 1;
+            match until {
+                Some(until) => drop(self.usual.wait_until(&mut state, until)),
+                None => self.usual.wait(&mut state),
+            }
+            state.sleeping -= 1;
+        }
+    }
+
+    /// The lane's next job may run; this thread looks for it at once, unless it is not one for it.
+    fn end(&self, lane: &Arc<str>, only_urgent: bool) {
+        let mut state = self.state.lock();
+        state.running -= 1;
+        let Some(line) = state.lanes.get_mut(lane) else { return };
+        let ended = line.running.take();
+        let next = line.waiting.front().map(|job| job.is_urgent());
+        match next {
+            None => drop(state.lanes.remove(lane)),
+            Some(urgent) => state.ready(Arc::clone(lane), urgent),
+        }
+        let sleepers = state.sleeping > 0;
+        drop(state);
+        self.ended.notify_all();
+        if only_urgent && next == Some(false) {
+            self.wake(false, sleepers);
+        }
+        drop(ended);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use super::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+struct Step {
+    lane: usize,
+    number: usize,
+    urgent: bool,
+}
+
+impl Job for Step {
+    fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+}
+
+fn step(lane: usize, number: usize) -> Arc<Step> {
+    Arc::new(Step { lane, number, urgent: false })
+}
+
+#[test]
+fn each_job_runs_once_in_its_lanes_order_and_never_beside_another_of_it() {
+    const LANES: usize = 20;
+    let seen: Arc<Mutex<HashMap<usize, Vec<usize>>>> = Arc::default();
+    let inside: Arc<Vec<AtomicBool>> = Arc::new((0..LANES).map(|_| AtomicBool::new(false)).collect());
+    let (its, its_inside) = (Arc::clone(&seen), Arc::clone(&inside));
+    let pool = Pool::start(4, usize::MAX, None, &(), move |job: &Step| {
+        assert!(!its_inside[job.lane].swap(true, Ordering::SeqCst));
+        its.lock().entry(job.lane).or_default().push(job.number);
+        its_inside[job.lane].store(false, Ordering::SeqCst);
+        assert!(job.number % 7 != 3, "some panic");
+    })
+    .unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || {
+                for number in 0..500 {
+                    for lane in (thread..LANES).step_by(4) {
+                        let job = Arc::new(Step { lane, number, urgent: (number + lane) % 5 == 0 });
+                        pool.push(&lane.to_string(), job).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(pool.close(Duration::from_secs(60)), 0);
+    assert_eq!(pool.push("0", step(0, 0)), Err(Refused::Closed));
+    let seen = seen.lock();
+    assert_eq!(seen.len(), LANES);
+    assert!(seen.values().all(|numbers| *numbers == (0..500).collect::<Vec<_>>()));
+    assert!(pool.shared.state.lock().lanes.is_empty());
+}
+
+/// A pool whose jobs wait until they are let go; with what ran, in order.
+struct Gate {
+    pool: Pool<Step>,
+    ran: Arc<Mutex<Vec<(usize, usize)>>>,
+    open: Arc<AtomicUsize>,
+}
+
+fn gate(threads: usize, capacity: usize) -> Gate {
+    let (ran, open): (Arc<Mutex<Vec<_>>>, Arc<AtomicUsize>) = Default::default();
+    let (its, gate) = (Arc::clone(&ran), Arc::clone(&open));
+    let pool = Pool::start(threads, capacity, None, &(), move |job: &Step| {
+        its.lock().push((job.lane, job.number));
+        while !job.urgent && gate.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+    })
+    .unwrap();
+    Gate { pool, ran, open }
+}
+
+impl Gate {
+    fn push(&self, lane: usize, number: usize) {
+        self.pool.push(&lane.to_string(), step(lane, number)).unwrap();
+    }
+
+    fn wait_until_running(&self, running: usize) {
+        while self.pool.numbers().1 != running {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_long_lane_holds_up_nobody() {
+    let gate = gate(1, 100);
+    (0..50).for_each(|n| gate.push(0, n));
+    gate.wait_until_running(1);
+    (1..4).for_each(|lane| gate.push(lane, 0));
+    gate.open.store(1, Ordering::SeqCst);
+    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
+    let ran = gate.ran.lock();
+    let last_other = ran.iter().rposition(|(lane, _)| *lane != 0).unwrap();
+    assert!(last_other <= 8, "{ran:?}");
+}
+
+#[test]
+fn urgent_jobs_have_a_thread_of_their_own() {
+    let gate = gate(2, 100);
+    (0..10).for_each(|lane| gate.push(lane, 0));
+    gate.wait_until_running(2);
+    gate.pool.push("urgent", Arc::new(Step { lane: 99, number: 0, urgent: true })).unwrap();
+    while !gate.ran.lock().contains(&(99, 0)) {
+        std::thread::yield_now();
+    }
+    assert_eq!(gate.pool.numbers(), (8, 2));
+    gate.open.store(1, Ordering::SeqCst);
+}
+
+#[test]
+fn the_queue_is_bounded_and_jobs_can_be_taken_out() {
+    let gate = gate(1, 3);
+    gate.push(0, 0);
+    gate.wait_until_running(1);
+    (1..4).for_each(|n| gate.push(n % 2, n));
+    assert_eq!(gate.pool.push("5", step(5, 0)), Err(Refused::Full(3)));
+    assert!(matches!(gate.pool.take("0", |job| job.number == 0), Found::Running));
+    assert!(matches!(gate.pool.take("0", |job| job.number == 7), Found::Nowhere));
+    assert!(matches!(gate.pool.take("1", |job| job.number == 1), Found::Taken(_)));
+    assert!(matches!(gate.pool.take("1", |job| job.number == 1), Found::Nowhere));
+    assert!(gate.pool.holds("0", |job| job.number == 2) && !gate.pool.holds("1", |job| job.number == 1));
+    gate.open.store(1, Ordering::SeqCst);
+    assert!(gate.pool.wait_for("0", |job| job.number == 0, Instant::now() + Duration::from_secs(60)));
+    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
+    assert_eq!(gate.ran.lock().len(), 3);
+}
+
+#[test]
+fn what_waits_at_the_end_is_handed_out() {
+    let gate = gate(1, 100);
+    (0..5).for_each(|n| gate.push(n, n));
+    gate.wait_until_running(1);
+    assert_eq!(gate.pool.close(Duration::from_millis(20)), 5);
+    let left = gate.pool.stop();
+    assert_eq!(left.len(), 4);
+    gate.open.store(1, Ordering::SeqCst);
+}
+
+#[test]
+fn a_pace_is_kept() {
+    let ran = Arc::new(AtomicUsize::new(0));
+    let its = Arc::clone(&ran);
+    let pool = Pool::start(4, 1000, Some(100.0), &(), move |_: &Step| {
+        its.fetch_add(1, Ordering::SeqCst);
+    })
+    .unwrap();
+    let began = Instant::now();
+    (0..20).for_each(|n| pool.push(&n.to_string(), step(n, n)).unwrap());
+    assert_eq!(pool.close(Duration::from_secs(60)), 0);
+    // 19 intervals of 10 ms; a busy machine only makes it longer.
+    assert!(began.elapsed() >= Duration::from_millis(189), "{:?}", began.elapsed());
+    assert_eq!(ran.load(Ordering::SeqCst), 20);
+}
