@@ -42,6 +42,53 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Submits; false when the queue is full.
+    pub fn submit(&self, message_json: &CStr, options_json: Option<&CStr>) -> bool {
+        let options = options_json.map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: strings and NULLs, as the header asks for.
+        let status = unsafe { wxsub_submit(self.0, message_json.as_ptr(), options, ptr::null_mut(), ptr::null_mut()) };
+        assert!(status == WXSUB_OK || status == WXSUB_E_QUEUE_FULL, "wxsub_submit: {status}");
+        status == WXSUB_OK
+    }
+
+    /// Polls into `results`, and says how many there were.
+    pub fn poll(&self, results: &mut [wxsub_result], wait_ms: u32) -> usize {
+        let mut count = 0;
+        // SAFETY: an array of so many structs, whose first one states its size.
+        let status = unsafe { wxsub_poll(self.0, results.as_mut_ptr(), results.len(), wait_ms, &raw mut count) };
+        assert_eq!(status, WXSUB_OK, "wxsub_poll");
+        count
+    }
+
+    /// Looks a key up; its status.
+    pub fn look_up(&self, openid: &CStr, key: &CStr) -> i32 {
+        // SAFETY: strings, and no result wanted.
+        unsafe { wxsub_lookup(self.0, openid.as_ptr(), key.as_ptr(), ptr::null_mut()) }
+    }
+
+    /// Cancels a key; its status.
+    pub fn cancel(&self, openid: &CStr, key: &CStr) -> i32 {
+        // SAFETY: strings, and no result wanted.
+        unsafe { wxsub_cancel(self.0, openid.as_ptr(), key.as_ptr(), ptr::null_mut()) }
+    }
+
+    pub fn stats(&self) -> wxsub_stats {
+        // SAFETY: numbers may be all zero; the size is set.
+        unsafe {
+            let mut stats: wxsub_stats = std::mem::zeroed();
+            stats.struct_size = size_of::<wxsub_stats>() as u32;
+            assert_eq!(wxsub_get_stats(self.0, &raw mut stats), WXSUB_OK, "wxsub_get_stats");
+            stats
+        }
+    }
+}
+
+/// An array for polling.
+pub fn room(places: usize) -> Vec<wxsub_result> {
+    vec![empty(); places]
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         // SAFETY: a handle that wxsub_init returned.
