@@ -141,7 +141,7 @@ fn outbox(arguments: &Arguments) {
         let folder = common::folder(arguments);
         let config = json!({
             "appid": wechat.appid, "secret": wechat.secret, "api_base": wechat.api_base,
-            "store": folder.path().join("wxsub.db"), "workers": 4, "queue_capacity": 20_000, "quota": "observe",
+            "store": folder.path().join("wxsub.db"), "workers": 4, "queue_capacity": 2_000, "quota": "observe",
             "templates": "off", "durability": "normal",
         });
         {

@@ -188,6 +188,8 @@ impl<J: Job> Pool<J> {
                 state.usual.retain(|name| &**name != lane);
                 let urgent = state.lanes.get(lane).and_then(|l| l.waiting.front()).is_some_and(|job| job.is_urgent());
                 state.ready(lane.into(), urgent);
+                let sleepers = state.sleeping > 0;
+                self.shared.wake(urgent, sleepers);
             }
             state.queued -= 1;
             return Found::Taken(job);
@@ -202,6 +204,12 @@ impl<J: Job> Pool<J> {
     pub fn holds(&self, lane: &str, which: impl Fn(&J) -> bool) -> bool {
         let state = self.shared.state.lock();
         state.lanes.get(lane).is_some_and(|line| line.waiting.iter().chain(&line.running).any(|job| which(job)))
+    }
+
+    /// Whether such a job runs.
+    pub fn runs(&self, lane: &str, which: impl Fn(&J) -> bool) -> bool {
+        let state = self.shared.state.lock();
+        state.lanes.get(lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
     }
 
     /// Waits until no such job runs in the lane; false when the time is over first.
@@ -245,6 +253,7 @@ impl<J: Job> Pool<J> {
         drop(state);
         self.shared.usual.notify_all();
         self.shared.urgent.notify_all();
+        self.shared.ended.notify_all();
         left
     }
 }
@@ -285,7 +294,9 @@ impl<J: Job> Shared<J> {
     fn wake(&self, urgent: bool, sleepers: bool) {
         if sleepers {
             self.usual.notify_one();
-        } else if urgent {
+        }
+        // Also with sleepers: a woken one still counts as one until it runs.
+        if urgent {
             self.urgent.notify_one();
         }
     }

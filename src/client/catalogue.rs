@@ -96,6 +96,11 @@ impl Catalogue {
         !is_known && self.auto && known.may_ask()
     }
 
+    /// Whether a list is in memory, so that hardly anybody would be asked.
+    pub fn is_at_hand(&self) -> bool {
+        !self.auto || self.known.lock().list.is_some()
+    }
+
     /// What is known of a template; asks WeChat on first need and for an unknown one.
     pub fn find(&self, template_id: &str, deadline: Deadline) -> Found {
         self.load(deadline);

@@ -22,7 +22,7 @@ mod submit;
 mod turnstile;
 mod upkeep;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,8 @@ struct Inner {
     courier: Arc<Courier>,
     stats: Counters,
     wound_down: AtomicBool,
+    /// What was interrupted.
+    cut_off: AtomicUsize,
     log: Arc<Logger>,
     /// Names this client among all processes.
     process: i64,
@@ -148,6 +150,7 @@ impl Client {
                 courier: Arc::default(),
                 stats: Counters::default(),
                 wound_down: AtomicBool::new(false),
+                cut_off: AtomicUsize::new(0),
                 config,
                 store,
                 network,
@@ -282,7 +285,10 @@ impl Client {
         if wait {
             return self.inner.wind_down(drain);
         }
-        self.wind_down_behind(drain);
+        let inner = Arc::clone(&self.inner);
+        self.behind(move || {
+            inner.wind_down(drain);
+        });
         let (queued, _) = self.inner.pool.get().map_or((0, 0), |pool| pool.numbers());
         queued + self.inner.running.calls()
     }
@@ -292,32 +298,22 @@ impl Client {
     pub fn close(&self, wait: bool) {
         self.inner.results.close();
         let first = self.inner.running.close();
-        if first && wait {
-            self.inner.wind_down(running::GRACE);
-        } else if first {
-            self.wind_down_behind(running::GRACE);
-        }
-        // Nobody could set it anew: the handle is gone.
-        if self.inner.wound_down.load(Ordering::Acquire) {
-            self.inner.log.set(None, 0);
-            self.inner.network.set_transport(None);
-        }
+        let inner = Arc::clone(&self.inner);
+        let work = move || {
+            if first {
+                inner.wind_down(running::GRACE);
+            } else {
+                inner.cut_short();
+            }
+            inner.let_go_of_host();
+        };
+        if wait { work() } else { self.behind(work) }
     }
 
     /// For a caller who may be one of those that run.
-    fn wind_down_behind(&self, drain: Duration) {
-        let inner = Arc::clone(&self.inner);
+    fn behind(&self, work: impl FnOnce() + Send + 'static) {
         let closer = std::thread::Builder::new().name("wxsub-close".to_owned());
-        let work = move || {
-            let _caught = panics::catch(|| {
-                inner.wind_down(drain);
-                if inner.results.is_closed() {
-                    inner.log.set(None, 0);
-                    inner.network.set_transport(None);
-                }
-            });
-        };
-        if let Err(_refused) = closer.spawn(work) {
+        if let Err(_refused) = closer.spawn(move || drop(panics::catch(work))) {
             // No thread to be had: what runs is interrupted at once instead of in a while.
             self.inner.interrupt();
         }
@@ -374,12 +370,29 @@ impl Inner {
     /// Waits so long for what was submitted and what runs, then interrupts it; returns how much that was. Writes no log
     /// line: the caller may hold a lock that the host's log function wants.
     fn wind_down(&self, drain: Duration) -> usize {
-        let until = Instant::now() + drain;
         self.courier.stop(running::AFTER_INTERRUPT);
-        let queued = self.pool.get().map_or(0, |pool| pool.close(drain));
-        self.running.wait_until_idle(until.saturating_duration_since(Instant::now()));
+        let unfinished = self.drain(drain);
+        self.upkeep.stop(running::AFTER_INTERRUPT);
+        self.wound_down.store(true, Ordering::Release);
+        unfinished.max(self.cut_off.load(Ordering::Acquire))
+    }
+
+    /// Ends what another call lets run for longer than a second more.
+    fn cut_short(&self) {
+        if !self.wound_down.load(Ordering::Acquire) {
+            let cut_off = self.drain(running::GRACE);
+            self.cut_off.fetch_max(cut_off, Ordering::AcqRel);
+        }
+    }
+
+    fn drain(&self, patience: Duration) -> usize {
+        let until = Instant::now().checked_add(patience);
+        let queued = self.pool.get().map_or(0, |pool| pool.close(patience));
+        let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
+        self.running.wait_until_idle(left);
         let (_, in_pool) = self.pool.get().map_or((0, 0), |pool| pool.numbers());
         let unfinished = queued.max(in_pool) + self.running.calls().saturating_sub(in_pool);
+        self.cut_off.fetch_max(unfinished, Ordering::AcqRel);
         self.interrupt();
         if let Some(pool) = self.pool.get() {
             self.give_up(pool.stop());
@@ -390,9 +403,13 @@ impl Inner {
         if let Some(pool) = self.pool.get() {
             pool.wait_for_threads(running::AFTER_INTERRUPT);
         }
-        self.upkeep.stop(running::AFTER_INTERRUPT);
-        self.wound_down.store(true, Ordering::Release);
         unfinished
+    }
+
+    /// Nobody could set them anew: the handle is gone.
+    fn let_go_of_host(&self) {
+        self.log.set(None, 0);
+        self.network.set_transport(None);
     }
 
     fn interrupt(&self) {

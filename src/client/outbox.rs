@@ -10,6 +10,7 @@ use crate::log::log_line;
 use crate::panics;
 use crate::store::{After, Cancelled, Claimed, Letter, Look, NewMessage, Put};
 use crate::wechat::Message;
+use crate::worker::Found;
 
 /// The first pause after a try that failed; doubled with each …
 const FIRST_PAUSE_MS: i64 = 2000;
@@ -105,7 +106,7 @@ impl Inner {
             key: claimed.key.clone(),
             tag: claimed.letter.tag,
             timeout_ms: claimed.letter.timeout_ms,
-            resend: claimed.letter.resend,
+            expires_at: Some(claimed.expires_wall),
             ..Options::default()
         };
         match Message::parse(&claimed.letter.message) {
@@ -178,34 +179,50 @@ impl Inner {
             key: key.to_owned(),
             ..Verdict::ok("cancelled: it will not be sent")
         };
-        if let Some(pool) = self.pool.get() {
-            use crate::worker::Found;
-            match pool.take(openid, |errand| errand.is_message(key)) {
-                Found::Taken(errand) => {
-                    if let Some(tag) = errand.cancel(why()) {
-                        return Ok(cancelled(tag, String::new()));
-                    }
-                }
-                Found::Running if pool.holds(openid, |e| e.is_message(key) && !e.is_storing()) => {
-                    return Err(Error::new(Status::TooLate, "the message with this key is being sent"));
-                }
-                Found::Running => {
-                    pool.wait_for(openid, |errand| errand.is_message(key), deadline.instant());
-                }
-                Found::Nowhere => {}
-            }
-        }
+        let queued = self.cancel_queued(openid, key, deadline)?;
         let verdict = Verdict { key: key.to_owned(), ..Verdict::from(why()) };
         let done = self.store.cancel_message(openid, key, verdict, Now::read(), deadline)?;
         self.touch_upkeep();
         match done {
-            Cancelled::Now { template_id, tag } => Ok(cancelled(tag, template_id)),
+            Cancelled::Now { template_id, tag } => {
+                self.stats.count(&why().into());
+                Ok(cancelled(tag, template_id))
+            }
+
             Cancelled::TooLate(None) => Err(Error::new(Status::TooLate, "the message with this key is being sent")),
             Cancelled::TooLate(Some(first)) => {
                 let why = format!("the message with this key has ended: {:?}, {}", first.status, first.message);
                 Ok(Verdict { status: Status::TooLate, retry: Retry::Never, message: why, ..first })
             }
-            Cancelled::NotFound => Err(no_such_key()),
+            Cancelled::NotFound => match queued {
+                Some(tag) => Ok(cancelled(tag, String::new())),
+                None => Err(no_such_key()),
+            },
+        }
+    }
+
+    /// Takes all messages with this key out of the queue; with the last one's number.
+    fn cancel_queued(&self, openid: &str, key: &str, deadline: Deadline) -> Result<Option<u64>, Error> {
+        let Some(pool) = self.pool.get() else { return Ok(None) };
+        let mut cancelled = None;
+        loop {
+            match pool.take(openid, |errand| errand.is_message(key)) {
+                Found::Taken(errand) => {
+                    let why = Error::new(Status::Cancelled, "cancelled before it was sent");
+                    self.stats.count(&why.clone().into());
+                    cancelled = errand.cancel(why).or(cancelled);
+                }
+                Found::Running if pool.runs(openid, |errand| errand.is_message(key) && !errand.is_storing()) => {
+                    return Err(Error::new(Status::TooLate, "the message with this key is being sent"));
+                }
+                Found::Running => {
+                    // It is on disk in a moment, and can be taken back there.
+                    if !pool.wait_for(openid, |errand| errand.is_message(key), deadline.instant()) {
+                        return Ok(cancelled);
+                    }
+                }
+                Found::Nowhere => return Ok(cancelled),
+            }
         }
     }
 
@@ -222,6 +239,7 @@ impl Inner {
             Look::NotFound if waits => busy("it is in this process's queue", 0),
             Look::NotFound => Err(no_such_key()),
             Look::Sending(ms) => busy("it is being sent", ms),
+            Look::Ended(verdict) if waits && !verdict.had_effect() => busy("it is in this process's queue", 0),
             Look::Ended(verdict) => Ok(named(Verdict { flags: verdict.flags | Verdict::REPLAYED, ..verdict })),
             Look::Waits { due_ms, template_id, tag, tries, why } => {
                 let when = match (due_ms, tries) {

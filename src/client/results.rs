@@ -141,11 +141,6 @@ impl Results {
         self.arrived.notify_all();
     }
 
-    /// Whether that was done.
-    pub fn is_closed(&self) -> bool {
-        self.state.lock().closed
-    }
-
     fn put(&self, verdict: Verdict) {
         let mut state = self.state.lock();
         state.done.push_back(verdict);

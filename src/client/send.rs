@@ -87,7 +87,9 @@ enum Next {
 
 impl Inner {
     pub(super) fn send(&self, message_json: &str, options_json: Option<&str>) -> Result<Verdict, Error> {
-        self.send_now(message_json, &Options::of_send(options_json)?)
+        let verdict = self.send_now(message_json, &Options::of_send(options_json)?)?;
+        self.stats.count(&verdict);
+        Ok(verdict)
     }
 
     pub(super) fn send_now(&self, message_json: &str, options: &Options) -> Result<Verdict, Error> {
@@ -107,7 +109,6 @@ impl Inner {
             Err(e) => e.into(),
         };
         self.touch_upkeep();
-        self.stats.count(&verdict);
         log_line!(self.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
         Ok(echo(verdict, &template_id))
     }
@@ -119,7 +120,14 @@ impl Inner {
         options: &Options,
         claimed: Option<&Claimed>,
     ) -> Result<(Verdict, Row), Error> {
-        let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
+        let mut timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
+        if let Some(expires_at) = options.expires_at {
+            let left_ms = u64::try_from(expires_at.saturating_sub(wall_ms())).unwrap_or(0);
+            if left_ms == 0 {
+                return Err(Error::new(Status::Expired, "expires_at passed before it could be sent"));
+            }
+            timeout_ms = timeout_ms.min(left_ms);
+        }
         let deadline = Deadline::in_ms(timeout_ms);
         // WeChat is not asked for the template of a message that cannot be sent; a key may have an answer all the same.
         if self.config.enforce_quota

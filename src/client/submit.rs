@@ -13,7 +13,8 @@ use super::options::Options;
 use super::results::Place;
 use super::running::cancelled;
 use super::{Answer, Client, Inner, not_empty, since, usable_key};
-use crate::error::{Error, Status, Verdict};
+use crate::clock::wall_ms;
+use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::Claimed;
@@ -31,24 +32,42 @@ pub struct Errand {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Report,
-    Store,
+    Store { quick: bool },
     Send,
     Deliver,
 }
 
 /// With where its result goes; nowhere, if none is wanted.
 pub enum Task {
-    Report { openid: String, template_id: Option<String>, answer: Answer, place: Place },
-    Store { message: String, options: Options, place: Option<Place> },
-    Send { message: String, options: Options, place: Option<Place> },
-    Deliver { claimed: Box<Claimed>, place: Option<Place> },
+    Report {
+        openid: String,
+        template_id: Option<String>,
+        answer: Answer,
+        place: Place,
+    },
+    /// Quick, if WeChat need not be asked for its template first.
+    Store {
+        message: String,
+        options: Options,
+        place: Option<Place>,
+        quick: bool,
+    },
+    Send {
+        message: String,
+        options: Options,
+        place: Option<Place>,
+    },
+    Deliver {
+        claimed: Box<Claimed>,
+        place: Option<Place>,
+    },
 }
 
 impl Errand {
     pub fn new(key: Option<String>, task: Task) -> Errand {
         let kind = match task {
             Task::Report { .. } => Kind::Report,
-            Task::Store { .. } => Kind::Store,
+            Task::Store { quick, .. } => Kind::Store { quick },
             Task::Send { .. } => Kind::Send,
             Task::Deliver { .. } => Kind::Deliver,
         };
@@ -57,12 +76,12 @@ impl Errand {
 
     /// Whether it carries the message with this key that the host submitted.
     pub fn is_message(&self, key: &str) -> bool {
-        matches!(self.kind, Kind::Store | Kind::Send) && self.key.as_deref() == Some(key)
+        matches!(self.kind, Kind::Store { .. } | Kind::Send) && self.key.as_deref() == Some(key)
     }
 
     /// Whether it only writes to the store.
     pub fn is_storing(&self) -> bool {
-        self.kind == Kind::Store
+        matches!(self.kind, Kind::Store { .. })
     }
 
     /// Tells whoever waits for it that it was cancelled; with the caller's number, unless it was done or given up before.
@@ -86,7 +105,7 @@ impl Errand {
 
 impl Job for Errand {
     fn is_urgent(&self) -> bool {
-        matches!(self.kind, Kind::Report | Kind::Store)
+        matches!(self.kind, Kind::Report | Kind::Store { quick: true })
     }
 }
 
@@ -109,15 +128,19 @@ impl Client {
             None => Options::default(),
             text => Options::of_submit(text)?,
         };
-        let head: Head<'_> = serde_json::from_str(message_json)
-            .map_err(|e| Error::new(Status::Arg, format!("the message is not a JSON object: {e}")))?;
+        let not_an_object =
+            |e: &dyn std::fmt::Display| Error::new(Status::Arg, format!("the message is not a JSON object: {e}"));
+        if !message_json.trim_start().starts_with('{') {
+            return Err(not_an_object(&"it does not begin with {"));
+        }
+        let head: Head<'_> = serde_json::from_str(message_json).map_err(|e| not_an_object(&e))?;
         let openid = head.touser.filter(|touser| !touser.is_empty() && !touser.contains('\0'));
         let openid = openid.ok_or_else(|| Error::new(Status::Arg, "the message has no \"touser\""))?;
         let key = options.key.clone();
         let (ticket, place) = self.place(options.notify, options.tag, key.as_deref())?;
         let message = message_json.to_owned();
         let task = match options.durable {
-            true => Task::Store { message, options, place },
+            true => Task::Store { message, options, place, quick: self.inner.catalogue.is_at_hand() },
             false => Task::Send { message, options, place },
         };
         self.queue(&openid, Errand::new(key, task))?;
@@ -216,8 +239,12 @@ impl Inner {
         let _lines = self.log.hold();
         let started = Instant::now();
         let running = self.running.enter_queued();
+        let is_report = matches!(task, Task::Report { .. });
         let done = |place: Option<Place>, verdict: Result<Verdict, Error>| {
             let verdict = Verdict { elapsed_ms: since(started), ..verdict.unwrap_or_else(Verdict::from) };
+            if !is_report && verdict.flags & Verdict::STORED == 0 {
+                self.stats.count(&verdict);
+            }
             match place {
                 Some(place) => place.fill(verdict),
                 None if verdict.status != Status::Ok => {
@@ -233,7 +260,7 @@ impl Inner {
                 let work = || self.report(&openid, template_id.as_deref(), answer, key);
                 done(Some(place), running.and_then(|_call| caught(work)));
             }
-            Task::Store { message, options, place } => {
+            Task::Store { message, options, place, .. } => {
                 done(place, running.and_then(|_call| caught(|| self.store_message(&message, &options))));
             }
             Task::Send { message, options, place } => {
@@ -247,13 +274,13 @@ impl Inner {
     }
 
     fn send_queued(&self, message: &str, options: &Options) -> Result<Verdict, Error> {
-        if options.expires_at.is_some_and(|at| at <= crate::clock::wall_ms()) {
-            return Err(Error::new(
-                Status::Expired,
-                "expires_at passed while it waited in the queue; nothing was sent",
-            ));
+        let verdict = self.send_now(message, options)?;
+        let again_wall = wall_ms().saturating_add(i64::from(verdict.retry_after_ms));
+        if verdict.retry == Retry::Later && options.expires_at.is_some_and(|at| at <= again_wall) {
+            let why = format!("expires_at passed before it could be sent: {}", verdict.message);
+            return Ok(Verdict { status: Status::Expired, retry: Retry::Never, message: why, ..verdict });
         }
-        self.send_now(message, options)
+        Ok(verdict)
     }
 
     /// Tells those who wait for it that it was not done.
@@ -263,6 +290,7 @@ impl Inner {
             match errand.take() {
                 Some(Task::Report { place, .. }) => place.fill(cancelled().into()),
                 Some(Task::Store { place, .. } | Task::Send { place, .. }) => {
+                    self.stats.count(&cancelled().into());
                     if let Some(place) = place {
                         place.fill(cancelled().into());
                     }

@@ -154,3 +154,48 @@ fn a_pace_is_kept() {
     assert!(began.elapsed() >= Duration::from_millis(189), "{:?}", began.elapsed());
     assert_eq!(ran.load(Ordering::SeqCst), 20);
 }
+
+/// Urgent ones wait behind one that is taken away; nothing else happens that would wake anybody.
+#[test]
+fn what_comes_first_when_another_is_taken_out_runs_at_once() {
+    let gate = gate(1, 100);
+    gate.push(0, 0);
+    gate.wait_until_running(1);
+    gate.push(1, 0);
+    gate.pool.push("1", Arc::new(Step { lane: 1, number: 1, urgent: true })).unwrap();
+    assert!(matches!(gate.pool.take("1", |job| job.number == 0), Found::Taken(_)));
+    let until = Instant::now() + Duration::from_secs(10);
+    while !gate.ran.lock().contains(&(1, 1)) {
+        assert!(Instant::now() < until, "it waits for the long one");
+        std::thread::yield_now();
+    }
+    gate.open.store(1, Ordering::SeqCst);
+}
+
+/// Two urgent ones come while one thread is on its way to wake: the second must wake another, if the first is long.
+#[test]
+fn urgent_jobs_that_come_together_do_not_wait_for_each_other() {
+    for _ in 0..200 {
+        let (running, open): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
+        let (its, gate) = (Arc::clone(&running), Arc::clone(&open));
+        let pool = Pool::start(1, 100, None, &(), move |_: &Step| {
+            its.fetch_add(1, Ordering::SeqCst);
+            while !gate.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        })
+        .unwrap();
+        while pool.shared.state.lock().sleeping == 0 {
+            std::thread::yield_now();
+        }
+        for lane in 0..2 {
+            pool.push(&lane.to_string(), Arc::new(Step { lane, number: 0, urgent: true })).unwrap();
+        }
+        let until = Instant::now() + Duration::from_secs(10);
+        while running.load(Ordering::SeqCst) < 2 {
+            assert!(Instant::now() < until, "two threads, two jobs, one runs");
+            std::thread::yield_now();
+        }
+        open.store(true, Ordering::SeqCst);
+    }
+}

@@ -307,13 +307,14 @@ pub fn found_running(key: &str, template_id: &str) -> Verdict {
     Verdict { key: key.to_owned(), template_id: template_id.to_owned(), ..verdict }
 }
 
-fn to_text(verdict: &Verdict) -> String {
+/// A verdict as it is kept.
+pub fn to_text(verdict: &Verdict) -> String {
     // A flat struct of numbers and strings always serialises.
     serde_json::to_string(verdict).unwrap_or_default()
 }
 
 /// What cannot be read, such as a newer version's status, had an effect in doubt.
-fn from_text(text: &str) -> Verdict {
+pub fn from_text(text: &str) -> Verdict {
     serde_json::from_str(text).unwrap_or_else(|_| {
         Verdict::from(Error::new(
             Status::Unknown,

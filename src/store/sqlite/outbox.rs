@@ -12,6 +12,9 @@ use crate::store::{After, Backlog, Cancelled, Claimed, Claims, Letter, Look, New
 const CLAIMED: i64 = 1;
 const SENDING: i64 = 2;
 
+/// So many times more rows are looked at than are wanted, since several may be one player's.
+const LOOK_AHEAD: usize = 8;
+
 /// Rows of the past whose number is told exactly; beyond it a graph has said enough.
 const COUNTED: i64 = 100_000;
 
@@ -97,7 +100,7 @@ fn put_beside(c: &Connection, new: &NewMessage, held: &Held) -> rusqlite::Result
     // Without its holder, whoever had claimed the old one finds it gone.
     c.prepare_cached(
         "UPDATE outbox SET template_id = ?2, message = ?3, tag = ?4, timeout_ms = ?5, resend = ?6, notify = ?7,
-                           due_wall = ?8, expires_wall = ?9, state = 0, holder = 0, tries = 0, why = ''
+                           due_wall = ?8, expires_wall = ?9, state = 0, holder = 0, tries = 0, why = '', sender = 0
          WHERE id = ?1",
     )?
     .execute(params![
@@ -160,12 +163,22 @@ pub fn claim(
     now: &Now,
 ) -> rusqlite::Result<Claims> {
     let ended = take_over(c, appid, most, now)?;
-    let messages: Vec<Claimed> = c
+    let most = most - ended.len();
+    // One player's messages go one after the other, so a second one would only be in the others' way.
+    let due = c
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM outbox WHERE appid = ?1 AND state = 0 AND due_wall <= ?2 ORDER BY due_wall LIMIT ?3"
+            "SELECT {COLUMNS} FROM outbox AS o WHERE appid = ?1 AND state = 0 AND due_wall <= ?2
+             AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.appid = ?1 AND h.openid = o.openid AND h.state > 0)
+             ORDER BY due_wall, id LIMIT ?3"
         ))?
-        .query_map(params![appid, now.wall_ms, most as i64], |r| claimed(r, claim))?
-        .collect::<rusqlite::Result<_>>()?;
+        .query_map(params![appid, now.wall_ms, (most * LOOK_AHEAD) as i64], |r| claimed(r, claim))?
+        .collect::<rusqlite::Result<Vec<Claimed>>>()?;
+    let mut messages: Vec<Claimed> = Vec::with_capacity(most);
+    for message in due {
+        if messages.len() < most && messages.iter().all(|other| other.openid != message.openid) {
+            messages.push(message);
+        }
+    }
     for message in &messages {
         c.prepare_cached("UPDATE outbox SET state = ?2, holder = ?3, until_boot = ?4, boot_id = ?5 WHERE id = ?1")?
             .execute(params![message.id, CLAIMED, claim, now.boot_ms + lease_ms, now.boot_id])?;
@@ -190,7 +203,8 @@ fn take_over(c: &Connection, appid: &str, most: usize, now: &Now) -> rusqlite::R
     let mut ended = Vec::new();
     for message in dead {
         let player = Player { appid, openid: &message.openid };
-        if message.letter.resend {
+        let told = told_later(c, message.id)?;
+        if message.letter.resend && told.is_none() {
             if let Some(key) = &message.key {
                 key::forget_send(c, player, key)?;
             }
@@ -198,14 +212,36 @@ fn take_over(c: &Connection, appid: &str, most: usize, now: &Now) -> rusqlite::R
                 .execute([message.id])?;
             continue;
         }
-        let verdict = key::found_running(message.key.as_deref().unwrap_or_default(), &message.template_id);
-        if let Some(key) = &message.key {
-            key::end_dead(c, player, key, &verdict, now)?;
-        }
+        let verdict = match (told, &message.key) {
+            (Some(verdict), _) => verdict,
+            (None, Some(key)) => {
+                let verdict = key::found_running(key, &message.template_id);
+                key::end_dead(c, player, key, &verdict, now)?;
+                verdict
+            }
+            (None, None) => key::found_running("", &message.template_id),
+        };
         c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([message.id])?;
         ended.push((message, verdict));
     }
     Ok(ended)
+}
+
+/// What an event told of the message's last send.
+fn told_later(c: &Connection, id: i64) -> rusqlite::Result<Option<Verdict>> {
+    let text: Option<String> =
+        c.prepare_cached("SELECT verdict FROM outbox WHERE id = ?1")?.query_row([id], |r| r.get(0))?;
+    Ok(text.as_deref().map(key::from_text))
+}
+
+/// An event has settled this holder's maybe: its message has ended, whether it waits to be found or to be sent again.
+pub fn tell_later(c: &Connection, sender: i64, verdict: &Verdict) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE outbox SET state = ?2, holder = sender, until_boot = 0, boot_id = '', verdict = ?3
+         WHERE sender <> 0 AND sender = ?1",
+    )?
+    .execute(params![sender, SENDING, key::to_text(verdict)])
+    .map(drop)
 }
 
 /// Whether the message is still in the hands of this claim.
@@ -216,9 +252,11 @@ pub fn is_claimed(c: &Connection, id: i64, claim: i64) -> rusqlite::Result<bool>
 
 /// Marks a claimed message as being sent; this must be on disk before the request leaves.
 pub fn mark_sending(c: &Connection, id: i64, holder: i64, lease_ms: i64, now: &Now) -> rusqlite::Result<()> {
-    c.prepare_cached("UPDATE outbox SET state = ?2, holder = ?3, until_boot = ?4, boot_id = ?5 WHERE id = ?1")?
-        .execute(params![id, SENDING, holder, now.boot_ms + lease_ms, now.boot_id])
-        .map(drop)
+    c.prepare_cached(
+        "UPDATE outbox SET state = ?2, holder = ?3, sender = ?3, until_boot = ?4, boot_id = ?5 WHERE id = ?1",
+    )?
+    .execute(params![id, SENDING, holder, now.boot_ms + lease_ms, now.boot_id])
+    .map(drop)
 }
 
 /// Ends what `holder` has, or lets it wait again; false when it has it no more.
@@ -249,9 +287,18 @@ pub fn finish(
 ) -> rusqlite::Result<bool> {
     let ours = after(c, message.id, message.claim, then)?;
     if let (true, Some(verdict), Some(key)) = (ours, verdict, &message.key) {
-        key::remember_send(c, Player { appid, openid: &message.openid }, key, verdict, now)?;
+        remember(c, Player { appid, openid: &message.openid }, key, verdict, now)?;
     }
     Ok(ours)
+}
+
+/// Keeps the end of a message that was not sent for its key, unless another call with the key runs or had an effect.
+fn remember(c: &Connection, player: Player<'_>, key: &str, verdict: &Verdict, now: &Now) -> rusqlite::Result<()> {
+    match key::look(c, player, key, now)? {
+        Some(key::Seen::Running(_)) => Ok(()),
+        Some(key::Seen::Before(first)) if first.had_effect() => Ok(()),
+        _ => key::remember_send(c, player, key, verdict, now),
+    }
 }
 
 /// Gives a claim back, as if it had never been.
@@ -275,7 +322,7 @@ pub fn cancel(
         }
         c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([held.id])?;
         let verdict = Verdict { template_id: held.template_id.clone(), tag: held.tag, ..verdict.clone() };
-        key::remember_send(c, player, key, &verdict, now)?;
+        remember(c, player, key, &verdict, now)?;
         return Ok(Cancelled::Now { template_id: held.template_id, tag: held.tag });
     }
     Ok(match key::look(c, player, key, now)? {
@@ -291,7 +338,10 @@ pub fn look_up(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusq
         return Ok(match held.state {
             SENDING if held.left_ms > 0 => Look::Sending(held.left_ms),
             // Whoever finds it next will say so to all.
-            SENDING => Look::Ended(key::found_running(key, &held.template_id)),
+            SENDING => Look::Ended(match told_later(c, held.id)? {
+                Some(verdict) => verdict,
+                None => key::found_running(key, &held.template_id),
+            }),
             _ => Look::Waits {
                 due_ms: held.due_wall.saturating_sub(now.wall_ms).max(0),
                 template_id: held.template_id,

@@ -688,3 +688,5 @@ proptest! {
         }
     }
 }
+
+mod outbox;

@@ -20,6 +20,11 @@ pub fn is_failed_sync(e: &rusqlite::Error) -> bool {
     e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }
 
+/// Whether the log's index could not grow, for which SQLite has one code whatever the cause.
+fn is_index_growth(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Whether another connection holds a lock that this one needs.
 pub fn is_busy(e: &rusqlite::Error) -> bool {
     matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
@@ -40,6 +45,9 @@ pub fn describe(e: &rusqlite::Error) -> Error {
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged or no wxsub store; it was left as it is. Restore a copy, or move it away to start anew"
+        }
+        Some(ErrorCode::SystemIoFailure) if is_index_growth(e) => {
+            "the disk is full: make room, then try again; or the disk failed: see the system's log"
         }
         Some(ErrorCode::SystemIoFailure) => "the disk failed: see the system's log",
         Some(ErrorCode::OutOfMemory) => "memory is exhausted",

@@ -122,12 +122,13 @@ pub fn settle(c: &Connection, appid: &str, settlement: &Settlement, now: &Now) -
         None => true,
     };
     match &want.key {
-        Some(key) if final_verdict => {
+        // Whose message was taken over as a maybe corrects what was said of it.
+        Some(key) if final_verdict || !message => {
             let verdict = Verdict { remaining, ..verdict.clone() };
             key::mark_done(c, player, key, want.holder, &verdict, now)?;
         }
-        Some(key) if message => key::forget_send(c, player, key)?,
-        _ => {}
+        Some(key) => key::forget_send(c, player, key)?,
+        None => {}
     }
     Ok(Settled { remaining, message })
 }
@@ -295,6 +296,9 @@ pub fn settle_late(
     if let Some(key) = key {
         let verdict = Verdict { remaining, key: key.clone(), ..verdict.clone() };
         key::mark_done(c, player, &key, holder, &verdict, now)?;
+    }
+    if outcome != Outcome::Returned || verdict.had_effect() {
+        outbox::tell_later(c, holder, &Verdict { remaining, ..verdict.clone() })?;
     }
     Ok(Late::Settled(remaining))
 }

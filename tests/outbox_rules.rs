@@ -1,0 +1,220 @@
+//! Promises about what was submitted that break where two parts meet: the queue and the store, a wait and a deadline,
+//! one player and the others.
+
+mod common;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::{Room, TEMPLATE, left, message, message_from};
+use serde_json::{Value, json};
+use wxsub::{Answer, Client, QuotaChange, Status, Verdict};
+use wxsub_simulator::{Endpoint, Fault, Options};
+
+fn in_ms(ms: i64) -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 + ms
+}
+
+fn submit(client: &Client, openid: &str, options: Value) -> u64 {
+    client.submit(&message(openid), Some(&options.to_string())).unwrap()
+}
+
+fn next(client: &Client) -> Verdict {
+    let until = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < until {
+        if let Some(result) = client.poll(1, Duration::from_millis(500)).unwrap().pop() {
+            return result;
+        }
+    }
+    panic!("no result came");
+}
+
+/// Submits a message and returns its ticket's result, which must be the next.
+fn store(client: &Client, openid: &str, options: Value) -> Verdict {
+    let ticket = submit(client, openid, options);
+    let result = next(client);
+    assert_eq!(result.ticket, ticket, "{result:#?}");
+    result
+}
+
+fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < until, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A client whose sends to the player wait at WeChat until the faults are cleared and connections dropped.
+fn stalled(more: Value) -> (Room, Client) {
+    let room = Room::with(Options { idle_timeout: Duration::from_secs(120), ..Options::default() });
+    let client = room.client(more);
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).openid("o1").forever());
+    (room, client)
+}
+
+#[test]
+fn a_cancellation_takes_all_that_wait_with_the_key() {
+    // In the store, and its replacement in the queue.
+    let (room, client) = stalled(json!({"timeout_ms": 60_000}));
+    room.accept(&client, "o1");
+    assert_eq!(store(&client, "o1", json!({"key": "k", "deliver_at": in_ms(1500)})).flags, Verdict::STORED);
+    client.submit(&message("o1"), None).unwrap();
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    submit(&client, "o1", json!({"key": "k", "deliver_at": in_ms(2500), "on_conflict": "replace"}));
+    let cancelled = client.cancel("o1", "k");
+    assert_eq!(cancelled.status, Status::Ok, "{cancelled:?}");
+    assert_eq!(client.lookup("o1", "k").status, Status::Cancelled);
+    assert_eq!(client.stats().unwrap().outbox.waiting, 0);
+
+    // Twice in the queue.
+    submit(&client, "o1", json!({"key": "l"}));
+    submit(&client, "o1", json!({"key": "l"}));
+    assert_eq!(client.cancel("o1", "l").status, Status::Ok);
+    assert_eq!(client.cancel("o1", "l").status, Status::NotFound);
+    assert_eq!(client.stats().unwrap().queued, 0);
+}
+
+#[test]
+fn a_lookup_of_what_waits_anew_does_not_tell_of_an_earlier_one_without_effect() {
+    let (room, client) = stalled(json!({"timeout_ms": 60_000}));
+    store(&client, "o1", json!({"key": "k", "deliver_at": in_ms(3_600_000)}));
+    assert_eq!(client.cancel("o1", "k").status, Status::Ok);
+    client.submit(&message("o1"), None).unwrap();
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    submit(&client, "o1", json!({"key": "k"}));
+    assert_eq!(client.lookup("o1", "k").status, Status::Busy);
+}
+
+#[test]
+fn nothing_is_sent_after_its_expires_at_whatever_it_waited_for() {
+    for durable in [true, false] {
+        let room = Room::with(Options { idle_timeout: Duration::from_secs(120), ..Options::default() });
+        // Two processes, so that the second waits for the player's turn in the store.
+        let (first, second) = (room.client(json!({"timeout_ms": 60_000})), room.client(json!({"timeout_ms": 30_000})));
+        (0..2).for_each(|_| drop(room.accept(&first, "o1")));
+        room.wechat.arm(Fault::delay(4000).on(Endpoint::Send).openid("o1"));
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| first.send(&message("o1"), None));
+            assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+            let expires = in_ms(1500);
+            submit(&second, "o1", json!({"durable": durable, "expires_at": expires, "key": "k"}));
+            let end = loop {
+                let result = next(&second);
+                if !durable || result.flags & Verdict::OUTCOME != 0 {
+                    break result;
+                }
+            };
+            assert_eq!(sending.join().unwrap().status, Status::Ok);
+            assert_eq!(end.status, Status::Expired, "durable {durable}: {end:?}");
+            assert_eq!(room.wechat.sends_to("o1").len(), 1, "durable {durable}");
+        });
+    }
+}
+
+#[test]
+fn a_stalled_wechat_holds_up_no_reports() {
+    const WORKERS: usize = 2;
+    let room = Room::with(Options { idle_timeout: Duration::from_secs(120), ..Options::default() });
+    let client = room.client(json!({"workers": WORKERS, "timeout_ms": 60_000}));
+    for endpoint in [Endpoint::StableToken, Endpoint::GetTemplate] {
+        room.wechat.arm(Fault::stall().on(endpoint).forever());
+    }
+    // Their templates are looked up first.
+    let messages: Vec<u64> =
+        (0..=WORKERS).map(|n| submit(&client, &format!("o{n}"), json!({"durable": true}))).collect();
+    wait_until("all that send have one", || client.stats().unwrap().queued <= 1);
+    let report = client.submit_report("other", Some(TEMPLATE), Answer::Accept, None, 0).unwrap();
+    let first = next(&client);
+    assert_eq!((first.ticket, first.quota), (report, QuotaChange::Granted), "of {messages:?}: {first:?}");
+}
+
+#[test]
+fn a_player_with_a_backlog_holds_up_nobody() {
+    let (room, client) = stalled(json!({"workers": 4, "timeout_ms": 20_000}));
+    room.accept(&client, "o2");
+    let due = in_ms(1000);
+    for _ in 0..20 {
+        store(&client, "o1", json!({"deliver_at": due}));
+    }
+    store(&client, "o2", json!({"deliver_at": due + 1, "key": "k"}));
+    let outcome = next(&client);
+    assert_eq!((outcome.status, outcome.key.as_str()), (Status::Ok, "k"), "{outcome:?}");
+}
+
+#[test]
+fn every_message_is_counted_once_by_its_final_verdict() {
+    let (room, client) = stalled(json!({"timeout_ms": 60_000}));
+    let ended = |status| client.stats().unwrap().ended(status);
+    // Not fit for the store.
+    let bad = json!({"touser": "o2", "template_id": TEMPLATE, "data": {"thing1": "x"}}).to_string();
+    client.submit(&bad, Some(r#"{"durable":true}"#)).unwrap();
+    assert_eq!(next(&client).status, Status::Message);
+    assert_eq!(ended(Status::Message), 1, "a durable one that is not stored");
+    // Cancelled in the store, and in the queue.
+    store(&client, "o2", json!({"key": "k", "deliver_at": in_ms(3_600_000)}));
+    assert_eq!(client.cancel("o2", "k").status, Status::Ok);
+    assert_eq!(ended(Status::Cancelled), 1, "cancelled in the store");
+    client.submit(&message("o1"), None).unwrap();
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    submit(&client, "o1", json!({"key": "l"}));
+    assert_eq!(client.cancel("o1", "l").status, Status::Ok);
+    assert_eq!(next(&client).status, Status::Cancelled);
+    assert_eq!(ended(Status::Cancelled), 2, "cancelled in the queue");
+    // Too late in the queue.
+    let passed = submit(&client, "o3", json!({"expires_at": in_ms(-1000)}));
+    assert_eq!((next(&client).ticket, ended(Status::Expired)), (passed, 1), "expired in the queue");
+    // Known by its key.
+    room.accept(&client, "o4");
+    store(&client, "o4", json!({"durable": true, "key": "m"}));
+    assert_eq!(next(&client).status, Status::Ok);
+    assert_eq!(store(&client, "o4", json!({"durable": true, "key": "m"})).flags, Verdict::REPLAYED);
+    assert_eq!((ended(Status::Ok), client.stats().unwrap().replayed), (1, 1));
+    // Given up by the end.
+    submit(&client, "o1", json!({}));
+    submit(&client, "o1", json!({}));
+    client.shutdown(Duration::from_millis(50), true);
+    assert_eq!((ended(Status::Unknown), ended(Status::Cancelled)), (1, 4), "given up by a shutdown");
+}
+
+#[test]
+fn a_key_used_for_another_template_stays_what_it_was() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    for template in [TEMPLATE, "sim-activity"] {
+        (0..2).for_each(|_| {
+            room.wechat.grant("o1", template, 1);
+            client.report("o1", Some(template), Answer::Accept, None);
+        });
+    }
+    let other = json!({"touser": "o1", "template_id": "sim-activity",
+                       "data": {"thing1": "a", "date2": "2026-10-01", "number3": 1}})
+    .to_string();
+    store(&client, "o1", json!({"key": "k", "deliver_at": in_ms(1000)}));
+    assert_eq!(client.send(&other, Some(r#"{"key":"k"}"#)).status, Status::Ok);
+    assert_eq!(next(&client).status, Status::Arg);
+    let again = client.send(&other, Some(r#"{"key":"k"}"#));
+    assert_eq!((again.status, again.flags), (Status::Ok, Verdict::REPLAYED), "{again:?}");
+    assert_eq!(room.wechat.deliveries().len(), 1);
+}
+
+#[test]
+fn a_free_ends_a_shutdown_that_would_wait_longer() {
+    let (room, client) = stalled(json!({"timeout_ms": 60_000}));
+    client.submit(&message("o1"), None).unwrap();
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    std::thread::scope(|scope| {
+        let draining = scope.spawn(|| client.shutdown(Duration::from_secs(3600), true));
+        wait_until("it is closing", || client.quota("o", TEMPLATE).status == Status::State);
+        client.close(true);
+        assert_eq!(draining.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn texts_of_submit_that_are_no_object_are_refused_at_once() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    assert_eq!(client.submit(r#"["o1"]"#, None).unwrap_err().status, Status::Arg);
+    let _ = (left(&client, "o"), message_from("o", "t"));
+}
