@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use super::breaker::Pass;
 use super::catalogue::Found;
+use super::exchange::{Exchanged, Sending};
 use super::options::Options;
-use super::running::cancelled;
 use super::{Inner, outbox};
 use crate::clock::{Deadline, Now, wall_ms};
 use crate::config::Validate;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::http::{Exchange, Failure, Reply};
 use crate::log::log_line;
 use crate::panics;
-use crate::secret::Secret;
 use crate::store::{After, Begun, Claimed, Hold, Outcome, Settlement, Want};
 use crate::template::{Fault, Kind, Mode, check, faults_message};
-use crate::wechat::{Act, Answer, Endpoint, Message, Request, is_system, rule};
+use crate::wechat::{Message, is_system};
 
 /// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
 /// answer was no longer waited for.
@@ -25,40 +22,6 @@ const LEASE_MARGIN_MS: i64 = 2000;
 const SETTLE_MS: u64 = 1000;
 /// What `wxsub_result.message` can show.
 const FAULTS_BYTES: usize = 247;
-/// Another try with less time than this would only make a maybe of what surely was not sent.
-const LEAST_LEFT: Duration = Duration::from_millis(50);
-/// The longest pause between two tries.
-const LONGEST_PAUSE_MS: u64 = 5000;
-
-/// One send on its way.
-struct Sending<'a> {
-    message: Message,
-    options: &'a Options,
-    body: Vec<u8>,
-    deadline: Deadline,
-    /// The boot clock's time by which the last request must have begun.
-    last_start_boot_ms: i64,
-    attempts: u32,
-}
-
-/// What the request came to.
-struct Exchanged {
-    verdict: Verdict,
-    outcome: Outcome,
-}
-
-impl Exchanged {
-    fn returned(e: Error) -> Exchanged {
-        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Returned }
-    }
-
-    fn maybe_sent(why: String, http_status: i32) -> Exchanged {
-        let message = format!("maybe sent: the request left and {why}; it is not sent again");
-        let e = Error::new(Status::Unknown, message).answered(0, http_status);
-        Exchanged { verdict: Verdict::from(e), outcome: Outcome::Maybe }
-    }
-}
-
 /// What became of the outbox's row of a claimed message.
 pub(super) enum Row {
     /// Nothing yet: the send was not begun.
@@ -75,14 +38,6 @@ enum Taken {
     Turn(Hold, i64),
     /// Not at all: its verdict is known.
     Known(Verdict, Row),
-}
-
-/// What to do after one request.
-enum Next {
-    Done(Exchanged),
-    /// Nothing was done at WeChat: pause so long, then again; or end with this when there is no time for it.
-    Again(u64, Error),
-    NewToken(Error),
 }
 
 impl Inner {
@@ -262,88 +217,6 @@ impl Inner {
         }
     }
 
-    /// Makes the request, again where it surely had no effect and there is time.
-    fn exchange(&self, sending: &mut Sending<'_>) -> Exchanged {
-        panics::point("in the middle of a send");
-        let template_id = sending.message.template_id.clone();
-        let pass = match self.breakers.pass(&template_id) {
-            Ok(pass) => pass,
-            Err(e) => return Exchanged::returned(e),
-        };
-        let mut renewed = false;
-        let mut tries = 0;
-        let mut last: Option<Error> = None;
-        loop {
-            if let Some(e) = last.take_if(|_| sending.deadline.left() < LEAST_LEFT) {
-                return Exchanged::returned(e);
-            }
-            let token = match self.credentials.token(sending.deadline) {
-                Ok(token) => token,
-                Err(e) => return Exchanged::returned(e),
-            };
-            match self.attempt(sending, &token, &pass) {
-                Next::Done(exchanged) => return exchanged,
-                Next::NewToken(e) => {
-                    self.credentials.refused(&token, sending.deadline);
-                    if renewed {
-                        return Exchanged::returned(e);
-                    }
-                    renewed = true;
-                }
-                Next::Again(base_ms, e) => {
-                    tries += 1;
-                    let pause = pause(base_ms, tries);
-                    let after_ms = e.retry_after_ms.max(pause.as_millis() as u32);
-                    let e = e.after_ms(after_ms);
-                    if tries >= self.config.max_attempts || pause + LEAST_LEFT >= sending.deadline.left() {
-                        return Exchanged::returned(e);
-                    }
-                    if let Err(e) = self.running.sleep(pause) {
-                        return Exchanged::returned(e);
-                    }
-                    last = Some(e);
-                }
-            }
-        }
-    }
-
-    /// Makes the request at the first host that can be reached.
-    fn attempt(&self, sending: &mut Sending<'_>, token: &Secret, pass: &Pass<'_>) -> Next {
-        let request = Request::send(token, &sending.body);
-        let mut unreached = String::new();
-        for host in self.network.hosts.in_order() {
-            if sending.deadline.is_over() || Now::read().boot_ms >= sending.last_start_boot_ms {
-                break;
-            }
-            let exchange = Exchange {
-                post: request.post,
-                url: request.url(host.as_str()),
-                body: &request.body,
-                deadline: sending.deadline,
-            };
-            let done = self.network.transport().execute(&exchange);
-            self.network.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
-            match done {
-                Ok(reply) => {
-                    sending.attempts += 1;
-                    return judge(&reply, token, pass);
-                }
-                Err(Failure { left: true, text }) => {
-                    sending.attempts += 1;
-                    return Next::Done(Exchanged::maybe_sent(format!("no answer came: {text}"), 0));
-                }
-                Err(Failure { left: false, text }) => {
-                    if self.running.is_interrupted() {
-                        return Next::Done(Exchanged::returned(cancelled()));
-                    }
-                    unreached = format!("{host}: {text}");
-                }
-            }
-        }
-        let why = if unreached.is_empty() { "the deadline came before the request".to_owned() } else { unreached };
-        Next::Again(200, Error::new(Status::Connect, format!("WeChat was not reached, surely not sent: {why}")))
-    }
-
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
     /// one too high, which WeChat's refusal heals.
     fn settle(
@@ -389,50 +262,4 @@ pub(super) fn other_template(other: &str) -> Error {
 fn no_quota() -> Verdict {
     let why = "the player allows no more messages from this template; nothing was sent. Ask again in the game";
     Verdict { remaining: 0, ..Verdict::from(Error::new(Status::NoQuota, why)) }
-}
-
-/// What WeChat's answer means.
-fn judge(reply: &Reply, token: &Secret, pass: &Pass<'_>) -> Next {
-    let http_status = i32::from(reply.status);
-    let Some(answer) = Answer::parse(&reply.body) else {
-        return Next::Done(Exchanged::maybe_sent(
-            format!("the answer is not WeChat's (HTTP {http_status})"),
-            http_status,
-        ));
-    };
-    if answer.is_taken() {
-        pass.not_banned();
-        let verdict = Verdict { http_status, msgid: answer.msgid, ..Verdict::ok("sent") };
-        return Next::Done(Exchanged { verdict, outcome: Outcome::Spent });
-    }
-    if answer.errcode == 0 {
-        return Next::Done(Exchanged::maybe_sent("the answer says neither yes nor no".to_owned(), http_status));
-    }
-    let rule = rule(Endpoint::Send, answer.errcode);
-    let at = match answer.data_key() {
-        Some(key) if rule.status == Status::Message => format!(": data.{key}"),
-        _ => String::new(),
-    };
-    // A gateway's answer may quote the URL.
-    let message = format!("{}{at} (WeChat: {})", rule.advice, token.strike(&answer.describe()));
-    let e = Error::new(rule.status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms);
-    match rule.act {
-        Act::NewToken => Next::NewToken(e),
-        Act::Again => Next::Again(u64::from(rule.pause_ms), e),
-        Act::Ban => Next::Done(Exchanged::returned(e.after_ms(pass.banned()))),
-        Act::Clear => {
-            pass.not_banned();
-            Next::Done(Exchanged { verdict: Verdict::from(e), outcome: Outcome::Cleared })
-        }
-        Act::Tell => {
-            pass.not_banned();
-            Next::Done(Exchanged::returned(e))
-        }
-    }
-}
-
-/// Doubled with each try, and jittered so that those who failed together don't come back together.
-fn pause(base_ms: u64, tries: u32) -> Duration {
-    let doubled = (base_ms << tries.saturating_sub(1).min(10)).min(LONGEST_PAUSE_MS.max(base_ms));
-    Duration::from_millis(doubled / 2 + fastrand::u64(0..=doubled / 2))
 }
