@@ -7,6 +7,10 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libwxsub.so.1");
         // Threads of the system's resolver may outlive a call, and thread-locals the last one: never unmap.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        if std::env::var("PROFILE").as_deref() == Ok("release") {
+            // The profile's own strip leaves the symbols of the C objects.
+            println!("cargo:rustc-cdylib-link-arg=-Wl,--strip-all");
+        }
         link_by_soname();
     }
 }

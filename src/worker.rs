@@ -1,8 +1,8 @@
 //! A bounded queue and the threads that work on it; generic, it knows nothing of WeChat.
 //!
 //! Jobs of one lane run one after the other, in the order they came; lanes take turns, so that a long one holds up
-//! nobody else. Urgent jobs go before the others, are not paced, and have a thread of their own beside those that all
-//! share, so that slow jobs never keep them waiting.
+//! nobody else. Urgent jobs go first and have a thread of their own beside those that all share, so that slow jobs never
+//! keep them waiting.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,8 +14,19 @@ use crate::panics;
 
 /// What is queued.
 pub trait Job: Send + Sync + 'static {
-    /// Whether it is short, and somebody waits for it.
-    fn is_urgent(&self) -> bool;
+    /// How it is queued.
+    fn class(&self) -> Class;
+}
+
+/// How a job is queued; the first go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Short: there is a thread for nothing else.
+    Urgent,
+    /// It may take long, and is not paced.
+    Prompt,
+    /// So many are begun in a second at most.
+    Paced,
 }
 
 /// Why a job was not taken.
@@ -57,14 +68,13 @@ struct Shared<J> {
 
 struct State<J> {
     lanes: HashMap<Arc<str>, Lane<J>>,
-    /// Lanes whose first job may run now, by what that job is.
-    urgent: VecDeque<Arc<str>>,
-    usual: VecDeque<Arc<str>>,
+    /// Lanes whose first job may run now, by that job's class.
+    ready: [VecDeque<Arc<str>>; 3],
     queued: usize,
     running: usize,
     /// Threads that take everything and have nothing to do.
     sleeping: usize,
-    /// Between the starts of two jobs that are not urgent; and when the next may start.
+    /// Between the starts of two paced jobs; and when the next may start.
     interval: Duration,
     next_start: Instant,
     threads: usize,
@@ -78,8 +88,8 @@ struct Lane<J> {
 }
 
 impl<J: Job> Pool<J> {
-    /// Starts `threads` threads and one for urgent jobs; each holds a clone of `keep` to its end. Jobs that are not
-    /// urgent start at most `per_second` times a second.
+    /// Starts `threads` threads and one for urgent jobs; each holds a clone of `keep` to its end. Paced jobs
+    /// are begun at most `per_second` times a second.
     ///
     /// # Errors
     /// When the system refuses a thread.
@@ -93,8 +103,7 @@ impl<J: Job> Pool<J> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 lanes: HashMap::new(),
-                urgent: VecDeque::new(),
-                usual: VecDeque::new(),
+                ready: Default::default(),
                 queued: 0,
                 running: 0,
                 sleeping: 0,
@@ -146,7 +155,7 @@ impl<J: Job> Pool<J> {
     }
 
     fn push_below(&self, lane: &str, job: Arc<J>, capacity: usize) -> Result<(), Refused> {
-        let urgent = job.is_urgent();
+        let class = job.class();
         let mut state = self.shared.state.lock();
         if state.closed {
             return Err(Refused::Closed);
@@ -163,12 +172,12 @@ impl<J: Job> Pool<J> {
             None => {
                 let name: Arc<str> = lane.into();
                 state.lanes.insert(Arc::clone(&name), Lane { waiting: VecDeque::from([job]), running: None });
-                state.ready(name, urgent);
+                state.ready[class as usize].push_back(name);
             }
         }
         let sleepers = state.sleeping > 0;
         drop(state);
-        self.shared.wake(urgent, sleepers);
+        self.shared.wake(class, sleepers);
         Ok(())
     }
 
@@ -178,18 +187,17 @@ impl<J: Job> Pool<J> {
         let Some(line) = state.lanes.get_mut(lane) else { return Found::Nowhere };
         if let Some(at) = line.waiting.iter().position(|job| which(job)) {
             let Some(job) = line.waiting.remove(at) else { return Found::Nowhere };
-            if line.waiting.is_empty() && line.running.is_none() {
-                state.lanes.remove(lane);
-                state.urgent.retain(|name| &**name != lane);
-                state.usual.retain(|name| &**name != lane);
-            } else if at == 0 && state.lanes.get(lane).is_some_and(|line| line.running.is_none()) {
-                // Another job is the first now, maybe of the other kind.
-                state.urgent.retain(|name| &**name != lane);
-                state.usual.retain(|name| &**name != lane);
-                let urgent = state.lanes.get(lane).and_then(|l| l.waiting.front()).is_some_and(|job| job.is_urgent());
-                state.ready(lane.into(), urgent);
-                let sleepers = state.sleeping > 0;
-                self.shared.wake(urgent, sleepers);
+            if line.running.is_none() && at == 0 {
+                // Another job is the first now, maybe of another class, or none is.
+                let next = line.waiting.front().map(|job| job.class());
+                state.ready.iter_mut().for_each(|ready| ready.retain(|name| &**name != lane));
+                match next {
+                    None => drop(state.lanes.remove(lane)),
+                    Some(class) => {
+                        state.ready[class as usize].push_back(lane.into());
+                        self.shared.wake(class, state.sleeping > 0);
+                    }
+                }
             }
             state.queued -= 1;
             return Found::Taken(job);
@@ -247,8 +255,7 @@ impl<J: Job> Pool<J> {
         state.closed = true;
         state.stopped = true;
         state.queued = 0;
-        state.urgent.clear();
-        state.usual.clear();
+        state.ready = Default::default();
         let left = state.lanes.values_mut().flat_map(|line| std::mem::take(&mut line.waiting)).collect();
         drop(state);
         self.shared.usual.notify_all();
@@ -265,16 +272,19 @@ impl<J: Job> Drop for Pool<J> {
 }
 
 impl<J> State<J> {
-    fn ready(&mut self, lane: Arc<str>, urgent: bool) {
-        if urgent { self.urgent.push_back(lane) } else { self.usual.push_back(lane) }
-    }
-
     /// The lane whose turn it is; or until when there is none.
     fn next(&mut self, only_urgent: bool) -> Result<Arc<str>, Option<Instant>> {
-        if let Some(lane) = self.urgent.pop_front() {
+        let [urgent, prompt, paced] = &mut self.ready;
+        if let Some(lane) = urgent.pop_front() {
             return Ok(lane);
         }
-        if only_urgent || self.usual.is_empty() {
+        if only_urgent {
+            return Err(None);
+        }
+        if let Some(lane) = prompt.pop_front() {
+            return Ok(lane);
+        }
+        if paced.is_empty() {
             return Err(None);
         }
         if !self.interval.is_zero() {
@@ -286,17 +296,17 @@ impl<J> State<J> {
             let late = now - self.next_start;
             self.next_start = if late < self.interval { self.next_start + self.interval } else { now + self.interval };
         }
-        self.usual.pop_front().ok_or(None)
+        paced.pop_front().ok_or(None)
     }
 }
 
 impl<J: Job> Shared<J> {
-    fn wake(&self, urgent: bool, sleepers: bool) {
+    fn wake(&self, class: Class, sleepers: bool) {
         if sleepers {
             self.usual.notify_one();
         }
         // Also with sleepers: a woken one still counts as one until it runs.
-        if urgent {
+        if class == Class::Urgent {
             self.urgent.notify_one();
         }
     }
@@ -346,16 +356,16 @@ impl<J: Job> Shared<J> {
         state.running -= 1;
         let Some(line) = state.lanes.get_mut(lane) else { return };
         let ended = line.running.take();
-        let next = line.waiting.front().map(|job| job.is_urgent());
+        let next = line.waiting.front().map(|job| job.class());
         match next {
             None => drop(state.lanes.remove(lane)),
-            Some(urgent) => state.ready(Arc::clone(lane), urgent),
+            Some(class) => state.ready[class as usize].push_back(Arc::clone(lane)),
         }
         let sleepers = state.sleeping > 0;
         drop(state);
         self.ended.notify_all();
-        if only_urgent && next == Some(false) {
-            self.wake(false, sleepers);
+        if let Some(class) = next.filter(|class| only_urgent && *class != Class::Urgent) {
+            self.wake(class, sleepers);
         }
         drop(ended);
     }

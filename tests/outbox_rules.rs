@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{Room, TEMPLATE, left, message, message_from};
@@ -217,4 +219,106 @@ fn texts_of_submit_that_are_no_object_are_refused_at_once() {
     let client = room.client(json!({}));
     assert_eq!(client.submit(r#"["o1"]"#, None).unwrap_err().status, Status::Arg);
     let _ = (left(&client, "o"), message_from("o", "t"));
+}
+
+/// Another program's SQLite in a process of its own, to be told what to do.
+struct Other(std::process::Child, std::io::Lines<BufReader<std::process::ChildStdout>>);
+
+impl Other {
+    fn start(room: &Room) -> Other {
+        let mut process = Command::new("sqlite3")
+            .arg(room.store())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sqlite3; scripts/test.sh installs it");
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Other(process, lines)
+    }
+
+    fn tell(&mut self, sql: &str) -> String {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{sql}").unwrap();
+        self.1.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// It was waiting for the store when the client was shut down, and finds nobody who would send.
+#[test]
+fn a_message_claimed_during_a_shutdown_is_left_alone_after_it() {
+    let room = Room::new();
+    let client = room.client(json!({}));
+    store(&client, "o1", json!({"deliver_at": in_ms(1000), "key": "k"}));
+    let mut other = Other::start(&room);
+    assert_eq!(other.tell("BEGIN IMMEDIATE; SELECT 'locked';"), "locked");
+    wait_until("it is due", || client.stats().unwrap().outbox.due == 1);
+    std::thread::sleep(Duration::from_millis(300));
+    client.shutdown(Duration::ZERO, true);
+    assert_eq!(other.tell("COMMIT; SELECT 'free';"), "free");
+    std::thread::sleep(Duration::from_millis(1000));
+    let before = other.tell("PRAGMA data_version;");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(other.tell("PRAGMA data_version;"), before, "somebody still writes");
+    assert_eq!(client.stats().unwrap().outbox.due, 1);
+}
+
+/// What waits is given back when the client goes, however many there are and whether or not the store can be written.
+#[test]
+fn a_locked_store_does_not_keep_a_free_for_each_message() {
+    const WORKERS: u64 = 100;
+    let room = Room::with(Options { initial_grants: 9, idle_timeout: Duration::from_secs(120), ..Options::default() });
+    let client = room.client(json!({"workers": WORKERS, "timeout_ms": 60_000, "quota": "observe"}));
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).forever());
+    let due = in_ms(3000);
+    for n in 0..2 * WORKERS {
+        submit(&client, &format!("o{n}"), json!({"deliver_at": due}));
+    }
+    assert!(room.wechat.wait_for(Duration::from_secs(60), |c| c.sends_in_progress == WORKERS));
+    wait_until("all are in hand", || client.stats().unwrap().outbox.due == 0);
+    let mut other = Other::start(&room);
+    assert_eq!(other.tell("BEGIN IMMEDIATE; SELECT 'locked';"), "locked");
+    let began = Instant::now();
+    client.close(true);
+    // One by one they would take 50 s.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_was_maybe_sent_does_not_end_as_if_it_surely_was_not() {
+    let room = Room::new();
+    let client = room.client(json!({"timeout_ms": 1000}));
+    room.accept(&client, "o1");
+    room.wechat.arm(Fault::garbage("nonsense").on(Endpoint::Send).forever());
+    let options = json!({"durable": true, "key": "k", "on_unknown": "resend", "expires_at": in_ms(1500)});
+    assert_eq!(store(&client, "o1", options).flags, Verdict::STORED);
+    let end = next(&client);
+    assert!(!room.wechat.sends_to("o1").is_empty());
+    assert_eq!(end.status, Status::Unknown, "{end:?}");
+}
+
+/// Just opened, it has the templates in its store and not yet in its memory.
+#[test]
+fn storing_is_neither_paced_nor_held_up_by_what_is_being_sent() {
+    let room = Room::with(Options { initial_grants: 9, ..Options::default() });
+    assert_eq!(room.client(json!({"quota": "observe"})).send(&message("warm"), None).status, Status::Ok);
+    let client = room.client(json!({"quota": "observe", "max_per_second": 0.001}));
+    for n in 0..3 {
+        submit(&client, &format!("o{n}"), json!({"deliver_at": in_ms(3_600_000)}));
+    }
+    for _ in 0..3 {
+        assert_eq!(next(&client).flags, Verdict::STORED);
+    }
+
+    let client = room.client(json!({"quota": "observe", "workers": 1, "timeout_ms": 60_000}));
+    room.wechat.arm(Fault::stall().on(Endpoint::Send).forever());
+    submit(&client, "o1", json!({}));
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    submit(&client, "o2", json!({"deliver_at": in_ms(3_600_000)}));
+    assert_eq!(next(&client).flags, Verdict::STORED);
 }

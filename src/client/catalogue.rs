@@ -154,7 +154,8 @@ impl Catalogue {
         self.fetch(deadline).map(|list| list.len())
     }
 
-    fn load(&self, deadline: Deadline) {
+    /// Reads the list that the store keeps, once.
+    pub fn load(&self, deadline: Deadline) {
         if !self.auto || self.known.lock().loaded {
             return;
         }

@@ -45,8 +45,18 @@ struct State {
 /// What the last look at the store found.
 struct Seen {
     version: Option<i64>,
-    /// When there is something to do, by the wall clock.
-    due_wall: Option<i64>,
+    at: Now,
+    /// Milliseconds from then on until there is something to do.
+    due_ms: Option<i64>,
+}
+
+impl Seen {
+    /// What is left of that; None when it must be looked at again, since somebody wrote or the wall clock was set.
+    fn still(&self, version: Option<i64>, now: &Now) -> Option<Option<i64>> {
+        let passed = now.boot_ms - self.at.boot_ms;
+        let was_set = (now.wall_ms - self.at.wall_ms - passed).abs() > 500;
+        (self.version == version && !was_set).then(|| self.due_ms.map(|ms| ms - passed))
+    }
 }
 
 impl Courier {
@@ -132,22 +142,23 @@ fn serve(weak: &Weak<Inner>) {
 impl Inner {
     /// Hands out what is due; returns how long there is nothing to do, None: until somebody says so.
     fn look(self: &Arc<Self>, seen: &mut Option<Seen>) -> Result<Option<Duration>, Error> {
-        let deadline = Deadline::in_ms(STORE_MS);
-        loop {
+        while !self.courier.is_stopped() {
+            let deadline = Deadline::in_ms(STORE_MS);
             let now = Now::read();
             let version = self.store.version(deadline)?;
-            let alone = version.is_none();
-            let unchanged = seen.as_ref().filter(|seen| seen.version == version);
-            let due_wall = match unchanged {
-                Some(seen) => seen.due_wall,
-                None => self.store.next_message_ms(&now, deadline)?.map(|ms| now.wall_ms.saturating_add(ms)),
+            let left_ms = match seen.as_ref().and_then(|seen| seen.still(version, &now)) {
+                Some(left_ms) => left_ms,
+                None => {
+                    let due_ms = self.store.next_message_ms(&now, deadline)?;
+                    *seen = Some(Seen { version, at: now.clone(), due_ms });
+                    due_ms
+                }
             };
-            *seen = Some(Seen { version, due_wall });
-            let left_ms = due_wall.map(|due| due.saturating_sub(now.wall_ms));
             match left_ms {
                 Some(..=0) => {}
                 Some(ms) => return Ok(Some(Duration::from_millis(ms.unsigned_abs()).min(TICK))),
-                None => return Ok((!alone).then_some(TICK)),
+                // Without a version nobody else can write.
+                None => return Ok(version.is_some().then_some(TICK)),
             }
             *seen = None;
             let most = (2 * self.config.workers).max(8);
@@ -161,6 +172,7 @@ impl Inner {
                 return Ok(Some(PAUSE));
             }
         }
+        Ok(None)
     }
 
     /// Room for as many outcomes; fewer, and none for a host that does not poll; None: wait for it to poll.
@@ -176,7 +188,8 @@ impl Inner {
         (!places.is_empty()).then_some(places)
     }
 
-    /// Claims as many messages as there are places and queues them; false when there was no message after all.
+    /// Claims as many messages as there are places and queues them; false when there is nothing more to do at once: no
+    /// message, or nobody to take it.
     fn hand_out(self: &Arc<Self>, places: Vec<Option<Place>>, now: Now, deadline: Deadline) -> Result<bool, Error> {
         let mut places = places.into_iter();
         let claims = self.store.claim_messages(self.new_holder(), places.len(), LEASE_MS, now, deadline);
@@ -188,7 +201,7 @@ impl Inner {
             }
         };
         self.touch_upkeep();
-        let found = !claims.messages.is_empty() || !claims.ended.is_empty();
+        let mut goes_on = !claims.messages.is_empty() || !claims.ended.is_empty();
         let mut place_for = |claimed: &Claimed| {
             let place = places.next().flatten();
             match place {
@@ -206,13 +219,13 @@ impl Inner {
         }
         for claimed in claims.messages {
             let place = place_for(&claimed);
-            self.hand_over(claimed, place);
+            goes_on &= self.hand_over(claimed, place);
         }
         places.flatten().for_each(Place::give_up);
-        Ok(found)
+        Ok(goes_on)
     }
 
-    fn hand_over(self: &Arc<Self>, claimed: Claimed, place: Option<Place>) {
+    fn hand_over(self: &Arc<Self>, claimed: Claimed, place: Option<Place>) -> bool {
         let openid = claimed.openid.clone();
         self.courier.in_hand.fetch_add(1, Ordering::AcqRel);
         let errand = Arc::new(Errand::new(claimed.key.clone(), Task::Deliver { claimed: Box::new(claimed), place }));
@@ -222,5 +235,6 @@ impl Inner {
         if pushed.is_err() {
             self.give_up([errand]);
         }
+        pushed.is_ok()
     }
 }

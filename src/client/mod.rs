@@ -132,6 +132,7 @@ impl Client {
             log: Arc::clone(&log),
         });
         let catalogue = Arc::new(Catalogue::new(&config, account, Arc::clone(&store))?);
+        catalogue.load(Deadline::in_ms(config.timeout_ms));
         let upkeep = Upkeep::start(
             Arc::clone(&store),
             Arc::clone(&credentials),

@@ -76,6 +76,7 @@ impl Inner {
         });
         let (verdict, row) = tried;
         let after = next_try(&claimed, &verdict, wall_ms());
+        let verdict = if matches!(after, After::Done) { last_word(&claimed, verdict) } else { verdict };
         let ours = match row {
             Row::Gone | Row::Settled(false) => false,
             Row::Settled(true) => true,
@@ -158,13 +159,13 @@ impl Inner {
     }
 
     /// Gives a claimed message back that was not begun.
-    pub(super) fn put_back(&self, claimed: Claimed, place: Option<Place>) {
+    pub(super) fn put_back(&self, claimed: Claimed, place: Option<Place>, deadline: Deadline) {
         if let Some(place) = place {
             place.give_up();
         }
         // No log line: this may run in wxsub_free, under a lock that the host's log function wants. If it fails, the
         // claim ends by itself.
-        let _released = self.store.release_message(claimed, Deadline::in_ms(500));
+        let _released = self.store.release_message(claimed, deadline);
         self.courier.one_done();
     }
 
@@ -284,5 +285,16 @@ pub(super) fn next_try(claimed: &Claimed, verdict: &Verdict, now_wall: i64) -> A
         _ => (doubled / 2 + fastrand::i64(0..=doubled / 2)).max(i64::from(verdict.retry_after_ms)),
     };
     let why = format!("{:?}, {}", verdict.status, verdict.message).chars().take(WHY).collect();
-    After::Again { due_wall: now_wall.saturating_add(pause).min(claimed.expires_wall), why }
+    let maybe = verdict.had_effect();
+    After::Again { due_wall: now_wall.saturating_add(pause).min(claimed.expires_wall), why, maybe }
+}
+
+/// The last word on a message: when an earlier try was maybe taken, a later one that was not does not undo that.
+pub(super) fn last_word(claimed: &Claimed, verdict: Verdict) -> Verdict {
+    if !claimed.maybe || verdict.had_effect() {
+        return verdict;
+    }
+    let why = format!("maybe sent by an earlier try; the last one: {:?}, {}", verdict.status, verdict.message);
+    let Verdict { status, retry, message, .. } = Error::new(Status::Unknown, why).into();
+    Verdict { status, retry, retry_after_ms: 0, message, ..verdict }
 }

@@ -237,6 +237,9 @@ impl Inner {
         verdict.template_id = sending.message.template_id;
         verdict.key = sending.options.key.clone().unwrap_or_default();
         let after = claimed.map_or(After::Done, |c| outbox::next_try(c, &verdict, wall_ms()));
+        if let (Some(claimed), After::Done) = (claimed, &after) {
+            verdict = outbox::last_word(claimed, verdict);
+        }
         let settlement = Settlement { hold, outcome, verdict: verdict.clone(), after };
         match self.store.settle(settlement, Now::read(), sending.deadline.or_at_least_ms(SETTLE_MS)) {
             Ok(settled) => {

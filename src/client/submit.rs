@@ -13,12 +13,15 @@ use super::options::Options;
 use super::results::Place;
 use super::running::cancelled;
 use super::{Answer, Client, Inner, not_empty, since, usable_key};
-use crate::clock::wall_ms;
+use crate::clock::{Deadline, wall_ms};
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::Claimed;
-use crate::worker::{Job, Pool, Refused};
+use crate::worker::{Class, Job, Pool, Refused};
+
+/// How long the store is waited for when claimed messages are put back.
+const PUT_BACK_MS: u64 = 200;
 
 /// What a thread is to do for one player.
 pub struct Errand {
@@ -104,8 +107,12 @@ impl Errand {
 }
 
 impl Job for Errand {
-    fn is_urgent(&self) -> bool {
-        matches!(self.kind, Kind::Report | Kind::Store { quick: true })
+    fn class(&self) -> Class {
+        match self.kind {
+            Kind::Report | Kind::Store { quick: true } => Class::Urgent,
+            Kind::Store { quick: false } => Class::Prompt,
+            Kind::Send | Kind::Deliver => Class::Paced,
+        }
     }
 }
 
@@ -268,7 +275,7 @@ impl Inner {
             }
             Task::Deliver { claimed, place } => match running {
                 Ok(_call) => self.deliver(*claimed, place),
-                Err(_cancelled) => self.put_back(*claimed, place),
+                Err(_cancelled) => self.put_back(*claimed, place, Deadline::in_ms(PUT_BACK_MS)),
             },
         }
     }
@@ -299,8 +306,10 @@ impl Inner {
                 None => {}
             }
         }
+        // One time for all: what is not put back by then waits until its claim is over.
+        let deadline = Deadline::in_ms(PUT_BACK_MS);
         for (claimed, place) in deliveries {
-            self.put_back(*claimed, place);
+            self.put_back(*claimed, place, deadline);
         }
     }
 }

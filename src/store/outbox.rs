@@ -73,6 +73,8 @@ pub struct Claimed {
     pub tries: u32,
     /// Why the last one failed; empty before it.
     pub why: String,
+    /// One of them was maybe taken.
+    pub maybe: bool,
     /// The rest.
     pub letter: Letter,
 }
@@ -97,6 +99,8 @@ pub enum After {
         due_wall: i64,
         /// What stood in the way.
         why: String,
+        /// Whether this try was maybe taken.
+        maybe: bool,
     },
 }
 

@@ -9,8 +9,8 @@ struct Step {
 }
 
 impl Job for Step {
-    fn is_urgent(&self) -> bool {
-        self.urgent
+    fn class(&self) -> Class {
+        if self.urgent { Class::Urgent } else { Class::Paced }
     }
 }
 

@@ -27,6 +27,8 @@ struct Held {
     tries: u32,
     why: String,
     left_ms: i64,
+    resend: bool,
+    maybe: bool,
 }
 
 fn find(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusqlite::Result<Option<Held>> {
@@ -40,10 +42,13 @@ fn find(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusqlite::R
             tries: r.get(5)?,
             why: r.get(6)?,
             left_ms: r.get(7)?,
+            resend: r.get(8)?,
+            maybe: r.get(9)?,
         })
     };
     c.prepare_cached(
-        "SELECT id, state, template_id, tag, due_wall, tries, why, CASE WHEN boot_id = ?4 THEN until_boot - ?5 ELSE 0 END
+        "SELECT id, state, template_id, tag, due_wall, tries, why, CASE WHEN boot_id = ?4 THEN until_boot - ?5 ELSE 0 END,
+                resend, maybe
          FROM outbox WHERE appid = ?1 AND openid = ?2 AND key = ?3",
     )?
     .query_row(params![player.appid, player.openid, key, now.boot_id, now.boot_ms], read)
@@ -100,7 +105,8 @@ fn put_beside(c: &Connection, new: &NewMessage, held: &Held) -> rusqlite::Result
     // Without its holder, whoever had claimed the old one finds it gone.
     c.prepare_cached(
         "UPDATE outbox SET template_id = ?2, message = ?3, tag = ?4, timeout_ms = ?5, resend = ?6, notify = ?7,
-                           due_wall = ?8, expires_wall = ?9, state = 0, holder = 0, tries = 0, why = '', sender = 0
+                           due_wall = ?8, expires_wall = ?9, state = 0, holder = 0, tries = 0, why = '', sender = 0,
+                           verdict = NULL, maybe = 0
          WHERE id = ?1",
     )?
     .execute(params![
@@ -119,9 +125,15 @@ fn put_beside(c: &Connection, new: &NewMessage, held: &Held) -> rusqlite::Result
 
 /// Milliseconds until a message is due or a lease ends, 0 or less when that was; None when nothing waits.
 pub fn next(c: &Connection, appid: &str, now: &Now) -> rusqlite::Result<Option<i64>> {
+    // Whoever has one of the player's in hand tells when it is done.
     let due: Option<i64> = c
-        .prepare_cached("SELECT min(due_wall) FROM outbox WHERE appid = ?1 AND state = 0")?
-        .query_row([appid], |r| r.get(0))?;
+        .prepare_cached(
+            "SELECT due_wall FROM outbox AS o WHERE appid = ?1 AND state = 0
+             AND NOT EXISTS (SELECT 1 FROM outbox AS h WHERE h.appid = ?1 AND h.openid = o.openid AND h.state > 0)
+             ORDER BY due_wall LIMIT 1",
+        )?
+        .query_row([appid], |r| r.get(0))
+        .optional()?;
     let lease: Option<i64> = c
         .prepare_cached(
             "SELECT min(CASE WHEN boot_id = ?2 THEN until_boot - ?3 ELSE 0 END) FROM outbox WHERE appid = ?1 AND state > 0",
@@ -130,8 +142,8 @@ pub fn next(c: &Connection, appid: &str, now: &Now) -> rusqlite::Result<Option<i
     Ok(due.map(|wall| wall.saturating_sub(now.wall_ms)).into_iter().chain(lease).min())
 }
 
-const COLUMNS: &str =
-    "id, openid, template_id, key, expires_wall, tries, why, message, tag, timeout_ms, resend, notify";
+const COLUMNS: &str = "id, openid, template_id, key, expires_wall, tries, why, message, tag, timeout_ms, resend, notify, \
+                       maybe";
 
 fn claimed(r: &Row<'_>, claim: i64) -> rusqlite::Result<Claimed> {
     Ok(Claimed {
@@ -143,6 +155,7 @@ fn claimed(r: &Row<'_>, claim: i64) -> rusqlite::Result<Claimed> {
         expires_wall: r.get(4)?,
         tries: r.get(5)?,
         why: r.get(6)?,
+        maybe: r.get(12)?,
         letter: Letter {
             message: r.get(7)?,
             tag: r.get::<_, i64>(8)?.cast_unsigned(),
@@ -208,8 +221,10 @@ fn take_over(c: &Connection, appid: &str, most: usize, now: &Now) -> rusqlite::R
             if let Some(key) = &message.key {
                 key::forget_send(c, player, key)?;
             }
-            c.prepare_cached("UPDATE outbox SET state = 0, holder = 0, tries = tries + 1 WHERE id = ?1")?
-                .execute([message.id])?;
+            c.prepare_cached(
+                "UPDATE outbox SET state = 0, holder = 0, tries = tries + 1, maybe = 1, why = ?2 WHERE id = ?1",
+            )?
+            .execute(params![message.id, "the process that sent it ended before the verdict"])?;
             continue;
         }
         let verdict = match (told, &message.key) {
@@ -265,12 +280,12 @@ pub fn after(c: &Connection, id: i64, holder: i64, after: &After) -> rusqlite::R
         After::Done => c
             .prepare_cached("DELETE FROM outbox WHERE id = ?1 AND holder = ?2 AND state > 0")?
             .execute(params![id, holder])?,
-        After::Again { due_wall, why } => c
+        After::Again { due_wall, why, maybe } => c
             .prepare_cached(
-                "UPDATE outbox SET state = 0, holder = 0, tries = tries + 1, due_wall = ?3, why = ?4
+                "UPDATE outbox SET state = 0, holder = 0, tries = tries + 1, due_wall = ?3, why = ?4, maybe = maybe OR ?5
                  WHERE id = ?1 AND holder = ?2 AND state > 0",
             )?
-            .execute(params![id, holder, due_wall, why])?,
+            .execute(params![id, holder, due_wall, why, maybe])?,
     };
     Ok(changed > 0)
 }
@@ -321,6 +336,11 @@ pub fn cancel(
             return Ok(Cancelled::TooLate(None));
         }
         c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([held.id])?;
+        if held.maybe {
+            let verdict = key::found_running(key, &held.template_id);
+            remember(c, player, key, &verdict, now)?;
+            return Ok(Cancelled::TooLate(Some(verdict)));
+        }
         let verdict = Verdict { template_id: held.template_id.clone(), tag: held.tag, ..verdict.clone() };
         remember(c, player, key, &verdict, now)?;
         return Ok(Cancelled::Now { template_id: held.template_id, tag: held.tag });
@@ -335,13 +355,12 @@ pub fn cancel(
 /// What became of the message with this key.
 pub fn look_up(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusqlite::Result<Look> {
     if let Some(held) = find(c, player, key, now)? {
-        return Ok(match held.state {
-            SENDING if held.left_ms > 0 => Look::Sending(held.left_ms),
+        let told = told_later(c, held.id)?;
+        return Ok(match (held.state, told) {
+            (SENDING, None) if held.left_ms > 0 => Look::Sending(held.left_ms),
             // Whoever finds it next will say so to all.
-            SENDING => Look::Ended(match told_later(c, held.id)? {
-                Some(verdict) => verdict,
-                None => key::found_running(key, &held.template_id),
-            }),
+            (_, Some(verdict)) => Look::Ended(verdict),
+            (SENDING, None) if !held.resend => Look::Ended(key::found_running(key, &held.template_id)),
             _ => Look::Waits {
                 due_ms: held.due_wall.saturating_sub(now.wall_ms).max(0),
                 template_id: held.template_id,

@@ -85,14 +85,16 @@ CREATE TABLE forced_refresh (
 CREATE INDEX forced_refresh_by_age ON forced_refresh (appid, at_wall);
 ", "
 -- Messages that wait. state 0: waits until due_wall; 1: claimed by holder, 2: being sent by holder, until until_boot.
--- sender: the holder of its last send, 0 before it. verdict: what an event told of that send later.
+-- sender: the holder of its last send, 0 before it. verdict: what an event told of that send later. maybe: an earlier try
+-- was maybe taken, and another is wanted.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY,
   appid TEXT NOT NULL, openid TEXT NOT NULL, key TEXT, template_id TEXT NOT NULL,
   message TEXT NOT NULL, tag INTEGER NOT NULL, timeout_ms INTEGER, resend INTEGER NOT NULL, notify INTEGER NOT NULL,
   due_wall INTEGER NOT NULL, expires_wall INTEGER NOT NULL,
   state INTEGER NOT NULL, holder INTEGER NOT NULL, until_boot INTEGER NOT NULL, boot_id TEXT NOT NULL,
-  tries INTEGER NOT NULL, why TEXT NOT NULL, sender INTEGER NOT NULL DEFAULT 0, verdict TEXT
+  tries INTEGER NOT NULL, why TEXT NOT NULL,
+  sender INTEGER NOT NULL DEFAULT 0, verdict TEXT, maybe INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX outbox_by_key ON outbox (appid, openid, key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_by_due ON outbox (appid, due_wall) WHERE state = 0;

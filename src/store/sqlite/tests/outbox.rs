@@ -83,7 +83,7 @@ impl Bench {
 
     /// Waits again, from now on.
     fn again(&self) -> After {
-        After::Again { due_wall: self.now.wall_ms, why: "busy".to_owned() }
+        After::Again { due_wall: self.now.wall_ms, why: "busy".to_owned(), maybe: false }
     }
 
     fn finish(&self, claimed: &Claimed, after: After, verdict: Option<Verdict>) -> bool {
@@ -381,7 +381,7 @@ fn a_try_that_failed_waits_again_and_leaves_its_key_free() {
     let mut bench = Bench::new();
     bench.accept(1);
     let (claimed, hold) = bench.sending("k");
-    let after = After::Again { due_wall: bench.now.wall_ms + HOUR, why: "busy".to_owned() };
+    let after = After::Again { due_wall: bench.now.wall_ms + HOUR, why: "busy".to_owned(), maybe: false };
     assert!(bench.end(&hold, Outcome::Returned, failed(Status::Busy), after).message);
     match bench.look("k") {
         Look::Waits { due_ms, tries, why, template_id, tag } => {
