@@ -197,7 +197,10 @@ impl Inner {
             }
             Cancelled::NotFound => match queued {
                 Some(tag) => Ok(cancelled(tag, String::new())),
-                None => Err(no_such_key()),
+                None => {
+                    let why = "no message of this player waits with this key: it never did, or was cancelled before";
+                    Err(Error::new(Status::NotFound, why))
+                }
             },
         }
     }

@@ -99,8 +99,8 @@ fn accepted(ticket: &mut output::Number, number: u64) -> Verdict {
 /// Takes finished results: those of tickets, and outcomes of durable messages.
 ///
 /// `results` is an array of `capacity` structs, the first one's struct_size set. `wait_ms` 0: never waits. Else it waits
-/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `results` NULL and
-/// `capacity` 0 nothing is taken, and it gets how many there are.
+/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `capacity` 0 (then
+/// `results` may be NULL) nothing is taken, and it gets how many wait.
 /// Works on after wxsub_shutdown. Several threads may poll; each result goes to one of them.
 /// Returns WXSUB_OK, also for none; WXSUB_E_ARG, WXSUB_E_STATE (also when the client is freed meanwhile),
 /// WXSUB_E_FORKED.

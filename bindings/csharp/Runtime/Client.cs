@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 
 namespace Wxsub
 {
@@ -19,6 +20,9 @@ namespace Wxsub
         private const int LeastReply = 64;
 
         private readonly ClientHandle _handle;
+
+        /// <summary>Taken by the thread that polls, and put back; so that no frame makes garbage.</summary>
+        private ResultMemory _polled;
 
         /// <summary>Opens a client. No network is used; the quota store is opened, and made if it is not there.</summary>
         /// <param name="configJson">The configuration, as wxsub.h describes it at wxsub_init.</param>
@@ -144,6 +148,126 @@ namespace Wxsub
         }
 
         /// <summary>
+        /// Copies a message and returns at once; threads of the library send it. For a game loop: it waits for neither
+        /// network nor disk. Every ticket gets exactly one result from <see cref="Poll"/>, whatever happens, but for
+        /// <see cref="Dispose"/>. Messages and reports for one player are worked on in the order in which they were
+        /// submitted.
+        /// </summary>
+        /// <param name="messageJson">WeChat's own request body.</param>
+        /// <param name="optionsJson">As wxsub.h describes them at wxsub_submit, or null.</param>
+        /// <returns>
+        /// Ok with <see cref="Result.Ticket"/> (0 if no result is wanted); QueueFull: poll, and try again in the next
+        /// frame; or Arg (no JSON, no player, an unknown option), State, Forked. All other faults come as the ticket's
+        /// result.
+        /// </returns>
+        public Result Submit(string messageJson, string optionsJson = null)
+        {
+            var why = new ResultBuffer();
+            Native.wxsub_submit(_handle, Utf8.Bytes(messageJson), Utf8.Bytes(optionsJson), out _, why.Bytes);
+            return why[0];
+        }
+
+        /// <summary>As <see cref="Submit(string, string)"/>.</summary>
+        /// <param name="message">The message; it may be used again afterwards.</param>
+        /// <param name="options">Options, or null.</param>
+        /// <returns>Ok with <see cref="Result.Ticket"/>; or QueueFull, Arg, State, Forked.</returns>
+        public Result Submit(Message message, SubmitOptions options = null)
+        {
+            return Submit(message?.ToJson(), options?.ToJson());
+        }
+
+        /// <summary>
+        /// As <see cref="Report"/>, without waiting for the disk: that is too long for a frame. The accept is on disk
+        /// when its ticket's result is Ok, not before.
+        /// </summary>
+        /// <param name="openid">The player.</param>
+        /// <param name="templateId">The template, as in <see cref="Report"/>.</param>
+        /// <param name="answer">The answer.</param>
+        /// <param name="key">As in <see cref="Report"/>.</param>
+        /// <param name="tag">Your own number, echoed in <see cref="Result.Tag"/>.</param>
+        /// <returns>Ok with <see cref="Result.Ticket"/>; or QueueFull, Arg, State, Forked.</returns>
+        public Result SubmitReport(string openid, string templateId, Answer answer, string key = null, ulong tag = 0)
+        {
+            var why = new ResultBuffer();
+            Native.wxsub_submit_report(
+                _handle, Utf8.Bytes(openid), Utf8.Bytes(templateId), (int)answer, Utf8.Bytes(key), tag, out _, why.Bytes);
+            return why[0];
+        }
+
+        /// <summary>
+        /// Takes finished results: those of tickets, and outcomes of durable messages. When there is none it allocates
+        /// nothing (but for the first call), so that it can be called in every frame with the same array. Several
+        /// threads may poll; each result goes to one of them. Works on after <see cref="Shutdown"/>.
+        /// </summary>
+        /// <param name="results">Filled from the beginning; what is behind <paramref name="count"/> is left as it is.</param>
+        /// <param name="count">How many were put there. As many as fit: there may be more.</param>
+        /// <param name="waitMs">
+        /// 0: never waits. Else so many milliseconds for the first result; -1: until there is one or the client is closed.
+        /// </param>
+        /// <returns>Ok, also for none; or Arg (no array, or an empty one), State, Forked.</returns>
+        public Status Poll(Result[] results, out int count, int waitMs = 0)
+        {
+            count = 0;
+            if (results == null || results.Length == 0)
+            {
+                return Status.Arg;
+            }
+            // Another thread that waits in here has taken it along.
+            ResultMemory memory = Interlocked.Exchange(ref _polled, null) ?? new ResultMemory();
+            var status = Status.Ok;
+            int taken = ResultMemory.Capacity;
+            while (taken == ResultMemory.Capacity && count < results.Length)
+            {
+                int most = Math.Min(ResultMemory.Capacity, results.Length - count);
+                uint wait = count == 0 ? unchecked((uint)waitMs) : 0;
+                status = (Status)Native.wxsub_poll(_handle, memory, (UIntPtr)most, wait, out UIntPtr written);
+                taken = status == Status.Ok ? (int)written : 0;
+                for (int i = 0; i < taken; i++)
+                {
+                    results[count++] = memory[i];
+                }
+            }
+            Interlocked.Exchange(ref _polled, memory)?.Dispose();
+            return count > 0 ? Status.Ok : status;
+        }
+
+        /// <summary>
+        /// Takes a message back that was submitted with a key and waits, in the queue or in the store, also another
+        /// process's. When this says Ok it is on disk that it will not be sent. Waits for the disk only. A ticket that
+        /// has no result yet gets <see cref="Status.Cancelled"/>; for a stored message no outcome comes.
+        /// </summary>
+        /// <param name="openid">The player.</param>
+        /// <param name="key">The message's key.</param>
+        /// <returns>
+        /// Ok; TooLate: it is being sent, or was sent or maybe sent; NotFound: nothing waits with this key; or Arg,
+        /// State, Forked, Store.
+        /// </returns>
+        public Result Cancel(string openid, string key)
+        {
+            var result = new ResultBuffer();
+            Native.wxsub_cancel(_handle, Utf8.Bytes(openid), Utf8.Bytes(key), result.Bytes);
+            return result[0];
+        }
+
+        /// <summary>
+        /// Tells what became of a message with a key, whichever process sent it and by whichever method, until 24 hours
+        /// after its end. Waits for the disk only.
+        /// </summary>
+        /// <param name="openid">The player.</param>
+        /// <param name="key">The message's key.</param>
+        /// <returns>
+        /// The verdict with which it ended, with <see cref="ResultFlags.Replayed"/>; Ok with
+        /// <see cref="ResultFlags.Stored"/> while it waits in the store (<see cref="Result.RetryAfterMs"/>: until it is
+        /// due); Busy while it is in this process's queue or being sent; NotFound; or Arg, State, Forked, Store.
+        /// </returns>
+        public Result Lookup(string openid, string key)
+        {
+            var result = new ResultBuffer();
+            Native.wxsub_lookup(_handle, Utf8.Bytes(openid), Utf8.Bytes(key), result.Bytes);
+            return result[0];
+        }
+
+        /// <summary>
         /// Verifies and applies what WeChat pushed to the server's own HTTP endpoint: popup answers, refusals in the
         /// settings and results of sends go into the count, each once, however often WeChat pushes it. Everything else
         /// is left alone. Needs <see cref="Config.EventToken"/>. May wait up to 4 s for a send to the same player that
@@ -231,11 +355,45 @@ namespace Wxsub
             return new Result(LogHook.Set(_handle, handler, maxLevel));
         }
 
+        /// <summary>Tells what the client has done since it was opened, and what waits now.</summary>
+        /// <param name="stats">The numbers; all 0 unless the result is Ok.</param>
+        /// <returns>Ok, also after <see cref="Shutdown"/>; or State, Forked, Store.</returns>
+        public Result GetStats(out Stats stats)
+        {
+            var buffer = new StatsBuffer();
+            var result = new Result(Native.wxsub_get_stats(_handle, buffer.Bytes));
+            stats = result.IsOk ? new Stats(buffer.Bytes) : default(Stats);
+            return result;
+        }
+
+        /// <summary>
+        /// Ends the client's work before <see cref="Dispose"/>: takes in nothing more (all methods but
+        /// <see cref="Poll"/>, <see cref="GetStats"/> and <see cref="SetLog"/> answer <see cref="Status.State"/>), lets
+        /// what was submitted and what runs end, and interrupts the rest when the time is over. Every ticket then has its
+        /// result: <see cref="Status.Cancelled"/>, if it was not begun. Messages in the store stay for the next start.
+        /// Poll what is left, then dispose.
+        /// </summary>
+        /// <param name="drainMs">How long it may take, in milliseconds; -1: as long as it takes.</param>
+        /// <param name="unfinished">How many tickets and calls did not end in time; 0 when it was called before.</param>
+        /// <returns>Ok; or State, Forked.</returns>
+        public Result Shutdown(int drainMs, out long unfinished)
+        {
+            var result = new Result(Native.wxsub_shutdown(_handle, unchecked((uint)drainMs), out UIntPtr left));
+            unfinished = result.IsOk ? (long)left : 0;
+            return result;
+        }
+
         /// <summary>
         /// Closes the client. New calls get <see cref="Status.State"/> at once; running ones may finish within their
-        /// deadline, but after about a second they are interrupted. A second call does nothing.
+        /// deadline, but after about a second they are interrupted, and so is what was submitted: its results are gone,
+        /// unless <see cref="Shutdown"/> was called and they were polled. Messages in the store stay for the next start.
+        /// A second call does nothing.
         /// </summary>
-        public void Dispose() => _handle.Free();
+        public void Dispose()
+        {
+            _handle.Free();
+            Interlocked.Exchange(ref _polled, null)?.Dispose();
+        }
 
         /// <summary>No object has more entries than colons; at least one, for the reason of a failure.</summary>
         private static int MostEntries(string json)

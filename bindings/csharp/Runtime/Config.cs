@@ -67,6 +67,18 @@ namespace Wxsub
         /// <summary>Its EncodingAESKey, for the encrypted modes; with it, plaintext is refused.</summary>
         public string EventAesKey { get; set; }
 
+        /// <summary>Submitted messages, and those of the store, that are sent at once; default 4, at most 256.</summary>
+        public int? Workers { get; set; }
+
+        /// <summary>Submitted messages that may wait, and tickets without a polled result; default 10000.</summary>
+        public int? QueueCapacity { get; set; }
+
+        /// <summary>
+        /// Submitted messages, and those of the store, that this process begins in a second; default any number. May
+        /// be less than 1.
+        /// </summary>
+        public double? MaxPerSecond { get; set; }
+
         /// <summary>The configuration as the library takes it. It holds secrets: don't log it.</summary>
         /// <returns>JSON, for <see cref="Client"/>.</returns>
         public string ToJson()
@@ -89,6 +101,9 @@ namespace Wxsub
                 .Add("lang", Lang)
                 .Add("templates", Templates)
                 .Add("event", new JsonObject().Add("token", EventToken).Add("aes_key", EventAesKey))
+                .Add("workers", Workers)
+                .Add("queue_capacity", QueueCapacity)
+                .Add("max_per_second", MaxPerSecond)
                 .ToString();
         }
     }

@@ -1,3 +1,4 @@
+using System;
 using System.Globalization;
 using System.Text;
 
@@ -38,6 +39,24 @@ namespace Wxsub
         internal JsonObject Add(string name, ulong? value)
         {
             return value == null ? this : AddRaw(name, value.Value.ToString(CultureInfo.InvariantCulture));
+        }
+
+        internal JsonObject Add(string name, double? value)
+        {
+            return value == null ? this : AddRaw(name, value.Value.ToString("R", CultureInfo.InvariantCulture));
+        }
+
+        internal JsonObject Add(string name, bool? value)
+        {
+            return value == null ? this : AddRaw(name, value.Value ? "true" : "false");
+        }
+
+        /// <summary>A point in time, as Unix milliseconds.</summary>
+        internal JsonObject Add(string name, DateTimeOffset? value)
+        {
+            return value == null
+                ? this
+                : AddRaw(name, value.Value.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
         }
 
         internal JsonObject Add(string name, JsonObject value)

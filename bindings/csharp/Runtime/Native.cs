@@ -5,8 +5,9 @@ namespace Wxsub
 {
     /// <summary>
     /// The functions of wxsub.h. Strings are NUL-terminated UTF-8 in a byte[] (<see cref="Utf8"/>), structs are byte[]
-    /// (<see cref="ResultBuffer"/>, <see cref="IdentityBuffer"/>): arrays of bytes are pinned and passed as they are, on
-    /// every runtime.
+    /// (<see cref="ResultBuffer"/>, <see cref="IdentityBuffer"/>, <see cref="StatsBuffer"/>): arrays of bytes are passed as
+    /// they are, on every runtime. Mono copies those that native code writes to, so what is called in each frame gets
+    /// memory that is native already (<see cref="ResultMemory"/>).
     /// </summary>
     internal static class Native
     {
@@ -36,6 +37,9 @@ namespace Wxsub
             ClientHandle client, LogFn log, IntPtr userData, DestroyFn destroy, int maxLevel);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_shutdown(ClientHandle client, uint drainMs, out UIntPtr unfinished);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern void wxsub_free(IntPtr client);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -59,6 +63,27 @@ namespace Wxsub
         internal static extern int wxsub_set_token(ClientHandle client, byte[] accessToken, uint expiresInSeconds);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_submit(
+            ClientHandle client, byte[] messageJson, byte[] optionsJson, out ulong ticket, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_submit_report(
+            ClientHandle client, byte[] openid, byte[] templateId, int answer, byte[] key, ulong tag,
+            out ulong ticket, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_poll(
+            ClientHandle client, ResultMemory results, UIntPtr capacity, uint waitMs, out UIntPtr count);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_cancel(
+            ClientHandle client, byte[] openid, byte[] key, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_lookup(
+            ClientHandle client, byte[] openid, byte[] key, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int wxsub_handle_event(
             ClientHandle client, byte[] query, byte[] body, UIntPtr bodyLength,
             [In, Out] byte[] reply, UIntPtr replyCapacity, out UIntPtr replyLength, [In, Out] byte[] result);
@@ -69,5 +94,8 @@ namespace Wxsub
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int wxsub_check(ClientHandle client, [In, Out] byte[] result);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_get_stats(ClientHandle client, [In, Out] byte[] stats);
     }
 }

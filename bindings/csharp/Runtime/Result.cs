@@ -54,10 +54,15 @@ namespace Wxsub
         /// <summary>WeChat's message id; 0 none.</summary>
         public long MsgId { get; }
 
-        /// <summary>For queued messages, which this version does not have: 0.</summary>
+        /// <summary>
+        /// The number of what was submitted, the same in the result of <see cref="Client.Submit(string, string)"/> and in
+        /// the polled one; 0 otherwise, and for an outcome.
+        /// </summary>
         public ulong Ticket { get; }
 
-        /// <summary>The caller's own number (<see cref="SendOptions.Tag"/>), echoed.</summary>
+        /// <summary>
+        /// The caller's own number (<see cref="SendOptions.Tag"/>, <see cref="SubmitOptions.Tag"/>), echoed.
+        /// </summary>
         public ulong Tag { get; }
 
         /// <summary>HTTP requests made for the send itself.</summary>

@@ -46,6 +46,7 @@ namespace Wxsub.Tests
             Check.Equal("{\"data\":{}}", new Message(null, null).ToJson());
             Check.Equal("{\"data\":{\"\":{\"value\":null}}}", new Message(null, null).Set(null, null).Page(null).ToJson());
             Check.Equal("{}", new SendOptions().ToJson());
+            Check.Equal("{}", new SubmitOptions().ToJson());
             Check.Equal("{}", new Config().ToJson());
         }
 
@@ -53,6 +54,32 @@ namespace Wxsub.Tests
         {
             var options = new SendOptions { Key = "a\"b", Tag = ulong.MaxValue, TimeoutMs = 1500 };
             Check.Equal("{\"key\":\"a\\\"b\",\"tag\":18446744073709551615,\"timeout_ms\":1500}", options.ToJson());
+            var time = new DateTimeOffset(2030, 1, 2, 3, 4, 5, 678, TimeSpan.FromHours(8));
+            var submit = new SubmitOptions
+            {
+                Key = "k",
+                Tag = 1,
+                TimeoutMs = 2,
+                Durable = true,
+                DeliverAt = time,
+                ExpiresAt = time.AddMilliseconds(1),
+                OnConflict = OnConflict.Replace,
+                OnUnknown = OnUnknown.Resend,
+                Notify = false,
+            };
+            Check.Equal(
+                "{\"key\":\"k\",\"tag\":1,\"timeout_ms\":2,\"durable\":true,\"deliver_at\":1893524645678,"
+                + "\"expires_at\":1893524645679,\"on_conflict\":\"replace\",\"on_unknown\":\"resend\",\"notify\":false}",
+                submit.ToJson());
+            Check.Equal(
+                "{\"durable\":false,\"on_conflict\":\"keep\",\"on_unknown\":\"report\",\"notify\":true}",
+                new SubmitOptions
+                {
+                    Durable = false, OnConflict = OnConflict.Keep, OnUnknown = OnUnknown.Report, Notify = true,
+                }.ToJson());
+            Check.Equal(
+                "{\"workers\":8,\"queue_capacity\":5,\"max_per_second\":0.5}",
+                new Config { Workers = 8, QueueCapacity = 5, MaxPerSecond = 0.5 }.ToJson());
             object json = Json.Read(new Config
             {
                 Appid = "wx1",

@@ -22,6 +22,7 @@ namespace Wxsub.Tests
             }
             Result = new Struct(_code, "wxsub_result");
             Identity = new Struct(_code, "wxsub_identity");
+            Stats = new Struct(_code, "wxsub_stats");
             ReadFunctions();
         }
 
@@ -31,6 +32,8 @@ namespace Wxsub.Tests
         internal Struct Result { get; }
 
         internal Struct Identity { get; }
+
+        internal Struct Stats { get; }
 
         /// <summary>Name to the types of the result and the parameters, blanks and const left out.</summary>
         internal Dictionary<string, List<string>> Functions { get; } = new Dictionary<string, List<string>>();

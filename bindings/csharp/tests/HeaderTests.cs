@@ -23,6 +23,10 @@ namespace Wxsub.Tests
             Dictionary<string, int> rest = Header.Constants;
             Check.Equal(Library.Abi, rest["ABI"], "ABI");
             rest.Remove("ABI");
+            foreach (string name in rest.Keys.Where(n => n.StartsWith("HTTP_", StringComparison.Ordinal)).ToList())
+            {
+                rest.Remove(name);
+            }
             Same(typeof(Status), "E_", rest, new[] { "OK" });
             Same(typeof(Retry), "RETRY_", rest);
             Same(typeof(QuotaChange), "QUOTA_", rest);
@@ -70,6 +74,21 @@ namespace Wxsub.Tests
             Check.Equal(5, Header.Identity.Fields.Count, "fields");
             Layout(Header.Identity, 200, typeof(IdentityBuffer), typeof(Identity));
             Check.Equal(200u, BitConverter.ToUInt32(new IdentityBuffer().Bytes, 0), "struct_size");
+
+            Check.Equal(26, Header.Stats.Fields.Count, "fields");
+            Layout(Header.Stats, 200, typeof(StatsBuffer), typeof(Stats));
+            var stats = new StatsBuffer();
+            Check.Equal(200u, BitConverter.ToUInt32(stats.Bytes, 0), "struct_size");
+            foreach (KeyValuePair<string, int[]> field in Header.Stats.Fields.Where(f => f.Value[1] == 8))
+            {
+                BitConverter.GetBytes((ulong)field.Value[0]).CopyTo(stats.Bytes, field.Value[0]);
+            }
+            object shown = new Stats(stats.Bytes);
+            foreach (PropertyInfo property in typeof(Stats).GetProperties())
+            {
+                int at = Header.Stats.Fields.Single(f => Same(f.Key.Replace("_", ""), property.Name)).Value[0];
+                Check.Equal((ulong)at, (ulong)property.GetValue(shown), property.Name);
+            }
         }
 
         private static void Layout(Header.Struct header, int size, Type buffer, Type shown)
@@ -99,12 +118,15 @@ namespace Wxsub.Tests
 
         private static bool Same(string a, string b) => string.Equals(a, b, StringComparison.OrdinalIgnoreCase);
 
+        /// <summary>Not wrapped; the README says why.</summary>
+        private static readonly string[] LeftOut = { "wxsub_poll_handle", "wxsub_set_transport" };
+
         private static void Functions()
         {
             MethodInfo[] bound = typeof(Native).GetMethods(BindingFlags.Static | BindingFlags.NonPublic)
                 .Where(m => m.Name.StartsWith("wxsub_", StringComparison.Ordinal)).ToArray();
             Check.Equal(
-                string.Join(" ", Header.Functions.Keys.OrderBy(n => n)), string.Join(" ", bound.Select(m => m.Name).OrderBy(n => n)));
+                string.Join(" ", Header.Functions.Keys.Except(LeftOut).OrderBy(n => n)), string.Join(" ", bound.Select(m => m.Name).OrderBy(n => n)));
             foreach (MethodInfo method in bound)
             {
                 List<string> types = Header.Functions[method.Name];
@@ -129,10 +151,13 @@ namespace Wxsub.Tests
                 case "uint32_t": return type == typeof(uint);
                 case "size_t": return type == typeof(UIntPtr);
                 case "size_t*": return type == typeof(UIntPtr).MakeByRefType();
+                case "uint64_t": return type == typeof(ulong);
+                case "uint64_t*": return type == typeof(ulong).MakeByRefType();
                 case "int64_t*": return type == typeof(long).MakeByRefType();
                 case "void*": return type == typeof(IntPtr);
                 case "char*": return type == typeof(byte[]) || type == typeof(IntPtr);
-                case "wxsub_result*":
+                case "wxsub_result*": return type == typeof(byte[]) || type == typeof(ResultMemory);
+                case "wxsub_stats*":
                 case "wxsub_identity*": return type == typeof(byte[]);
                 case "wxsub_client*": return type == typeof(ClientHandle) || type == typeof(IntPtr);
                 case "wxsub_client**": return type == typeof(IntPtr).MakeByRefType();

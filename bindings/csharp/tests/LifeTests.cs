@@ -37,6 +37,15 @@ namespace Wxsub.Tests
             Check.Status(Status.State, client.Login("code", out Identity identity));
             Check.True(identity == null, "nobody");
             Check.Status(Status.State, client.Check());
+            Check.Equal(0ul, Check.Status(Status.State, client.Submit(Simulator.Message("p"))).Ticket);
+            Check.Status(Status.State, client.SubmitReport("p", "t", Answer.Accept));
+            Check.Equal(Status.State, client.Poll(new Result[1], out int count, -1));
+            Check.Equal(0, count);
+            Check.Status(Status.State, client.Cancel("p", "k"));
+            Check.Status(Status.State, client.Lookup("p", "k"));
+            Check.Status(Status.State, client.Shutdown(-1, out long unfinished));
+            Check.Equal(0L, unfinished);
+            Check.Status(Status.State, client.GetStats(out _));
             using (Client next = Simulator.Open())
             {
                 Check.Status(Status.State, client.Report("p", "t", Answer.Accept));

@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using System.Threading.Tasks;
 
 namespace Wxsub.Tests
 {
@@ -7,9 +8,16 @@ namespace Wxsub.Tests
     internal sealed class Reloaded : MarshalByRefObject
     {
         private static Client _client;
+        private static Tickets _tickets;
+        private static Task<Result> _sending;
+        private static Task<Result> _waiting;
+        private static Thread _pump;
         private static int _lines;
 
-        /// <summary>Leaves a client open, with a log handler and a send that hangs.</summary>
+        /// <summary>
+        /// Leaves a client open, with a log handler, a send that hangs, submitted messages behind it, and a thread that
+        /// waits for their results.
+        /// </summary>
         public void Begin()
         {
             Config config = Simulator.Config();
@@ -17,15 +25,26 @@ namespace Wxsub.Tests
             _client = new Client(config);
             _client.SetLog((level, line) => Interlocked.Increment(ref _lines), LogLevel.Debug).Ensure();
             string player = Simulator.Player("reload");
+            string other = Simulator.Player("reload");
             Simulator.Accept(_client, player, 2);
+            Simulator.Accept(_client, other, 2);
             _client.Send(Simulator.Message(player)).Ensure();
             Check.True(Volatile.Read(ref _lines) > 0, "the handler is called");
             Simulator.Fault(player, "\"stall\"");
+            Simulator.Fault(other, "\"stall\"");
             new Thread(() => _client.Send(Simulator.Message(player))) { IsBackground = true }.Start();
-            for (int i = 0; Simulator.Requests(player) < 2 && i < 200; i++)
+            _tickets = new Tickets(_client);
+            _sending = _tickets.SubmitAsync(Simulator.Message(other));
+            _waiting = _tickets.SubmitAsync(Simulator.Message(other));
+            _pump = new Thread(() =>
             {
-                Thread.Sleep(20);
-            }
+                while (!_tickets.IsClosed)
+                {
+                    _tickets.Pump(-1);
+                }
+            }) { IsBackground = true };
+            _pump.Start();
+            Polling.Until(() => Simulator.Requests(player) == 2 && Simulator.Requests(other) == 1, "both are being sent");
         }
 
         /// <summary>What Editor/ReloadGuard.cs does.</summary>
@@ -33,6 +52,8 @@ namespace Wxsub.Tests
         {
             Library.CloseAll();
             Check.Status(Status.State, _client.Quota("p", "t"));
+            Check.True(_pump.Join(5000), "the thread that pumped has ended");
+            Check.True(_sending.IsCompleted && _waiting.IsCompleted, "no task waits");
         }
     }
 }

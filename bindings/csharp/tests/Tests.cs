@@ -21,6 +21,9 @@ namespace Wxsub.Tests
             BuilderTests.AddTo(tests);
             CountTests.AddTo(tests);
             SendTests.AddTo(tests);
+            SubmitTests.AddTo(tests);
+            OutboxTests.AddTo(tests);
+            TicketsTests.AddTo(tests);
             EventTests.AddTo(tests);
             AccountTests.AddTo(tests);
             ErrorTests.AddTo(tests);

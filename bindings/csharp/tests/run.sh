@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles and runs the C# tests and the C# example against a running simulator. Installs nothing.
+# Compiles and runs the C# tests and the C# examples against a running simulator. Installs nothing.
 #
 #   tests/run.sh LIBDIR          LIBDIR holds libwxsub.so, e.g. ../../target/debug
 #
@@ -55,21 +55,23 @@ with() {
     LD_LIBRARY_PATH="$folder" "$@" || failed=1
 }
 
-# all NAME TESTS EXAMPLE RUN...: the tests and the example, each program started by RUN.
+# all NAME FOLDER ENDING RUN...: the tests and the examples, each program started by RUN.
 all() {
-    name=$1 tests=$2 example=$3
+    name=$1 tests=$2/Tests.$3 examples="$2/Example.$3 $2/GameLoop.$3"
     shift 3
     echo "== $name: tests"
     with "$library" "$@" "$tests"
     with "$work/none" "$@" "$tests" --unusable "was not found"
     test ! -f other/libwxsub.so || with "$work/other" "$@" "$tests" --unusable "another one"
     test ! -f old/libwxsub.so || with "$work/old" "$@" "$tests" --unusable "has ABI 0"
-    echo "== $name: example"
-    with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: \
-        --openid "cs-example-$name-$$" --template-id sim-stamina --simulator
-    with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check
-    ! WXSUB_SECRET=wrong LD_LIBRARY_PATH="$library" "$@" "$example" \
-        --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check || failed=1
+    for example in $examples; do
+        echo "== $name: $example"
+        with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: \
+            --openid "cs-example-$name-$$" --template-id sim-stamina --simulator
+        with "$library" "$@" "$example" --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check
+        ! WXSUB_SECRET=wrong LD_LIBRARY_PATH="$library" "$@" "$example" \
+            --api-base "$WXSUB_SIM" --appid "$WXSUB_APPID" --store :memory: --check || failed=1
+    done
 }
 
 flags="-langversion:7.2 -warn:4 -warnaserror"
@@ -78,8 +80,10 @@ mkdir mono
 # -doc with -warnaserror: everything public is documented.
 mcs $flags -target:library -doc:mono/Wxsub.xml -out:mono/Wxsub.dll "$csharp"/Runtime/*.cs
 mcs $flags -r:System.Core.dll -out:mono/Tests.exe "$csharp"/Runtime/*.cs "$here"/*.cs
-mcs $flags -r:mono/Wxsub.dll -out:mono/Example.exe "$root/examples/csharp/Program.cs"
-all mono mono/Tests.exe mono/Example.exe mono
+# One assembly by its two beginnings, as a project file would build them.
+mcs $flags -r:mono/Wxsub.dll -r:System.Core.dll -main:Program -out:mono/Example.exe "$root"/examples/csharp/*.cs
+mcs $flags -r:mono/Wxsub.dll -r:System.Core.dll -main:GameLoop -out:mono/GameLoop.exe "$root"/examples/csharp/*.cs
+all mono mono exe mono
 
 test "${WXSUB_DOTNET:-0}" = 1 || exit "$failed"
 
@@ -100,11 +104,12 @@ done
 mkdir net
 mcs $flags $net -target:library -out:net/Wxsub.dll "$csharp"/Runtime/*.cs
 mcs $flags $net -out:net/Tests.dll -target:exe "$csharp"/Runtime/*.cs "$here"/*.cs
-mcs $flags $net -r:net/Wxsub.dll -out:net/Example.dll -target:exe "$root/examples/csharp/Program.cs"
-for program in Tests Example; do
+mcs $flags $net -r:net/Wxsub.dll -main:Program -out:net/Example.dll -target:exe "$root"/examples/csharp/*.cs
+mcs $flags $net -r:net/Wxsub.dll -main:GameLoop -out:net/GameLoop.dll -target:exe "$root"/examples/csharp/*.cs
+for program in Tests Example GameLoop; do
     echo '{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"8.0.0"}}}' > "net/$program.runtimeconfig.json"
 done
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 chmod u+x "$dotnet" 2>/dev/null || true
-all dotnet net/Tests.dll net/Example.dll "$dotnet" exec
+all dotnet net dll "$dotnet" exec
 exit "$failed"
