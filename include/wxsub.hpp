@@ -15,29 +15,42 @@
  *                                        .number("number2", 42));
  *   if (sent.status() == wxsub::Status::no_quota) ask_the_player_again();
  *
- *  1. Every call returns a Result, which is true when it went well. Nothing throws, std::bad_alloc apart, unless asked
- *     to: client.send(message).or_throw() throws a wxsub::Error that carries the result.
+ * In a game loop, where nothing may wait: submit() what is to be sent, and poll() in each frame what became of it.
+ *
+ *   wxsub::Result accepted = client.submit(message, wxsub::Options().key("crops-4711"));
+ *
+ *   wxsub::Result results[64];
+ *   for (const wxsub::Result &one : client.poll(results, 64)) ended(one.ticket(), one);
+ *
+ *  1. Every call returns a Result, or something that holds one, which is true when it went well. Nothing throws,
+ *     std::bad_alloc apart, unless asked to: client.send(message).or_throw() throws a wxsub::Error that carries the
+ *     result.
  *  2. Works with -fno-exceptions (or_throw() is then not there) and with -fno-rtti.
  *  3. Strings are UTF-8: a C string, a std::string, and from C++17 on a std::string_view. They are borrowed for the
  *     call. A NULL pointer means what it means in wxsub.h. A NUL byte inside one is Status::arg, never a cut string.
  *  4. A const member function may be called from any number of threads at once. open(), close(), moving and
  *     destruction must not run at the same time as another call on the same object, as with any C++ object. (To close
  *     a client under the feet of other threads, wxsub_free(client.handle()) is fine: they get Status::state.)
- *  5. No logic of its own: what is missing here can be reached through client.handle() and result.raw().
+ *  5. No logic of its own, Futures apart: what is missing here can be reached through client.handle() and result.raw().
  */
 
 #ifndef WXSUB_HPP
 #define WXSUB_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <functional>
+#include <future>
 #include <initializer_list>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -54,6 +67,10 @@
 #define WXSUB_NODISCARD [[nodiscard]]
 #else
 #define WXSUB_NODISCARD
+#endif
+
+#if WXSUB_CPLUSPLUS >= 202002L
+#include <span>
 #endif
 
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
@@ -115,7 +132,24 @@ enum class Answer : std::int32_t {
   filter = WXSUB_FILTER
 };
 
+/// Options::on_conflict(): what a message does that finds another one waiting with its key.
+enum class OnConflict {
+  /// The other one stays.
+  keep,
+  /// It takes the other one's place.
+  replace
+};
+
+/// Options::on_unknown(): what becomes of a stored message that was maybe sent.
+enum class OnUnknown {
+  /// It ends as Status::unknown.
+  report,
+  /// It is sent again, maybe twice.
+  resend
+};
+
 class Client;
+class Futures;
 
 /// A string argument; see rule 3. Nobody makes one by hand: what is passed turns into it.
 class Text {
@@ -167,13 +201,19 @@ class Result {
   std::int64_t remaining() const noexcept { return raw_.remaining; }
   /// WeChat's message id; 0 none.
   std::int64_t msgid() const noexcept { return raw_.msgid; }
-  /// The number given by Options::tag().
+  /// Of what was submitted; 0 otherwise, and for an outcome().
+  std::uint64_t ticket() const noexcept { return raw_.ticket; }
+  /// The number given by Options::tag(), or to Client::submit_report().
   std::uint64_t tag() const noexcept { return raw_.tag; }
   /// HTTP requests made for the send itself.
   std::uint32_t attempts() const noexcept { return raw_.attempts; }
   std::uint32_t elapsed_ms() const noexcept { return raw_.elapsed_ms; }
   /// An earlier call's answer, found by its key: this call changed nothing.
   bool replayed() const noexcept { return (raw_.flags & WXSUB_REPLAYED) != 0; }
+  /// A durable message is on disk; its verdict comes later, as an outcome().
+  bool stored() const noexcept { return (raw_.flags & WXSUB_STORED) != 0; }
+  /// The late verdict of a durable message.
+  bool outcome() const noexcept { return (raw_.flags & WXSUB_OUTCOME) != 0; }
   /// Cut if longer than 63 bytes; empty when none.
   std::string template_id() const { return raw_.template_id; }
   /// The idempotency key; cut if longer than 63 bytes; empty when none.
@@ -189,6 +229,7 @@ class Result {
 
  private:
   friend class Client;
+  friend class Futures;
 
   static Result made(wxsub_status status, const char *message) {
     Result result;
@@ -207,6 +248,24 @@ struct EventReply {
   Result result;
   /// What the host sends back as the response's body, with HTTP 200; empty unless result.ok().
   std::string reply;
+};
+
+/// What Client::poll() took: a range over the part of the caller's memory that was filled, valid as long as that is.
+class Polled {
+ public:
+  Polled(const Result &how, Result *first, std::size_t count) : result(how), first_(first), count_(count) {}
+
+  /// How the call went: ok() also when there was nothing to take.
+  Result result;
+
+  Result *begin() const noexcept { return first_; }
+  Result *end() const noexcept { return first_ + count_; }
+  std::size_t size() const noexcept { return count_; }
+  bool empty() const noexcept { return count_ == 0; }
+
+ private:
+  Result *first_;
+  std::size_t count_;
 };
 
 /// Who a player is: a wxsub_identity. It wipes itself when it goes.
@@ -234,6 +293,53 @@ class Identity {
   friend class Client;
 
   wxsub_identity raw_ = WXSUB_IDENTITY_INIT;
+};
+
+/// A request that a host's transport is to make: a wxsub_http_request. It, and all it points to, is valid during the
+/// call only.
+class HttpRequest {
+ public:
+  explicit HttpRequest(const wxsub_http_request &raw) noexcept : raw_(&raw) {}
+
+  /// "POST" or "GET".
+  const char *method() const noexcept { return raw_->method; }
+  /// The whole URL. It holds the access token or the secret: never log it.
+  const char *url() const noexcept { return raw_->url; }
+  /// Of the body; NULL without one.
+  const char *content_type() const noexcept { return raw_->content_type; }
+  /// A copy of the body; empty without one. It may hold the secret: never log it.
+  std::string body() const { return raw_->body_len == 0 ? std::string() : std::string(raw_->body, raw_->body_len); }
+  /// Give up after this.
+  std::uint32_t timeout_ms() const noexcept { return raw_->timeout_ms; }
+
+  /// The struct itself.
+  const wxsub_http_request &raw() const noexcept { return *raw_; }
+
+ private:
+  const wxsub_http_request *raw_;
+};
+
+/// What became of an HttpRequest.
+class HttpReply {
+ public:
+  /// An answer came, whatever its status.
+  static HttpReply answered(std::int32_t http_status, std::string body) {
+    return HttpReply(WXSUB_HTTP_ANSWERED, http_status, std::move(body));
+  }
+  /// No byte of the request left, surely. `why` is for an operator, without the URL.
+  static HttpReply not_sent(std::string why) { return HttpReply(WXSUB_HTTP_NOT_SENT, 0, std::move(why)); }
+  /// The request left, or may have, and no whole answer came. `why` is for an operator, without the URL.
+  static HttpReply maybe_sent(std::string why) { return HttpReply(WXSUB_HTTP_MAYBE_SENT, 0, std::move(why)); }
+
+ private:
+  friend class Client;
+
+  HttpReply(std::int32_t end, std::int32_t http_status, std::string text)
+      : end_(end), http_status_(http_status), text_(std::move(text)) {}
+
+  std::int32_t end_;
+  std::int32_t http_status_;
+  std::string text_;
 };
 
 #if WXSUB_HAS_EXCEPTIONS
@@ -353,6 +459,12 @@ class Config {
   Config &lang(const Text &lang) { return string("lang", lang); }
   /// "auto" or "off"; a list takes raw().
   Config &templates(const Text &templates) { return string("templates", templates); }
+  /// How many submitted messages are sent at once.
+  Config &workers(std::uint32_t threads) { return number("workers", threads); }
+  /// Submitted messages that may wait, and tickets without a polled result.
+  Config &queue_capacity(std::uint32_t messages) { return number("queue_capacity", messages); }
+  /// Submitted messages that are begun in a second; less than one a second takes raw().
+  Config &max_per_second(std::uint32_t messages) { return number("max_per_second", messages); }
   /// Token and EncodingAESKey (NULL: none) of the console's message push, for Client::handle_event().
   Config &event(const Text &token, const Text &aes_key = nullptr) {
     json::Object keys;
@@ -381,7 +493,8 @@ class Config {
   json::Object object_;
 };
 
-/// A message, for Client::send(). Values are escaped; whether they keep their template's rules is for wxsub to say.
+/// A message, for Client::send() and Client::submit(). Values are escaped; whether they keep their template's rules is
+/// for wxsub to say.
 class Message {
  public:
   Message &to(const Text &openid) { return string("touser", openid); }
@@ -425,28 +538,59 @@ class Message {
   json::Object data_;
 };
 
-/// Options of one send.
+/// Options of one message.
 class Options {
  public:
+  /// A point in time; of std::chrono::system_clock, with any unit.
+  template <class Duration>
+  using Time = std::chrono::time_point<std::chrono::system_clock, Duration>;
+
   /// Idempotency, at most 512 bytes: the same key for this player sends once.
-  Options &key(const Text &key) {
-    object_.set("key", json::quoted(key));
-    return *this;
-  }
+  Options &key(const Text &key) { return set("key", json::quoted(key)); }
   /// Your own number, echoed in Result::tag().
-  Options &tag(std::uint64_t tag) {
-    object_.set("tag", std::to_string(tag));
-    return *this;
-  }
+  Options &tag(std::uint64_t tag) { return set("tag", std::to_string(tag)); }
   /// For this send instead of the configured one.
-  Options &timeout_ms(std::uint32_t ms) {
-    object_.set("timeout_ms", std::to_string(ms));
-    return *this;
+  Options &timeout_ms(std::uint32_t ms) { return set("timeout_ms", std::to_string(ms)); }
+
+  // The rest is for Client::submit().
+
+  /// Put into the store, where it survives a crash. Its verdict comes as an outcome.
+  Options &durable(bool durable = true) { return set("durable", durable ? "true" : "false"); }
+  /// When to send it, in Unix milliseconds; implies durable().
+  Options &deliver_at(std::int64_t unix_ms) { return set("deliver_at", std::to_string(unix_ms)); }
+  template <class Duration>
+  Options &deliver_at(Time<Duration> time) {
+    return deliver_at(in_ms(time));
   }
+  /// When it is too late, in Unix milliseconds: Status::expired then.
+  Options &expires_at(std::int64_t unix_ms) { return set("expires_at", std::to_string(unix_ms)); }
+  template <class Duration>
+  Options &expires_at(Time<Duration> time) {
+    return expires_at(in_ms(time));
+  }
+  /// With durable() and a key().
+  Options &on_conflict(OnConflict conflict) {
+    return set("on_conflict", conflict == OnConflict::replace ? "\"replace\"" : "\"keep\"");
+  }
+  /// With durable().
+  Options &on_unknown(OnUnknown unknown) {
+    return set("on_unknown", unknown == OnUnknown::resend ? "\"resend\"" : "\"report\"");
+  }
+  /// False: neither its result nor its outcome is wanted, and it has no ticket.
+  Options &notify(bool notify) { return set("notify", notify ? "true" : "false"); }
 
   std::string json() const { return object_.text(); }
 
  private:
+  template <class Duration>
+  static std::int64_t in_ms(Time<Duration> time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  }
+  Options &set(const char *name, std::string value) {
+    object_.set(name, std::move(value));
+    return *this;
+  }
+
   json::Object object_;
 };
 
@@ -456,6 +600,10 @@ class Client {
   /// Gets each log line: `level` is WXSUB_LOG_*, `message` is valid during the call only. Called from any thread, also
   /// at once from several. An exception that leaves it is swallowed.
   using Log = std::function<void(int level, const char *message)>;
+  /// Makes one request, once, without following redirects, and says whether it left. Called from any thread, also at
+  /// once from several. An exception that leaves it is an HttpReply::maybe_sent(); its text, which may hold the URL, is
+  /// not kept.
+  using Transport = std::function<HttpReply(const HttpRequest &request)>;
 
   Client() noexcept = default;
   Client(const Client &) = delete;
@@ -550,6 +698,90 @@ class Client {
     });
   }
 
+  /// wxsub_submit: never waits. Result::ticket() is the ticket, whose result comes by poll(): exactly one, whatever
+  /// happens. Status::queue_full: poll, and submit again in the next frame.
+  WXSUB_NODISCARD Result submit(const Message &message) const { return submit(Text(message.json()), nullptr); }
+  WXSUB_NODISCARD Result submit(const Message &message, const Options &options) const {
+    return submit(message.json(), options.json());
+  }
+  /// With WeChat's own request body, and the options as JSON or NULL.
+  WXSUB_NODISCARD Result submit(const Text &message_json, const Text &options_json = nullptr) const {
+    return call({&message_json, &options_json}, [&](wxsub_result *why) {
+      return wxsub_submit(handle_, message_json.c_str(), options_json.c_str(), nullptr, why);
+    });
+  }
+
+  /// wxsub_submit_report: report() without waiting for the disk. The answer is there when the ticket's result is ok().
+  WXSUB_NODISCARD Result submit_report(const Text &openid, const Text &template_id, Answer answer,
+                                       const Text &key = nullptr, std::uint64_t tag = 0) const {
+    return call({&openid, &template_id, &key}, [&](wxsub_result *why) {
+      return wxsub_submit_report(handle_, openid.c_str(), template_id.c_str(), static_cast<std::int32_t>(answer),
+                                 key.c_str(), tag, nullptr, why);
+    });
+  }
+
+  /// wxsub_poll: takes finished results, of tickets and outcomes, into the caller's array. Waits so long for the first;
+  /// not at all by default. Works on after shutdown().
+  WXSUB_NODISCARD Polled poll(Result *results, std::size_t capacity,
+                              std::chrono::milliseconds wait = std::chrono::milliseconds::zero()) const {
+    std::size_t count = 0;
+    const Result result = call({}, [&](wxsub_result *) {
+      return wxsub_poll(handle_, results == nullptr ? nullptr : &results->raw_, capacity, in_ms(wait), &count);
+    });
+    return Polled(result, results, (std::min)(count, capacity));
+  }
+#if WXSUB_CPLUSPLUS >= 202002L
+  WXSUB_NODISCARD Polled poll(std::span<Result> results,
+                              std::chrono::milliseconds wait = std::chrono::milliseconds::zero()) const {
+    return poll(results.data(), results.size(), wait);
+  }
+#endif
+  /// The same into a vector, which holds what was taken then, up to `most`, and nothing else.
+  WXSUB_NODISCARD Polled poll(std::vector<Result> &results,
+                              std::chrono::milliseconds wait = std::chrono::milliseconds::zero(),
+                              std::size_t most = 64) const {
+    results.resize(most);
+    const Polled polled = poll(results.data(), results.size(), wait);
+    results.resize(polled.size());
+    return Polled(polled.result, results.data(), results.size());
+  }
+
+  /// wxsub_poll_handle: a descriptor that is readable while poll() has something; -1 unless the result is ok(). Linux
+  /// only. It is the client's: only wait for it.
+  WXSUB_NODISCARD std::pair<Result, std::ptrdiff_t> poll_handle() const {
+    std::ptrdiff_t handle = -1;
+    const Result result = call({}, [&](wxsub_result *) { return wxsub_poll_handle(handle_, &handle); });
+    return {result, handle};
+  }
+
+  /// wxsub_cancel: when it is ok(), the message with this key will not be sent. Status::too_late, Status::not_found.
+  WXSUB_NODISCARD Result cancel(const Text &openid, const Text &key) const {
+    return call({&openid, &key}, [&](wxsub_result *out) {
+      return wxsub_cancel(handle_, openid.c_str(), key.c_str(), out);
+    });
+  }
+
+  /// wxsub_lookup: what became of the message with this key. replayed(): this is how it ended. stored(): it waits in
+  /// the store. Status::busy: it is in the queue or being sent. Status::not_found.
+  WXSUB_NODISCARD Result lookup(const Text &openid, const Text &key) const {
+    return call({&openid, &key}, [&](wxsub_result *out) {
+      return wxsub_lookup(handle_, openid.c_str(), key.c_str(), out);
+    });
+  }
+
+  /// wxsub_shutdown: takes in nothing more, and lets what was submitted and what runs end, for so long. Then poll()
+  /// what is left, and close(). `unfinished` (may be NULL) gets how much did not end in time.
+  WXSUB_NODISCARD Result shutdown(std::chrono::milliseconds drain, std::size_t *unfinished = nullptr) const {
+    return call({}, [&](wxsub_result *) { return wxsub_shutdown(handle_, in_ms(drain), unfinished); });
+  }
+
+  /// wxsub_get_stats: what was done so far, and what waits now. All 0 unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, wxsub_stats> stats() const {
+    wxsub_stats stats = WXSUB_STATS_INIT;
+    const Result result = call({}, [&](wxsub_result *) { return wxsub_get_stats(handle_, &stats); });
+    return {result, stats};
+  }
+
   /// wxsub_handle_event: what WeChat pushed to the host's HTTP endpoint; the raw query string and body. No body: the
   /// check of the address (a GET). A body may hold anything, also NUL bytes: not as a C string, then.
   WXSUB_NODISCARD EventReply handle_event(const Text &query, const Text &body = nullptr) const {
@@ -594,7 +826,19 @@ class Client {
     });
   }
 
+  /// wxsub_set_transport: has a function of the host's carry all requests to WeChat. An empty function: the library
+  /// does again. `transport` lives until another takes its place or the client is closed, and its last call has come
+  /// back; it is destroyed at once when this call fails.
+  WXSUB_NODISCARD Result set_transport(Transport transport) const {
+    return call({}, [&](wxsub_result *) {
+      return transport ? wxsub_set_transport(handle_, carry, new Transport(std::move(transport)), destroy_transport)
+                       : wxsub_set_transport(handle_, nullptr, nullptr, nullptr);
+    });
+  }
+
  private:
+  friend class Futures;
+
   template <class Function>
   static Result call(std::initializer_list<const Text *> texts, Function function) {
     for (const Text *text : texts) {
@@ -623,7 +867,178 @@ class Client {
 
   static void destroy_log(void *user_data) { delete static_cast<Log *>(user_data); }
 
+  static std::int32_t carry(void *user_data, const wxsub_http_request *request, wxsub_http_response *response) {
+    const Transport &transport = *static_cast<const Transport *>(user_data);
+#if WXSUB_HAS_EXCEPTIONS
+    try {
+      return answer(transport(HttpRequest(*request)), *response);
+    } catch (...) {  // there are no C++ frames above to catch it
+      return no_answer(WXSUB_HTTP_MAYBE_SENT, "the host's transport threw an exception", *response);
+    }
+#else
+    return answer(transport(HttpRequest(*request)), *response);
+#endif
+  }
+
+  static std::int32_t answer(const HttpReply &reply, wxsub_http_response &response) {
+    if (reply.end_ != WXSUB_HTTP_ANSWERED) return no_answer(reply.end_, reply.text_.c_str(), response);
+    if (reply.text_.size() > response.body_capacity) {
+      return no_answer(WXSUB_HTTP_MAYBE_SENT, "the answer is longer than wxsub takes", response);
+    }
+    response.http_status = reply.http_status_;
+    response.body_len = reply.text_.size();
+    if (!reply.text_.empty()) std::memcpy(response.body, reply.text_.data(), reply.text_.size());
+    return WXSUB_HTTP_ANSWERED;
+  }
+
+  static std::int32_t no_answer(std::int32_t end, const char *why, wxsub_http_response &response) {
+    std::memset(response.message, 0, sizeof response.message);
+    std::memcpy(response.message, why, (std::min)(std::strlen(why), sizeof response.message - 1));
+    return end;
+  }
+
+  static void destroy_transport(void *user_data) { delete static_cast<Transport *>(user_data); }
+
+  static std::uint32_t in_ms(std::chrono::milliseconds time) {
+    if (time < std::chrono::milliseconds::zero()) return 0;
+    return static_cast<std::uint32_t>((std::min<std::chrono::milliseconds::rep>)(time.count(), UINT32_MAX));
+  }
+
   wxsub_client *handle_ = nullptr;
+};
+
+/// Results as futures: submit() gives one at once, and whoever calls pump(), the loop or a thread of the host's, has it
+/// get its result. Any number of threads may submit and pump at once. All results of the client must come through here
+/// then: nobody else polls.
+///
+///   wxsub::Futures futures(client, [](const wxsub::Result &outcome) { ... });
+///   std::future<wxsub::Result> sent = futures.submit(message);
+///   ...
+///   futures.pump();  // in each frame
+///
+/// Each future gets exactly one result: that of its ticket; why it was not submitted; or, when this object goes or the
+/// client is closed before there was one, Status::unknown with Retry::unsafe: the message may have been sent, or still
+/// be. None is ever broken. To wait for all of them at the end, shut the client down and pump until waiting() is 0.
+class Futures {
+ public:
+  /// Gets what belongs to no future of this object, in the thread that pumps: outcomes of durable messages, and results
+  /// of what was submitted by the client itself. It may submit and pump. What it throws leaves pump(); what it was not
+  /// given yet then comes with the next.
+  using Other = std::function<void(const Result &result)>;
+
+  /// The client need not stay where it is: it may be moved, and closed.
+  explicit Futures(const Client &client, Other other = nullptr) : other_(std::move(other)) {
+    client_.handle_ = client.handle_;
+  }
+  Futures(const Futures &) = delete;
+  Futures &operator=(const Futures &) = delete;
+  ~Futures() {
+    client_.handle_ = nullptr;  // it is the host's, and stays open
+    end_all();
+  }
+
+  /// Client::submit(). With Options::notify(false) the future has a result at once: whether it was taken in.
+  WXSUB_NODISCARD std::future<Result> submit(const Message &message) {
+    return opened([&] { return client_.submit(message); });
+  }
+  WXSUB_NODISCARD std::future<Result> submit(const Message &message, const Options &options) {
+    return opened([&] { return client_.submit(message, options); });
+  }
+  WXSUB_NODISCARD std::future<Result> submit(const Text &message_json, const Text &options_json = nullptr) {
+    return opened([&] { return client_.submit(message_json, options_json); });
+  }
+
+  /// Client::submit_report().
+  WXSUB_NODISCARD std::future<Result> submit_report(const Text &openid, const Text &template_id, Answer answer,
+                                                    const Text &key = nullptr, std::uint64_t tag = 0) {
+    return opened([&] { return client_.submit_report(openid, template_id, answer, key, tag); });
+  }
+
+  /// Takes all results there are, waiting so long for the first one, and hands them out. Not ok() when the client is
+  /// closed (or this is a child of fork()): no future waits any more then.
+  Result pump(std::chrono::milliseconds wait = std::chrono::milliseconds::zero()) {
+    Result batch[16];
+    for (bool more = true; more;) {
+      const Polled polled = client_.poll(batch, sizeof batch / sizeof batch[0], wait);
+      if (!polled.result) {
+        end_all();
+        return polled.result;
+      }
+      settle(polled);
+      hand_on();
+      more = polled.size() == sizeof batch / sizeof batch[0];
+      wait = std::chrono::milliseconds::zero();
+    }
+    return Result();
+  }
+
+  /// How many futures have no result yet.
+  std::size_t waiting() const {
+    const std::lock_guard<std::mutex> hold(lock_);
+    return open_.size();
+  }
+
+ private:
+  template <class Submit>
+  std::future<Result> opened(Submit submit) {
+    std::promise<Result> promise;
+    std::future<Result> future = promise.get_future();
+    // Held while it is submitted: another thread may pump its result before its ticket is known here.
+    const std::lock_guard<std::mutex> hold(lock_);
+    const Result accepted = submit();
+    if (accepted.ticket() == 0) {
+      promise.set_value(accepted);
+    } else {
+      open_.emplace(accepted.ticket(), std::move(promise));
+    }
+    return future;
+  }
+
+  void settle(const Polled &polled) {
+    const std::lock_guard<std::mutex> hold(lock_);
+    for (const Result &result : polled) {
+      const auto found = open_.find(result.ticket());
+      if (found != open_.end()) {
+        found->second.set_value(result);
+        open_.erase(found);
+      } else if (other_) {
+        others_.push_back(result);
+      }
+    }
+  }
+
+  // One by one and without the lock, since the host's function may throw, and may call this object.
+  void hand_on() {
+    for (;;) {
+      Result next;
+      {
+        const std::lock_guard<std::mutex> hold(lock_);
+        if (others_.empty()) return;
+        next = others_.front();
+        others_.pop_front();
+      }
+      other_(next);
+    }
+  }
+
+  void end_all() {
+    const std::lock_guard<std::mutex> hold(lock_);
+    for (auto &open : open_) {
+      Result lost = Result::made(WXSUB_E_UNKNOWN,
+                                 "the client was closed, or its Futures went, before the result came: it may have been "
+                                 "sent, or still be");
+      lost.raw_.retry = WXSUB_RETRY_UNSAFE;
+      lost.raw_.ticket = open.first;
+      open.second.set_value(lost);
+    }
+    open_.clear();
+  }
+
+  Client client_;
+  const Other other_;
+  mutable std::mutex lock_;
+  std::unordered_map<std::uint64_t, std::promise<Result>> open_;
+  std::deque<Result> others_;
 };
 
 }  // namespace wxsub

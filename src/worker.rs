@@ -36,6 +36,8 @@ pub enum Refused {
     Full(usize),
     /// Nothing is taken any more.
     Closed,
+    /// There is no thread, and the system gives none.
+    NoThread(String),
 }
 
 /// Where a job of a lane was found.
@@ -52,6 +54,8 @@ pub enum Found<J> {
 /// The queue and its threads.
 pub struct Pool<J: Job> {
     shared: Arc<Shared<J>>,
+    /// Held by each thread to its end.
+    keep: Arc<dyn Send + Sync>,
 }
 
 struct Shared<J> {
@@ -62,6 +66,7 @@ struct Shared<J> {
     urgent: Condvar,
     /// Wakes those who wait for a job's end.
     ended: Condvar,
+    most_threads: usize,
     capacity: usize,
     work: Box<dyn Fn(&J) + Send + Sync>,
 }
@@ -77,7 +82,8 @@ struct State<J> {
     /// Between the starts of two paced jobs; and when the next may start.
     interval: Duration,
     next_start: Instant,
-    threads: usize,
+    usual_threads: usize,
+    urgent_threads: usize,
     closed: bool,
     stopped: bool,
 }
@@ -88,54 +94,40 @@ struct Lane<J> {
 }
 
 impl<J: Job> Pool<J> {
-    /// Starts `threads` threads and one for urgent jobs; each holds a clone of `keep` to its end. Paced jobs
-    /// are begun at most `per_second` times a second.
-    ///
-    /// # Errors
-    /// When the system refuses a thread.
-    pub fn start<K: Clone + Send + 'static>(
+    /// A queue for `threads` threads and one for urgent jobs, which are started one by one when there is work for them;
+    /// each holds `keep` to its end. Paced jobs are begun at most `per_second` times a second.
+    pub fn new(
         threads: usize,
         capacity: usize,
         per_second: Option<f64>,
-        keep: &K,
+        keep: Arc<dyn Send + Sync>,
         work: impl Fn(&J) + Send + Sync + 'static,
-    ) -> std::io::Result<Pool<J>> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                lanes: HashMap::new(),
-                ready: Default::default(),
-                queued: 0,
-                running: 0,
-                sleeping: 0,
-                interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
-                next_start: Instant::now(),
-                threads: 0,
-                closed: false,
-                stopped: false,
+    ) -> Pool<J> {
+        let state = State {
+            lanes: HashMap::new(),
+            ready: Default::default(),
+            queued: 0,
+            running: 0,
+            sleeping: 0,
+            interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
+            next_start: Instant::now(),
+            usual_threads: 0,
+            urgent_threads: 0,
+            closed: false,
+            stopped: false,
+        };
+        Pool {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                usual: Condvar::new(),
+                urgent: Condvar::new(),
+                ended: Condvar::new(),
+                most_threads: threads,
+                capacity,
+                work: Box::new(work),
             }),
-            usual: Condvar::new(),
-            urgent: Condvar::new(),
-            ended: Condvar::new(),
-            capacity,
-            work: Box::new(work),
-        });
-        let pool = Pool { shared };
-        for n in 0..=threads {
-            let (shared, keep) = (Arc::clone(&pool.shared), keep.clone());
-            let name = if n == threads { "wxsub-urgent".to_owned() } else { format!("wxsub-{n}") };
-            pool.shared.state.lock().threads += 1;
-            let spawned = std::thread::Builder::new().name(name).spawn(move || {
-                shared.serve(n == threads);
-                drop(keep);
-                shared.state.lock().threads -= 1;
-                shared.ended.notify_all();
-            });
-            if let Err(e) = spawned {
-                pool.shared.state.lock().threads -= 1;
-                return Err(e);
-            }
+            keep,
         }
-        Ok(pool)
     }
 
     /// Queues a job; never waits.
@@ -163,21 +155,51 @@ impl<J: Job> Pool<J> {
         if state.queued >= capacity {
             return Err(Refused::Full(state.queued));
         }
-        state.queued += 1;
         match state.lanes.get_mut(lane) {
             Some(line) => {
                 line.waiting.push_back(job);
-                return Ok(());
+                state.queued += 1;
             }
             None => {
+                self.grow(&mut state, class)?;
+                state.queued += 1;
                 let name: Arc<str> = lane.into();
                 state.lanes.insert(Arc::clone(&name), Lane { waiting: VecDeque::from([job]), running: None });
                 state.ready[class as usize].push_back(name);
+                let sleepers = state.sleeping > 0;
+                drop(state);
+                self.shared.wake(class, sleepers);
             }
         }
-        let sleepers = state.sleeping > 0;
-        drop(state);
-        self.shared.wake(class, sleepers);
+        Ok(())
+    }
+
+    /// Starts one more thread, if all that could take another job of this class are busy.
+    fn grow(&self, state: &mut State<J>, class: Class) -> Result<(), Refused> {
+        // A woken thread counts as sleeping, and its job as ready, until it has taken it.
+        let wanting = state.ready.iter().map(VecDeque::len).sum::<usize>() >= state.sleeping;
+        let usual = wanting && state.usual_threads < self.shared.most_threads;
+        let urgent = wanting && !usual && class == Class::Urgent && state.urgent_threads == 0;
+        if !usual && !urgent {
+            return Ok(());
+        }
+        let (shared, keep) = (Arc::clone(&self.shared), Arc::clone(&self.keep));
+        let name = if urgent { "wxsub-urgent".to_owned() } else { format!("wxsub-{}", state.usual_threads) };
+        let spawned = std::thread::Builder::new().name(name).spawn(move || {
+            shared.serve(urgent);
+            drop(keep);
+            let mut state = shared.state.lock();
+            *if urgent { &mut state.urgent_threads } else { &mut state.usual_threads } -= 1;
+            drop(state);
+            shared.ended.notify_all();
+        });
+        match spawned {
+            Ok(_) if urgent => state.urgent_threads += 1,
+            Ok(_) => state.usual_threads += 1,
+            // Those that are there will do it, a little later.
+            Err(_) if state.usual_threads > 0 => {}
+            Err(e) => return Err(Refused::NoThread(e.to_string())),
+        }
         Ok(())
     }
 
@@ -194,6 +216,8 @@ impl<J: Job> Pool<J> {
                 match next {
                     None => drop(state.lanes.remove(lane)),
                     Some(class) => {
+                        // Without a thread of its own it waits for one of those that are there.
+                        let _started = self.grow(&mut state, class);
                         state.ready[class as usize].push_back(lane.into());
                         self.shared.wake(class, state.sleeping > 0);
                     }
@@ -246,7 +270,7 @@ impl<J: Job> Pool<J> {
     /// Waits so long for the threads' end.
     pub fn wait_for_threads(&self, patience: Duration) {
         let mut state = self.shared.state.lock();
-        self.shared.ended.wait_while_for(&mut state, |s| s.threads > 0, patience);
+        self.shared.ended.wait_while_for(&mut state, |s| s.usual_threads + s.urgent_threads > 0, patience);
     }
 
     /// Ends the threads, each after the job that it runs, and hands out the jobs that wait.

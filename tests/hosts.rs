@@ -209,3 +209,34 @@ fn examples() {
         assert_eq!(wechat.sends_to("o-player").len(), 1, "{name}: a check sends nothing");
     }
 }
+
+/// A loop of 60 frames a second that submits and polls: each player gets the message, once. `bindings/python/tests` runs
+/// the scheduler, `bindings/csharp` its own loop.
+#[test]
+fn game_loop_example() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("game_loop");
+    let compiler = Compiler { program: "c++", standard: "c++11", more: &["-Wconversion", "-Wold-style-cast"] };
+    compile(&compiler, Path::new("examples/cpp/game_loop.cpp"), &program);
+    let wechat = Simulator::start(Options::default());
+    let players: Vec<String> = (1..=10).map(|n| format!("o-player-{n}")).collect();
+    for player in &players {
+        wechat.grant(player, "sim-activity", 1);
+    }
+    let mut command = Command::new(program);
+    command
+        .args(["--api-base", &wechat.url(), "--appid", &wechat.appid(), "--openid", "o-player", "--players", "10"])
+        .args(["--template-id", "sim-activity", "--store"])
+        .arg(folder.path().join("wxsub.db"))
+        .env("WXSUB_SECRET", wechat.secret())
+        .current_dir(root());
+    let said = String::from_utf8_lossy(&run(&mut command).stdout).into_owned();
+    assert!(said.contains("longest submit: ") && said.contains("reports: 10, sent: 10, "), "{said}");
+    for player in &players {
+        assert_eq!(wechat.deliveries_to(player).len(), 1, "{player}");
+    }
+    let right = run(command.arg("--check"));
+    let said = String::from_utf8_lossy(&right.stdout).into_owned();
+    assert!(said.contains("WXSUB_OK: store: writable; network: reached; credentials: right; "), "{said}");
+    assert_eq!(wechat.deliveries().len(), 10, "a check sends nothing");
+}

@@ -17,7 +17,6 @@ use crate::error::{Error, Status};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::Claimed;
-use crate::worker::Refused;
 
 /// Both clocks and other processes are looked at this often.
 const TICK: Duration = Duration::from_secs(5);
@@ -229,9 +228,7 @@ impl Inner {
         let openid = claimed.openid.clone();
         self.courier.in_hand.fetch_add(1, Ordering::AcqRel);
         let errand = Arc::new(Errand::new(claimed.key.clone(), Task::Deliver { claimed: Box::new(claimed), place }));
-        let pushed = self.pool(self).and_then(|pool| {
-            pool.push_beyond(&openid, Arc::clone(&errand)).map_err(|_: Refused| super::running::closing())
-        });
+        let pushed = self.pool(self).push_beyond(&openid, Arc::clone(&errand));
         if pushed.is_err() {
             self.give_up([errand]);
         }

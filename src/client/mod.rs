@@ -28,8 +28,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, Status, Verdict};
@@ -78,7 +76,6 @@ struct Inner {
     upkeep: Upkeep,
     /// What works on what is submitted, once something was.
     pool: OnceLock<Pool<Errand>>,
-    pool_gate: Mutex<()>,
     results: Arc<Results>,
     courier: Arc<Courier>,
     stats: Counters,
@@ -147,7 +144,6 @@ impl Client {
                 process: first_holder,
                 next_holder: AtomicI64::new(first_holder.wrapping_add(1)),
                 pool: OnceLock::new(),
-                pool_gate: Mutex::new(()),
                 results: Arc::new(Results::new(config.queue_capacity)),
                 courier: Arc::default(),
                 stats: Counters::default(),
@@ -244,7 +240,7 @@ impl Client {
 
     /// How many results can be polled.
     pub fn results_ready(&self) -> usize {
-        self.inner.results.numbers().1
+        self.inner.results.look()
     }
 
     /// A descriptor that is readable while there is something to poll. See `wxsub_poll_handle`.
@@ -274,8 +270,11 @@ impl Client {
     }
 
     /// Has the host carry the requests; None: the library does.
-    pub(crate) fn set_transport(&self, transport: Option<Arc<dyn Transport>>) {
-        self.inner.network.set_transport(transport);
+    pub(crate) fn set_transport(&self, transport: Option<Arc<dyn Transport>>) -> Result<(), Error> {
+        self.inner.run(|inner| {
+            inner.network.set_transport(transport);
+            Ok(())
+        })
     }
 }
 

@@ -91,6 +91,12 @@ impl Results {
         (self.lost.load(Ordering::Relaxed), self.ready.load(Ordering::Relaxed))
     }
 
+    /// How many can be taken, for a host that asks.
+    pub fn look(&self) -> usize {
+        self.asked.store(true, Ordering::Relaxed);
+        self.ready.load(Ordering::Acquire)
+    }
+
     /// Takes up to `most` results, waiting so long for the first one.
     ///
     /// # Errors
@@ -137,7 +143,13 @@ impl Results {
 
     /// Ends all waiting, that to come too.
     pub fn close(&self) {
-        self.state.lock().closed = true;
+        let mut state = self.state.lock();
+        state.closed = true;
+        if let Some(signal) = &state.signal {
+            // Whoever waits for it shall find out.
+            signal.set();
+        }
+        drop(state);
         self.arrived.notify_all();
     }
 

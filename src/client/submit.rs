@@ -193,18 +193,16 @@ impl Client {
 
     fn queue(&self, openid: &str, errand: Errand) -> Result<(), Error> {
         let errand = Arc::new(errand);
-        let refused = match self.inner.pool(&self.inner) {
-            Ok(pool) => match pool.push(openid, Arc::clone(&errand)) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Full(n)) => Error::new(
-                    Status::QueueFull,
-                    format!(
-                        "{n} submitted messages and reports wait already (\"queue_capacity\"); try again next tick"
-                    ),
-                ),
-                Err(Refused::Closed) => super::running::closing(),
-            },
-            Err(e) => e,
+        let refused = match self.inner.pool(&self.inner).push(openid, Arc::clone(&errand)) {
+            Ok(()) => return Ok(()),
+            Err(Refused::Full(n)) => Error::new(
+                Status::QueueFull,
+                format!("{n} submitted messages and reports wait already (\"queue_capacity\"); try again next tick"),
+            ),
+            Err(Refused::Closed) => super::running::closing(),
+            Err(Refused::NoThread(why)) => {
+                Error::new(Status::Internal, format!("the system refuses a thread: {why}; nothing was queued"))
+            }
         };
         if let Some(
             Task::Store { place: Some(place), .. } | Task::Send { place: Some(place), .. } | Task::Report { place, .. },
@@ -222,14 +220,10 @@ fn no_place(capacity: usize) -> Error {
 }
 
 impl Inner {
-    /// The threads, started when they are first needed.
-    pub(super) fn pool(&self, whole: &Arc<Inner>) -> Result<&Pool<Errand>, Error> {
+    /// The queue; its threads are started when they are needed.
+    pub(super) fn pool(&self, whole: &Arc<Inner>) -> &Pool<Errand> {
         if let Some(pool) = self.pool.get() {
-            return Ok(pool);
-        }
-        let _one_at_a_time = self.pool_gate.lock();
-        if let Some(pool) = self.pool.get() {
-            return Ok(pool);
+            return pool;
         }
         let weak = Arc::downgrade(whole);
         let config = &self.config;
@@ -237,15 +231,23 @@ impl Inner {
             let (Some(task), Some(inner)) = (errand.take(), weak.upgrade()) else { return };
             inner.perform(task);
         };
-        let pool = Pool::start(config.workers, config.queue_capacity, config.max_per_second, &self.keep, work)
-            .map_err(|e| Error::new(Status::Internal, format!("the system refuses a thread: {e}")))?;
-        Ok(self.pool.get_or_init(|| pool))
+        let keep = Arc::clone(&self.keep);
+        let pool = Pool::new(config.workers, config.queue_capacity, config.max_per_second, keep, work);
+        self.pool.get_or_init(|| pool)
     }
 
     fn perform(&self, task: Task) {
         let _lines = self.log.hold();
         let started = Instant::now();
-        let running = self.running.enter_queued();
+        // Kept until the result is there, so that no look at what runs misses it.
+        let (_call, refused) = match self.running.enter_queued() {
+            Ok(call) => (Some(call), None),
+            Err(e) => (None, Some(e)),
+        };
+        let unless_refused = |work: &dyn Fn() -> Result<Verdict, Error>| match refused.clone() {
+            Some(e) => Err(e),
+            None => caught(work),
+        };
         let is_report = matches!(task, Task::Report { .. });
         let done = |place: Option<Place>, verdict: Result<Verdict, Error>| {
             let verdict = Verdict { elapsed_ms: since(started), ..verdict.unwrap_or_else(Verdict::from) };
@@ -264,18 +266,18 @@ impl Inner {
             Task::Report { openid, template_id, answer, place } => {
                 let key = place.key().to_owned();
                 let key = Some(key.as_str()).filter(|k| !k.is_empty());
-                let work = || self.report(&openid, template_id.as_deref(), answer, key);
-                done(Some(place), running.and_then(|_call| caught(work)));
+                let verdict = unless_refused(&|| self.report(&openid, template_id.as_deref(), answer, key));
+                done(Some(place), verdict);
             }
             Task::Store { message, options, place, .. } => {
-                done(place, running.and_then(|_call| caught(|| self.store_message(&message, &options))));
+                done(place, unless_refused(&|| self.store_message(&message, &options)));
             }
             Task::Send { message, options, place } => {
-                done(place, running.and_then(|_call| caught(|| self.send_queued(&message, &options))));
+                done(place, unless_refused(&|| self.send_queued(&message, &options)));
             }
-            Task::Deliver { claimed, place } => match running {
-                Ok(_call) => self.deliver(*claimed, place),
-                Err(_cancelled) => self.put_back(*claimed, place, Deadline::in_ms(PUT_BACK_MS)),
+            Task::Deliver { claimed, place } => match refused {
+                None => self.deliver(*claimed, place),
+                Some(_) => self.put_back(*claimed, place, Deadline::in_ms(PUT_BACK_MS)),
             },
         }
     }

@@ -97,8 +97,8 @@ pub unsafe extern "C" fn wxsub_set_log(
     })
 }
 
-/// Ends a client's work before wxsub_free: takes in nothing more (all calls but wxsub_poll, wxsub_get_stats and
-/// wxsub_set_log get WXSUB_E_STATE), lets what was submitted and what runs end for `drain_ms`, then interrupts it. Every
+/// Ends a client's work before wxsub_free: takes in nothing more (all calls but wxsub_poll, wxsub_poll_handle,
+/// wxsub_get_stats and wxsub_set_log get WXSUB_E_STATE), lets what was submitted and what runs end for `drain_ms`, then interrupts it. Every
 /// ticket gets its result: WXSUB_E_CANCELLED, if it was not begun. Messages in the store stay for the next start. Poll
 /// what is left, then call wxsub_free.
 ///

@@ -29,8 +29,7 @@ pub unsafe extern "C" fn wxsub_set_transport(
     let transport = HostTransport { http, user_data, destroy, interrupted: AtomicBool::new(false) };
     guard::status("wxsub_set_transport", || {
         let client = registry::find(client)?;
-        client.set_transport(transport.http.map(|_| Arc::new(transport) as Arc<dyn Transport>));
-        Ok(())
+        client.set_transport(transport.http.map(|_| Arc::new(transport) as Arc<dyn Transport>))
     })
 }
 
@@ -76,7 +75,7 @@ impl Transport for HostTransport {
         };
         // SAFETY: the host gave this function for this user_data; all that the structs point to lives through the call.
         let end = callback::call(|| unsafe { http(self.user_data, &request, &mut response) });
-        let text = without_secrets(text(&response.message), exchange.url.expose());
+        let text = without_secrets(text(&response.message), exchange);
         match end {
             WXSUB_HTTP_ANSWERED if response.body_len <= MAX_BODY => {
                 body.truncate(response.body_len);
@@ -102,11 +101,15 @@ impl Drop for HostTransport {
     }
 }
 
-/// The host's text may quote the URL, or the token in it.
-fn without_secrets(text: String, url: &str) -> String {
-    let query = url.split(['?', '&']).skip(1).filter_map(|part| part.split_once('='));
-    let secrets = query.map(|(_, value)| value).filter(|value| value.len() > 3);
-    secrets.fold(text, |text, secret| text.replace(secret, "***"))
+/// The host's text may quote the request: the token in its URL, or the secret in its body.
+fn without_secrets(text: String, exchange: &Exchange<'_>) -> String {
+    let url = exchange.url.expose();
+    let query =
+        url.split(['?', '&']).skip(1).filter_map(|part| part.split_once('=')).map(|(_, value)| value.to_owned());
+    let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(exchange.body).unwrap_or_default();
+    let fields = body.values().filter_map(|value| value.as_str().map(str::to_owned));
+    let struck = query.chain(fields).filter(|value| value.len() > 3);
+    struck.fold(text, |text, secret| text.replace(&secret, "***"))
 }
 
 /// What the host wrote, up to its NUL or the field's end.

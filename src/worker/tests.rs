@@ -24,13 +24,12 @@ fn each_job_runs_once_in_its_lanes_order_and_never_beside_another_of_it() {
     let seen: Arc<Mutex<HashMap<usize, Vec<usize>>>> = Arc::default();
     let inside: Arc<Vec<AtomicBool>> = Arc::new((0..LANES).map(|_| AtomicBool::new(false)).collect());
     let (its, its_inside) = (Arc::clone(&seen), Arc::clone(&inside));
-    let pool = Pool::start(4, usize::MAX, None, &(), move |job: &Step| {
+    let pool = Pool::new(4, usize::MAX, None, Arc::new(()), move |job: &Step| {
         assert!(!its_inside[job.lane].swap(true, Ordering::SeqCst));
         its.lock().entry(job.lane).or_default().push(job.number);
         its_inside[job.lane].store(false, Ordering::SeqCst);
         assert!(job.number % 7 != 3, "some panic");
-    })
-    .unwrap();
+    });
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let pool = &pool;
@@ -62,13 +61,12 @@ struct Gate {
 fn gate(threads: usize, capacity: usize) -> Gate {
     let (ran, open): (Arc<Mutex<Vec<_>>>, Arc<AtomicUsize>) = Default::default();
     let (its, gate) = (Arc::clone(&ran), Arc::clone(&open));
-    let pool = Pool::start(threads, capacity, None, &(), move |job: &Step| {
+    let pool = Pool::new(threads, capacity, None, Arc::new(()), move |job: &Step| {
         its.lock().push((job.lane, job.number));
         while !job.urgent && gate.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
-    })
-    .unwrap();
+    });
     Gate { pool, ran, open }
 }
 
@@ -143,10 +141,9 @@ fn what_waits_at_the_end_is_handed_out() {
 fn a_pace_is_kept() {
     let ran = Arc::new(AtomicUsize::new(0));
     let its = Arc::clone(&ran);
-    let pool = Pool::start(4, 1000, Some(100.0), &(), move |_: &Step| {
+    let pool = Pool::new(4, 1000, Some(100.0), Arc::new(()), move |_: &Step| {
         its.fetch_add(1, Ordering::SeqCst);
-    })
-    .unwrap();
+    });
     let began = Instant::now();
     (0..20).for_each(|n| pool.push(&n.to_string(), step(n, n)).unwrap());
     assert_eq!(pool.close(Duration::from_secs(60)), 0);
@@ -178,16 +175,20 @@ fn urgent_jobs_that_come_together_do_not_wait_for_each_other() {
     for _ in 0..200 {
         let (running, open): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
         let (its, gate) = (Arc::clone(&running), Arc::clone(&open));
-        let pool = Pool::start(1, 100, None, &(), move |_: &Step| {
+        let pool = Pool::new(1, 100, None, Arc::new(()), move |_: &Step| {
             its.fetch_add(1, Ordering::SeqCst);
             while !gate.load(Ordering::SeqCst) {
                 std::thread::yield_now();
             }
-        })
-        .unwrap();
+        });
+        // The first job brings a thread, which then sleeps.
+        open.store(true, Ordering::SeqCst);
+        pool.push("first", step(9, 9)).unwrap();
         while pool.shared.state.lock().sleeping == 0 {
             std::thread::yield_now();
         }
+        open.store(false, Ordering::SeqCst);
+        running.store(0, Ordering::SeqCst);
         for lane in 0..2 {
             pool.push(&lane.to_string(), Arc::new(Step { lane, number: 0, urgent: true })).unwrap();
         }
@@ -198,4 +199,23 @@ fn urgent_jobs_that_come_together_do_not_wait_for_each_other() {
         }
         open.store(true, Ordering::SeqCst);
     }
+}
+
+/// Two jobs come while one thread sleeps: the second must not wait for the first, while more threads may be started.
+#[test]
+fn threads_are_started_when_there_is_work_for_them() {
+    let gate = gate(8, 100);
+    assert_eq!(gate.pool.shared.state.lock().usual_threads, 0);
+    for lane in 0..8 {
+        gate.push(lane, 0);
+    }
+    gate.wait_until_running(8);
+    assert_eq!(gate.pool.shared.state.lock().usual_threads, 8);
+    gate.push(8, 0);
+    assert_eq!(gate.pool.numbers(), (1, 8));
+    gate.open.store(1, Ordering::SeqCst);
+    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
+    drop(gate.pool.stop());
+    gate.pool.wait_for_threads(Duration::from_secs(60));
+    assert_eq!(gate.pool.shared.state.lock().usual_threads, 0);
 }

@@ -1,5 +1,6 @@
 // The JSON that Message, Options and Config make, to the letter.
 
+#include <chrono>
 #include <string>
 
 #include "support.hpp"
@@ -68,6 +69,23 @@ void options() {
   CHECK_EQUAL(wxsub::Options().json(), "{}");
   CHECK_EQUAL(wxsub::Options().key("k\"").tag(18446744073709551615ULL).timeout_ms(250).json(),
               "{\"key\":\"k\\\"\",\"tag\":18446744073709551615,\"timeout_ms\":250}");
+  CHECK_EQUAL(wxsub::Options().durable().on_unknown(wxsub::OnUnknown::resend).notify(false).json(),
+              "{\"durable\":true,\"on_unknown\":\"resend\",\"notify\":false}");
+  CHECK_EQUAL(wxsub::Options().durable(false).on_unknown(wxsub::OnUnknown::report).notify(true).json(),
+              "{\"durable\":false,\"on_unknown\":\"report\",\"notify\":true}");
+  CHECK_EQUAL(wxsub::Options().on_conflict(wxsub::OnConflict::keep).json(), "{\"on_conflict\":\"keep\"}");
+  CHECK_EQUAL(wxsub::Options().on_conflict(wxsub::OnConflict::replace).json(), "{\"on_conflict\":\"replace\"}");
+}
+
+void times() {
+  using std::chrono::system_clock;
+  const system_clock::time_point when = system_clock::from_time_t(1800000000) + std::chrono::milliseconds(7);
+  CHECK_EQUAL(wxsub::Options().deliver_at(when).expires_at(when + std::chrono::hours(1)).json(),
+              "{\"deliver_at\":1800000000007,\"expires_at\":1800003600007}");
+  CHECK_EQUAL(wxsub::Options().deliver_at(1800000000007).expires_at(1800000000008LL).json(),
+              "{\"deliver_at\":1800000000007,\"expires_at\":1800000000008}");
+  const std::chrono::time_point<system_clock, std::chrono::hours> whole_hours{std::chrono::hours(500000)};
+  CHECK_EQUAL(wxsub::Options().deliver_at(whole_hours).json(), "{\"deliver_at\":1800000000000}");
 }
 
 void configurations() {
@@ -90,11 +108,15 @@ void configurations() {
                   .quota("observe")
                   .miniprogram_state("trial")
                   .lang("zh_CN")
-                  .raw("workers", "8")
+                  .workers(8)
+                  .queue_capacity(500)
+                  .max_per_second(20)
+                  .raw("store_prefix", "\"p\"")
                   .json(),
               "{\"token\":\"external\",\"connect_timeout_ms\":1,\"max_attempts\":2,\"proxy\":\"http://p:1\","
               "\"ca_file\":\"ca.pem\",\"durability\":\"normal\",\"validate\":\"off\",\"quota\":\"observe\","
-              "\"miniprogram_state\":\"trial\",\"lang\":\"zh_CN\",\"workers\":8}");
+              "\"miniprogram_state\":\"trial\",\"lang\":\"zh_CN\",\"workers\":8,\"queue_capacity\":500,"
+              "\"max_per_second\":20,\"store_prefix\":\"p\"}");
 }
 
 // What a setter was given may be gone by the time the text is made.
@@ -132,6 +154,7 @@ int main() {
   messages();
   numbers();
   options();
+  times();
   configurations();
   nothing_is_borrowed();
 #if WXSUB_CPLUSPLUS >= 201703L

@@ -315,6 +315,16 @@ class Opening(support.Case):
             lambda: client.set_token("T", 1),
             lambda: client.set_log(print),
             lambda: client.set_log(None),
+            lambda: client.submit(message("o")),
+            lambda: client.submit_report("o", "T", Answer.ACCEPT),
+            lambda: client.poll(wait=60),
+            lambda: client.poll_handle(),
+            lambda: client.cancel("o", "k"),
+            lambda: client.lookup("o", "k"),
+            lambda: client.shutdown(),
+            lambda: client.stats(),
+            lambda: client.set_transport(None),
+            lambda: client.set_transport(lambda request: wxsub.HttpReply.not_sent("")),
         )
         for call in calls:
             with self.assertRaises(wxsub.ClosedError) as caught:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import re
 import unittest
 from typing import Any, Dict, List, Tuple
 
 import support
-from wxsub import ABI, Answer, Flags, LogLevel, Quota, Retry, Status, _native
+from wxsub import ABI, Answer, Flags, HttpEnd, LogLevel, Quota, Retry, Stats, Status, _native
 
 HEADER = support.CHECKOUT / "include" / "wxsub.h"
 
-TYPES = {
+TYPES: Dict[str, Any] = {
     "void": None,
     "int32_t": ctypes.c_int32,
     "wxsub_status": ctypes.c_int32,
@@ -29,10 +30,16 @@ TYPES = {
     "wxsub_client **": ctypes.POINTER(ctypes.c_void_p),
     "wxsub_result *": ctypes.POINTER(_native.RawResult),
     "wxsub_identity *": ctypes.POINTER(_native.RawIdentity),
+    "wxsub_stats *": ctypes.POINTER(_native.RawStats),
+    "const wxsub_http_request *": ctypes.POINTER(_native.RawHttpRequest),
+    "wxsub_http_response *": ctypes.POINTER(_native.RawHttpResponse),
     "int64_t *": ctypes.POINTER(ctypes.c_int64),
+    "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t),
+    "ptrdiff_t *": ctypes.POINTER(ctypes.c_ssize_t),
     "wxsub_log_fn": _native.LogFn,
     "wxsub_destroy_fn": _native.DestroyFn,
+    "wxsub_http_fn": _native.HttpFn,
 }
 
 
@@ -60,11 +67,13 @@ def fields(struct: str) -> List[Tuple[str, Any]]:
     body = re.search(rf"typedef struct {struct} {{(.*?)}}", declarations(), re.S)
     assert body
     found: List[Tuple[str, Any]] = []
-    for line in body[1].split(";"):
-        match = re.fullmatch(r"(\w+) (\w+)(?:\[(\d+)\])?", line.strip())
-        if match:
-            kind: Any = TYPES[match[1]]
-            found.append((match[2], kind * int(match[3]) if match[3] else kind))
+    for line in filter(None, map(str.strip, body[1].split(";"))):
+        match = re.fullmatch(r"(.*?[\s*])(\w+)(?:\[(\d+)\])?", line)
+        assert match, line
+        kind: Any = TYPES[match[1].strip()]
+        if f"{match[2]}_len;" in body[1]:  # bytes, which no NUL ends
+            kind = TYPES["char *"]
+        found.append((match[2], kind * int(match[3]) if match[3] else kind))
     return found
 
 
@@ -74,19 +83,18 @@ class Header(unittest.TestCase):
         declared: Dict[str, Tuple[Any, List[Any]]] = {}
         for returns, name, takes in re.findall(r"^([\w ]+[ *])(wxsub_\w+)\(([^;{]*?)\);", declarations(), re.M | re.S):
             declared[name] = (TYPES[returns.strip()], types(takes))
-        self.assertGreaterEqual(len(declared), 14)
+        self.assertGreaterEqual(len(declared), 23)
         self.assertEqual(declared, _native.SIGNATURES)
         for name, (returns, takes) in declared.items():
             function = getattr(_native.lib, name)
             self.assertEqual((function.restype, list(function.argtypes)), (returns, takes), name)
 
     def test_every_callback_has_its_types(self) -> None:
-        found = dict(re.findall(r"typedef void \(\*(\w+)\)\((.*?)\);", declarations()))
-        kinds: Dict[str, Any] = {"wxsub_log_fn": _native.LogFn, "wxsub_destroy_fn": _native.DestroyFn}
-        self.assertEqual(set(found), set(kinds))
-        for name, parameters in found.items():
-            self.assertIsNone(kinds[name]._restype_)
-            self.assertEqual(list(kinds[name]._argtypes_), types(parameters), name)
+        found = re.findall(r"typedef (\w+) \(\*(\w+)\)\((.*?)\);", declarations(), re.S)
+        self.assertEqual({name for _, name, _ in found}, {name for name in TYPES if name.endswith("_fn")})
+        for returns, name, takes in found:
+            self.assertEqual(TYPES[name]._restype_, TYPES[returns], name)
+            self.assertEqual(list(TYPES[name]._argtypes_), types(takes), name)
 
     def test_the_structs_have_the_same_layout(self) -> None:
         self.assertEqual(fields("wxsub_result"), list(_native.RawResult._fields_))
@@ -96,6 +104,12 @@ class Header(unittest.TestCase):
         self.assertEqual(fields("wxsub_identity"), list(_native.RawIdentity._fields_))
         self.assertEqual(ctypes.sizeof(_native.RawIdentity), 200)
         self.assertEqual(_native.new_identity().struct_size, 200)
+        self.assertEqual(fields("wxsub_stats"), list(_native.RawStats._fields_))
+        self.assertEqual(ctypes.sizeof(_native.RawStats), 200)
+        self.assertEqual(_native.new_stats().struct_size, 200)
+        self.assertEqual([f.name for f in dataclasses.fields(Stats)], [name for name, _ in fields("wxsub_stats")[2:]])
+        self.assertEqual(fields("wxsub_http_request"), list(_native.RawHttpRequest._fields_))
+        self.assertEqual(fields("wxsub_http_response"), list(_native.RawHttpResponse._fields_))
 
     def test_every_constant_has_its_number(self) -> None:
         header = {
@@ -106,6 +120,7 @@ class Header(unittest.TestCase):
         ours.update((f"RETRY_{r.name}", int(r)) for r in Retry)
         ours.update((f"QUOTA_{q.name}", int(q)) for q in Quota)
         ours.update((f"LOG_{level.name}", int(level)) for level in LogLevel)
+        ours.update((f"HTTP_{end.name}", int(end)) for end in HttpEnd)
         ours.update((str(a.name), int(a)) for a in Answer)
         ours.update((str(f.name), int(f)) for f in Flags)
         self.assertEqual(ours, header)

@@ -159,6 +159,108 @@ class CtrlC(support.SimCase):
         )
         self.assertLess(took, 0.5)
 
+    def test_a_poll_that_waits_is_left_at_once(self) -> None:
+        took, said = self.interrupt(
+            """
+            with wxsub.Client(settings["config"]) as client:
+                print("sending", flush=True)
+                try:
+                    client.poll(wait=60)
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+                client.submit_report("o", "T", 1)
+                print(len(client.poll(wait=5)))
+            """,
+            config=support.offline_settings(),
+        )
+        self.assertLess(took, 0.5)
+        self.assertEqual(said, "1")
+
+    def test_results_that_come_while_a_poll_is_left_are_not_lost(self) -> None:
+        """Every few milliseconds a signal breaks off a poll or an iteration; each ticket still has its one result."""
+        run = support.run_python(
+            """
+            import random, signal
+            class Alarm(Exception):
+                pass
+            def ring(*_):
+                raise Alarm()
+            signal.signal(signal.SIGALRM, ring)
+            random.seed(7)
+            client = wxsub.Client(settings["config"])
+            tickets, got, alarms = set(), [], 0
+            def report():
+                for n in range(300):
+                    tickets.add(client.submit_report(f"o{n % 20}", "T", 1))
+                    time.sleep(0.002)
+            reports = threading.Thread(target=report)
+            reports.start()
+            until = time.monotonic() + 30
+            while (reports.is_alive() or len(got) < len(tickets)) and time.monotonic() < until:
+                taken = []
+                try:
+                    try:
+                        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0005, 0.02))
+                        taken = client.poll(random.choice([1, 3, 64]), wait=random.choice([0, 0.1]))
+                    finally:
+                        signal.setitimer(signal.ITIMER_REAL, 0)
+                except Alarm:
+                    alarms += 1
+                got.extend(result.ticket for result in taken)
+            print(len(got), sorted(got) == sorted(tickets), alarms > 20)
+            """,
+            config=support.offline_settings(durability="normal"),
+        )
+        self.assertEqual((run.returncode, run.stderr, run.stdout), (0, "", "300 True True\n"))
+
+    def test_a_shutdown_is_left_and_goes_on(self) -> None:
+        config, body = self.ready(kind="delay", delay_ms=1500)
+        took, said = self.interrupt(
+            """
+            with wxsub.Client(settings["config"]) as client:
+                client.submit(settings["message"])
+                print("sending", flush=True)
+                try:
+                    client.shutdown(10)
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+                print([result.status.name for result in client.results()])
+            """,
+            config=config,
+            message=body,
+        )
+        self.assertLess(took, 0.5)
+        self.assertEqual(said, "['OK']")
+
+    def test_asyncio_is_left_at_once(self) -> None:
+        for way in ("reader", "thread"):
+            config, body = self.ready(kind="stall")
+            began = time.monotonic()
+            took, said = self.interrupt(
+                """
+                import asyncio
+                if settings["way"] == "thread":
+                    def refuse(self):
+                        raise wxsub.InternalError(wxsub.Result(wxsub.Status.INTERNAL))
+                    wxsub.Client.poll_handle = refuse
+                async def main():
+                    with wxsub.Client(settings["config"]) as client:
+                        async with wxsub.AsyncClient(client) as game:
+                            print("sending", flush=True)
+                            await game.submit(settings["message"])
+                try:
+                    asyncio.run(main())
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+                """,
+                config=config,
+                message=body,
+                way=way,
+            )
+            self.assertLess(took, 0.8, way)
+            self.assertLess(time.monotonic() - began, 4, "the exit waited for the send")
+            self.assertEqual(said, "")
+
     def test_another_signal_handler_runs_at_once_and_the_send_goes_on(self) -> None:
         config, body = self.ready(kind="delay", delay_ms=1200)
         took, said = self.interrupt(

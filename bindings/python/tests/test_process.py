@@ -112,6 +112,45 @@ client = wxsub.Client(settings)
         self.assertEqual((run.returncode, run.stderr), (0, ""))
         self.assertEqual(run.stdout.split("\n")[:2], ["closed", "1"])
 
+    def test_a_thread_that_waits_for_results(self) -> None:
+        for daemon in (True, False):
+            self.ends_well(
+                """
+                client = wxsub.Client(settings["config"])
+                def wait():
+                    for result in client.results():
+                        print(result.remaining, flush=True)
+                threading.Thread(target=wait, daemon=settings["daemon"]).start()
+                client.submit_report("o", "T", 1)
+                time.sleep(0.5)
+                if not settings["daemon"]:
+                    client.close()
+                """,
+                "1",
+                config=support.offline_settings(),
+                daemon=daemon,
+            )
+
+    def test_a_transport_that_is_still_called(self) -> None:
+        """The exit waits as long as it was told that it may take."""
+        self.ends_well(
+            """
+            client = wxsub.Client(settings["config"])
+            def slow(request):
+                print("called", flush=True)
+                time.sleep(2)
+                print("done", flush=True)
+                return wxsub.HttpReply.not_sent("too slow")
+            client.set_transport(slow)
+            client.report("o", "T", 1)
+            client.submit({"touser": "o", "template_id": "T", "data": {"thing1": "x"}})
+            time.sleep(0.3)
+            print("leaving", flush=True)
+            """,
+            "called\nleaving\ndone",
+            config=support.offline_settings(timeout_ms=3000, templates="off"),
+        )
+
     def test_sys_exit_in_a_with_block(self) -> None:
         self.ends_well(
             """
@@ -182,6 +221,16 @@ class Fork(support.Case):
                     lambda: client.login("code"),
                     lambda: client.set_log(print),
                     lambda: client.set_token("T", 1),
+                    lambda: client.submit({"touser": "o"}),
+                    lambda: client.submit_report("o", "T", 1),
+                    lambda: client.poll(wait=60),
+                    lambda: list(client.results()),
+                    lambda: client.poll_handle(),
+                    lambda: client.cancel("o", "k"),
+                    lambda: client.lookup("o", "k"),
+                    lambda: client.shutdown(),
+                    lambda: client.stats(),
+                    lambda: client.set_transport(print),
                     lambda: wxsub.Client(settings["config"]),
                 ]
                 for call in calls:

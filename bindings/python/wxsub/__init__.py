@@ -8,11 +8,16 @@ library counts what each player still allows, handles tokens, limits and retries
     with wxsub.Client(appid="wx...", secret="...") as client:
         client.report_json(openid, what_the_game_client_got)
         client.send({"touser": openid, "template_id": template, "data": {"thing1": "Your crops are ripe"}})
+
+A game loop submits (:meth:`Client.submit`) and polls (:meth:`Client.poll`) instead; with asyncio, see
+:class:`AsyncClient`.
 """
 
 from ._log import Log
 from ._native import ABI
-from .client import MAX_RESULTS, Client, Json, version
+from ._transport import HttpEnd, HttpReply, HttpRequest, Transport
+from .awaiting import AsyncClient
+from .client import MAX_RESULTS, Client, Json, OnConflict, OnUnknown, When, version
 from .errors import (
     AuthError,
     Banned,
@@ -21,6 +26,7 @@ from .errors import (
     ClosedError,
     ConfigError,
     ConnectError,
+    Expired,
     ForkedError,
     InternalError,
     InvalidArgument,
@@ -28,14 +34,18 @@ from .errors import (
     MessageError,
     NoQuota,
     NotAllowed,
+    NotFound,
     NotSent,
+    QueueFull,
     Refused,
     SignatureError,
     StoreError,
+    TooLate,
     WeChatError,
     WxsubError,
 )
 from .result import Answer, EventReply, Flags, Identity, LogLevel, Quota, Result, Retry, Status
+from .stats import Stats
 
 __version__ = "0.1.0"
 
@@ -43,6 +53,7 @@ __all__ = [
     "ABI",
     "MAX_RESULTS",
     "Answer",
+    "AsyncClient",
     "AuthError",
     "Banned",
     "Busy",
@@ -52,8 +63,12 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "EventReply",
+    "Expired",
     "Flags",
     "ForkedError",
+    "HttpEnd",
+    "HttpReply",
+    "HttpRequest",
     "Identity",
     "InternalError",
     "InvalidArgument",
@@ -64,15 +79,23 @@ __all__ = [
     "MessageError",
     "NoQuota",
     "NotAllowed",
+    "NotFound",
     "NotSent",
+    "OnConflict",
+    "OnUnknown",
+    "QueueFull",
     "Quota",
     "Refused",
     "Result",
     "Retry",
     "SignatureError",
+    "Stats",
     "Status",
     "StoreError",
+    "TooLate",
+    "Transport",
     "WeChatError",
+    "When",
     "WxsubError",
     "version",
 ]

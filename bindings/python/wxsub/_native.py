@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_ssize_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -52,6 +52,66 @@ class RawIdentity(ctypes.Structure):
     ]
 
 
+class RawStats(ctypes.Structure):
+    """``wxsub_stats``, field by field."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("sent", c_uint64),
+        ("refused", c_uint64),
+        ("no_quota", c_uint64),
+        ("bad_message", c_uint64),
+        ("busy", c_uint64),
+        ("auth", c_uint64),
+        ("banned", c_uint64),
+        ("wechat", c_uint64),
+        ("connect", c_uint64),
+        ("unknown", c_uint64),
+        ("cancelled", c_uint64),
+        ("expired", c_uint64),
+        ("store", c_uint64),
+        ("other", c_uint64),
+        ("replayed", c_uint64),
+        ("reports", c_uint64),
+        ("token_calls", c_uint64),
+        ("queued", c_uint64),
+        ("running", c_uint64),
+        ("results", c_uint64),
+        ("lost_results", c_uint64),
+        ("outbox_waiting", c_uint64),
+        ("outbox_due", c_uint64),
+        ("outbox_oldest_due_ms", c_uint64),
+    ]
+
+
+class RawHttpRequest(ctypes.Structure):
+    """``wxsub_http_request``, field by field."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("timeout_ms", c_uint32),
+        ("method", c_char_p),
+        ("url", c_char_p),
+        ("content_type", c_char_p),
+        ("body", POINTER(c_char)),
+        ("body_len", c_size_t),
+    ]
+
+
+class RawHttpResponse(ctypes.Structure):
+    """``wxsub_http_response``, field by field."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("http_status", c_int32),
+        ("body", POINTER(c_char)),
+        ("body_capacity", c_size_t),
+        ("body_len", c_size_t),
+        ("message", c_char * 128),
+    ]
+
+
 def new_result() -> RawResult:
     """``WXSUB_RESULT_INIT``: the size filled in, all else zero."""
     return RawResult(struct_size=ctypes.sizeof(RawResult))
@@ -62,10 +122,17 @@ def new_identity() -> RawIdentity:
     return RawIdentity(struct_size=ctypes.sizeof(RawIdentity))
 
 
+def new_stats() -> RawStats:
+    """``WXSUB_STATS_INIT``: the same for the numbers."""
+    return RawStats(struct_size=ctypes.sizeof(RawStats))
+
+
 #: ``wxsub_log_fn``
 LogFn = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 #: ``wxsub_destroy_fn``
 DestroyFn = ctypes.CFUNCTYPE(None, c_void_p)
+#: ``wxsub_http_fn``
+HttpFn = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(RawHttpRequest), POINTER(RawHttpResponse))
 
 _Result = POINTER(RawResult)
 
@@ -76,6 +143,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "wxsub_status_name": (c_char_p, [c_int32]),
     "wxsub_init": (c_int32, [c_char_p, POINTER(c_void_p), _Result]),
     "wxsub_set_log": (c_int32, [c_void_p, LogFn, c_void_p, DestroyFn, c_int32]),
+    "wxsub_shutdown": (c_int32, [c_void_p, c_uint32, POINTER(c_size_t)]),
     "wxsub_free": (None, [c_void_p]),
     "wxsub_report": (c_int32, [c_void_p, c_char_p, c_char_p, c_int32, c_char_p, _Result]),
     "wxsub_report_json": (
@@ -85,12 +153,23 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "wxsub_quota": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_int64), _Result]),
     "wxsub_send": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
     "wxsub_set_token": (c_int32, [c_void_p, c_char_p, c_uint32]),
+    "wxsub_submit": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_uint64), _Result]),
+    "wxsub_submit_report": (
+        c_int32,
+        [c_void_p, c_char_p, c_char_p, c_int32, c_char_p, c_uint64, POINTER(c_uint64), _Result],
+    ),
+    "wxsub_poll": (c_int32, [c_void_p, _Result, c_size_t, c_uint32, POINTER(c_size_t)]),
+    "wxsub_poll_handle": (c_int32, [c_void_p, POINTER(c_ssize_t)]),
+    "wxsub_cancel": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
+    "wxsub_lookup": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
     "wxsub_handle_event": (
         c_int32,
         [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
     ),
     "wxsub_login": (c_int32, [c_void_p, c_char_p, POINTER(RawIdentity), _Result]),
     "wxsub_check": (c_int32, [c_void_p, _Result]),
+    "wxsub_get_stats": (c_int32, [c_void_p, POINTER(RawStats)]),
+    "wxsub_set_transport": (c_int32, [c_void_p, HttpFn, c_void_p, DestroyFn]),
 }
 
 if sys.platform == "win32":

@@ -9,18 +9,34 @@ import math
 import os
 import threading
 import weakref
+from asyncio import CancelledError
 from ctypes import byref
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Type, Union
+from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Type, Union
 
-from . import _background, _log
+from . import _background, _log, _transport
+from ._inbox import SLICE, Inbox
 from ._log import Log
-from ._native import DestroyFn, LogFn, RawResult, lib, new_identity, new_result
-from .errors import InvalidArgument, check
+from ._native import DestroyFn, HttpFn, LogFn, RawResult, lib, new_identity, new_result, new_stats
+from ._transport import Transport
+from .errors import ClosedError, ForkedError, InvalidArgument, StoreError, check, check_status
 from .result import Answer, EventReply, Identity, LogLevel, Result, Status, from_raw, identity_from_raw
+from .stats import Stats, stats_from_raw
 
 #: A JSON object as a mapping, or as text, which is passed on untouched.
 Json = Union[Mapping[str, Any], str]
+
+#: A point in time: a :class:`datetime.datetime` with a time zone, or Unix milliseconds.
+When = Union[datetime, int]
+
+#: What a message does that finds another one waiting with its key: that one stays, or this one takes its place.
+OnConflict = Literal["keep", "replace"]
+
+#: What becomes of a stored message that was maybe sent: it ends so, or it is sent again, maybe twice.
+OnUnknown = Literal["report", "resend"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 #: :meth:`Client.report_json` returns at most so many results.
 MAX_RESULTS = 4096
@@ -49,6 +65,7 @@ class Client:
 
     _handle: Optional[int] = None
     _closed = True
+    _shut_down = False
 
     def __init__(self, config: Optional[Json] = None, **settings: Any) -> None:
         if isinstance(config, str) and settings:
@@ -59,6 +76,9 @@ class Client:
         check(from_raw(why))
         self._handle = handle.value
         self._closed = False
+        self._inbox = Inbox()
+        #: What to call when it is closed, in the thread that closes it.
+        self._at_close: Dict[int, Callable[[], None]] = {}
         _open_clients[id(self)] = weakref.ref(self)
 
     # What players answered.
@@ -196,13 +216,156 @@ class Client:
         timeout: Optional[float] = None,
     ) -> Result:
         """As :meth:`send`, but every verdict of the library is returned, none raised: look at ``result.status``."""
-        body = _bytes("message", message if isinstance(message, str) else _json(message))
-        given = {"key": key, "tag": tag, "timeout_ms": None if timeout is None else math.ceil(timeout * 1000)}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        options = _bytes("options", _json(chosen)) if chosen else None
+        options = _options(key=key, tag=tag, timeout_ms=None if timeout is None else math.ceil(timeout * 1000))
         out = new_result()
-        self._call(lib.wxsub_send, body, options, byref(out))
+        self._call(lib.wxsub_send, _body(message), options, byref(out))
         return from_raw(out)
+
+    # Without waiting.
+
+    def submit(
+        self,
+        message: Json,
+        *,
+        key: Optional[str] = None,
+        tag: Optional[int] = None,
+        timeout: Optional[float] = None,
+        durable: bool = False,
+        deliver_at: Optional[When] = None,
+        expires_at: Optional[When] = None,
+        on_conflict: Optional[OnConflict] = None,
+        on_unknown: Optional[OnUnknown] = None,
+        notify: bool = True,
+    ) -> int:
+        """Takes a message in and returns at once; threads of the library send it. For a game loop.
+
+        :param message: as for :meth:`send`; ``key``, ``tag`` and ``timeout`` too.
+        :param durable: it is put into the store and survives a crash. Its result then says that it is ``stored`` (or
+            why not), and its verdict comes later, as an ``outcome``, with your ``tag`` and ``key``. Failures that may
+            pass are tried again until ``expires_at``.
+        :param deliver_at: when to send it; implies ``durable``. Whichever process has the store open then does.
+        :param expires_at: after that it ends as :attr:`Status.EXPIRED`; default: 24 hours after ``deliver_at``.
+        :param on_conflict: with a key, when one that waits has it, too: ``"keep"`` that one (the default; the result is
+            ``replayed``), or ``"replace"`` it.
+        :param on_unknown: when it was maybe sent: ``"report"`` that (the default), or ``"resend"`` it, maybe twice.
+        :param notify: False: neither result nor outcome is wanted; the ticket is 0.
+        :returns: its ticket. Exactly one result of :meth:`poll` has it, whatever happens but :meth:`close`.
+        :raises QueueFull: poll, and submit again in the next tick.
+        :raises InvalidArgument: no JSON, no ``touser``, or a wrong option. Other faults come as the ticket's result.
+        """
+        options = _options(
+            key=key,
+            tag=tag,
+            timeout_ms=None if timeout is None else math.ceil(timeout * 1000),
+            durable=durable or None,
+            deliver_at=_unix_ms("deliver_at", deliver_at),
+            expires_at=_unix_ms("expires_at", expires_at),
+            on_conflict=on_conflict,
+            on_unknown=on_unknown,
+            notify=None if notify else False,
+        )
+        ticket, why = ctypes.c_uint64(), new_result()
+        # Here and not behind: it never waits.
+        lib.wxsub_submit(self._handle, _body(message), options, byref(ticket), byref(why))
+        check(from_raw(why))
+        return ticket.value
+
+    def submit_report(
+        self,
+        openid: str,
+        template_id: Optional[str],
+        answer: Union[Answer, int],
+        key: Optional[str] = None,
+        *,
+        tag: int = 0,
+    ) -> int:
+        """As :meth:`report`, without waiting for the disk. The answer is on disk when the ticket's result is ``ok``.
+
+        :param tag: your own number, echoed.
+        :returns: its ticket.
+        :raises QueueFull: poll, and report again in the next tick.
+        """
+        ticket, why = ctypes.c_uint64(), new_result()
+        lib.wxsub_submit_report(
+            self._handle,
+            _bytes("openid", openid),
+            _bytes("template_id", template_id),
+            _fits("answer", answer, -(2**31), 2**31 - 1),
+            _bytes("key", key),
+            _fits("tag", tag, 0, 2**64 - 1),
+            byref(ticket),
+            byref(why),
+        )
+        check(from_raw(why))
+        return ticket.value
+
+    def poll(self, limit: int = 64, wait: float = 0.0) -> List[Result]:
+        """Takes finished results, of tickets and outcomes of durable messages. Works on after :meth:`shutdown`.
+
+        When Ctrl-C breaks off the wait, nothing is lost: the next poll has what came meanwhile.
+
+        :param limit: takes so many at most.
+        :param wait: waits so many seconds for the first.
+        :returns: each result goes to one poll only; none: there was nothing.
+        """
+        return self._inbox.poll(self._handle, _fits("limit", limit, 1, 2**31 - 1), wait)
+
+    def results(self) -> Iterator[Result]:
+        """Every result as it comes. Ends when the client is closed, or was shut down and all results were taken. ::
+
+            for result in client.results():
+                ...
+        """
+        ended = False
+        while True:
+            try:
+                taken = self.poll(1, SLICE)
+            except ForkedError:
+                raise
+            except ClosedError:
+                return
+            if taken:
+                yield taken[0]
+            elif ended:
+                return
+            else:
+                ended = self._shut_down and self._is_idle()
+
+    def poll_handle(self) -> int:
+        """A descriptor for an event loop: readable while :meth:`poll` has something. Only wait for it: don't read,
+        write or close it. It is the client's, and :meth:`close` ends it. (After a poll that Ctrl-C broke off, poll once
+        before waiting for it.)
+
+        :raises InternalError: not Linux: use :meth:`poll` with ``wait`` instead.
+        """
+        handle = ctypes.c_ssize_t()
+        check_status("wxsub_poll_handle", lib.wxsub_poll_handle(self._handle, byref(handle)))
+        return handle.value
+
+    def cancel(self, openid: str, key: str) -> Result:
+        """Takes a message back that was submitted with a key and waits, also in another process. When it returns, it is
+        on disk that the message will not be sent. A ticket without a result gets :attr:`Status.CANCELLED`.
+
+        :raises TooLate: it is being sent, or was sent or maybe sent.
+        :raises NotFound: nothing waits with this key.
+        """
+        out = new_result()
+        self._call(lib.wxsub_cancel, _bytes("openid", openid), _bytes("key", key), byref(out))
+        return check(from_raw(out))
+
+    def lookup(self, openid: str, key: str) -> Optional[Result]:
+        """Tells what became of a message with a key, whichever process sent it, until 24 hours after its end.
+
+        :returns: how it ended, ``replayed``, whatever the verdict; ``stored``: it waits in the store, for
+            ``retry_after`` seconds more; :attr:`Status.BUSY`: it is in this process's queue or being sent; None: no
+            message of this player has this key.
+        """
+        out = new_result()
+        self._call(lib.wxsub_lookup, _bytes("openid", openid), _bytes("key", key), byref(out))
+        result = from_raw(out)
+        if result.status == Status.NOT_FOUND:
+            return None
+        return result if result.replayed or result.status == Status.BUSY else check(result)
 
     def set_token(self, token: str, expires_in: int) -> None:
         """Hands in an access token, for a client with ``token="external"``. It takes effect at once.
@@ -212,7 +375,7 @@ class Client:
         """
         seconds = _fits("expires_in", expires_in, 0, 2**32 - 1)
         status = self._call(lib.wxsub_set_token, _bytes("token", token), seconds)
-        _check_status("wxsub_set_token", status)
+        check_status("wxsub_set_token", status)
 
     # The account.
 
@@ -242,6 +405,12 @@ class Client:
         self._call(lib.wxsub_check, byref(out))
         return from_raw(out)
 
+    def stats(self) -> Stats:
+        """What was done since the client was opened, and what waits now. Works on after :meth:`shutdown`."""
+        raw = new_stats()
+        check_status("wxsub_get_stats", self._call(lib.wxsub_get_stats, byref(raw)))
+        return stats_from_raw(raw)
+
     # Its life.
 
     def set_log(self, log: Optional[Log], level: Union[LogLevel, int] = LogLevel.INFO) -> None:
@@ -257,7 +426,42 @@ class Client:
             status = self._call(lib.wxsub_set_log, LogFn(), None, DestroyFn(), highest)
         else:
             status = self._call(_log.install, log, highest)
-        _check_status("wxsub_set_log", status)
+        check_status("wxsub_set_log", status)
+
+    def set_transport(self, transport: Optional[Transport]) -> None:
+        """Has a function of the host's carry all requests to WeChat from now on; None: the library does again.
+
+        It makes one request, once, without following redirects, and says whether it left. It is called from any thread
+        but the main one, also from several at once. What it raises counts as :meth:`HttpReply.maybe_sent`: return
+        :meth:`HttpReply.not_sent` when surely nothing left. ::
+
+            def carry(request):
+                try:
+                    answer = session.request(
+                        request.method, request.url, data=request.body, timeout=request.timeout,
+                        headers={"content-type": request.content_type}, allow_redirects=False)
+                except requests.ConnectTimeout:
+                    return wxsub.HttpReply.not_sent("no connection")
+                return wxsub.HttpReply.answered(answer.status_code, answer.content)
+        """
+        if transport is None:
+            status = self._call(lib.wxsub_set_transport, HttpFn(), None, DestroyFn())
+        else:
+            status = self._call(_transport.install, transport)
+        check_status("wxsub_set_transport", status)
+
+    def shutdown(self, drain: float = 5.0) -> int:
+        """Ends the client's work before :meth:`close`: takes in nothing more, lets what was submitted and what runs
+        end, then interrupts it. Every ticket gets its result; take what is left with :meth:`poll` or :meth:`results`.
+        Messages in the store stay for the next start.
+
+        :param drain: seconds that it may take.
+        :returns: how many tickets and calls did not end in time.
+        """
+        drain_ms = _fits("drain", math.ceil(min(drain, 2**32) * 1000), 0, 2**32 - 1)
+        unfinished = ctypes.c_size_t()
+        check_status("wxsub_shutdown", self._call(self._shut_down_here, drain_ms, unfinished))
+        return unfinished.value
 
     @property
     def closed(self) -> bool:
@@ -296,8 +500,8 @@ class Client:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Closes the client; on Ctrl-C without waiting for the send that it broke off."""
-        self.close(wait=not isinstance(error, KeyboardInterrupt))
+        """Closes the client; on Ctrl-C, and when a task is cancelled, without waiting for what runs."""
+        self.close(wait=not isinstance(error, (KeyboardInterrupt, CancelledError)))
 
     def __del__(self) -> None:
         # Everything open is closed before the interpreter takes its modules apart; after that there is no `lib`.
@@ -316,6 +520,22 @@ class Client:
         self._closed = True
         _open_clients.pop(id(self), None)
         lib.wxsub_free(self._handle)
+        for tell in list(self._at_close.values()):
+            tell()
+
+    def _shut_down_here(self, handle: Optional[int], drain_ms: int, unfinished: ctypes.c_size_t) -> int:
+        """To its end, whoever waits for it."""
+        status = int(lib.wxsub_shutdown(handle, drain_ms, byref(unfinished)))
+        self._shut_down = status == Status.OK
+        return status
+
+    def _is_idle(self) -> bool:
+        """Whether no more results are to come, after a shutdown."""
+        try:
+            stats = self.stats()
+        except (ClosedError, StoreError):
+            return True
+        return stats.queued == 0 and stats.running == 0
 
     def _forget(self) -> None:
         """In a forked child: the client is the parent's. The library answers every call that it is forked."""
@@ -336,6 +556,7 @@ def _at_exit() -> None:
     for client in _living():
         lib.wxsub_set_log(client._handle, LogFn(), None, DestroyFn(), LogLevel.OFF)
         client._close_here()
+    _transport.wait()
 
 
 def _in_child() -> None:
@@ -343,6 +564,7 @@ def _in_child() -> None:
         client._forget()
     _open_clients.clear()
     _log.forget()
+    _transport.forget()
     _background.forget()
 
 
@@ -370,6 +592,24 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+def _body(message: Json) -> Optional[bytes]:
+    return _bytes("message", message if isinstance(message, str) else _json(message))
+
+
+def _options(**given: Any) -> Optional[bytes]:
+    """Those that are not None."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return _bytes("options", _json(chosen)) if chosen else None
+
+
+def _unix_ms(name: str, when: Optional[When]) -> Optional[int]:
+    if not isinstance(when, datetime):
+        return when
+    if when.tzinfo is None or when.utcoffset() is None:
+        raise ValueError(f"{name} must have a time zone: datetime.now(timezone.utc), or .astimezone()")
+    return (when - _EPOCH) // timedelta(milliseconds=1)
+
+
 def _bytes(name: str, text: Optional[str]) -> Optional[bytes]:
     """Text as the library takes it. It judges itself what is no UTF-8 (lone surrogates); a NUL it could not see."""
     if text is None:
@@ -386,9 +626,3 @@ def _fits(name: str, number: int, low: int, high: int) -> int:
     if not low <= number <= high:
         raise InvalidArgument(Result(Status.ARG, f"{name} is {number}; it must be from {low} to {high}"))
     return number
-
-
-def _check_status(function: str, status: int) -> None:
-    """For functions that answer with a bare number."""
-    known = Status(status)
-    check(Result(known, f"{function}: {known.c_name}"))

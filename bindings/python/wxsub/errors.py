@@ -72,6 +72,10 @@ class Busy(NotSent):
     """WeChat or this player is busy or over a limit, after the library's own retries."""
 
 
+class QueueFull(Busy):
+    """Too much was submitted that has no polled result yet: poll, and submit again in the next tick."""
+
+
 class ConnectError(NotSent):
     """WeChat cannot be reached."""
 
@@ -81,7 +85,19 @@ class StoreError(NotSent):
 
 
 class Cancelled(NotSent):
-    """The client was closed before the request left."""
+    """It was taken back, or the client was closed, before the request left."""
+
+
+class Expired(WxsubError):
+    """Its ``expires_at`` passed before it could be sent."""
+
+
+class NotFound(WxsubError):
+    """No message of this player waits with this key."""
+
+
+class TooLate(WxsubError):
+    """The message with this key is being sent, or was sent or maybe sent."""
 
 
 class MaybeSent(WxsubError):
@@ -116,16 +132,15 @@ _ERRORS: Dict[Status, Type[WxsubError]] = {
     Status.FORKED: ForkedError,
     Status.NO_QUOTA: NoQuota,
     Status.REFUSED: Refused,
-    Status.QUEUE_FULL: Busy,
+    Status.QUEUE_FULL: QueueFull,
     Status.BUSY: Busy,
     Status.AUTH: AuthError,
     Status.BANNED: Banned,
     Status.WECHAT: WeChatError,
     Status.SIGNATURE: SignatureError,
-    # Of functions that this package does not have yet.
-    Status.EXPIRED: WxsubError,
-    Status.NOT_FOUND: WxsubError,
-    Status.TOO_LATE: WxsubError,
+    Status.EXPIRED: Expired,
+    Status.NOT_FOUND: NotFound,
+    Status.TOO_LATE: TooLate,
     Status.CONNECT: ConnectError,
     Status.UNKNOWN: MaybeSent,
     Status.CANCELLED: Cancelled,
@@ -141,3 +156,9 @@ def check(result: Result) -> Result:
     if result.ok:
         return result
     raise _ERRORS.get(result.status, InternalError)(result)
+
+
+def check_status(function: str, status: int) -> None:
+    """The same for functions that answer with a bare number."""
+    known = Status(status)
+    check(Result(known, f"{function}: {known.c_name}"))

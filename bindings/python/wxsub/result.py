@@ -183,7 +183,7 @@ class Result:
     remaining: Optional[int] = None
     #: WeChat's message id; 0 none.
     msgid: int = 0
-    #: Of a submitted message; 0 otherwise.
+    #: Of what was submitted; 0 otherwise, and for an :attr:`outcome`.
     ticket: int = 0
     #: The caller's own number, echoed.
     tag: int = 0
@@ -209,6 +209,16 @@ class Result:
     def replayed(self) -> bool:
         """An earlier call's answer, found by its key. This call changed nothing."""
         return bool(self.flags & Flags.REPLAYED)
+
+    @property
+    def stored(self) -> bool:
+        """A durable message is on disk; its verdict comes later, as an :attr:`outcome`."""
+        return bool(self.flags & Flags.STORED)
+
+    @property
+    def outcome(self) -> bool:
+        """The late verdict of a durable message."""
+        return bool(self.flags & Flags.OUTCOME)
 
     @property
     def retry_after(self) -> float:
