@@ -4,15 +4,17 @@
 mod common;
 #[path = "common/process.rs"]
 mod process;
+#[path = "common/trace.rs"]
+mod trace;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{Room, TEMPLATE, left, message, send};
 use process::{Child, rounds, say};
 use serde_json::{Value, json};
+use trace::{CALLS, Trace, is_log_write, is_sync};
 use wxsub::{Answer, Client, Config, QuotaChange, Status, Verdict};
 use wxsub_simulator::Options;
 
@@ -200,60 +202,6 @@ fn killed_before_each_of_its_writes() {
             scope.spawn(move || killed_before_each(syscall));
         }
     });
-}
-
-/// System calls of a child as strace saw them, cut into steps by what the child said.
-struct Trace(Vec<Call>);
-
-struct Call {
-    thread: String,
-    text: String,
-}
-
-impl Trace {
-    /// Runs the child under strace, with `more` arguments for it.
-    fn of(role: &str, args: Value, more: &[&str], folder: &Path) -> (Trace, Vec<String>) {
-        let file = folder.join("trace");
-        let mut wrapper = vec!["strace", "-f", "-y", "-s", "300", "-o", file.to_str().unwrap()];
-        wrapper.extend(more);
-        let said = Child::start_under(&wrapper, role, args).finish();
-        let text = std::fs::read_to_string(&file).expect("strace wrote a file");
-        let call = |line: &str| {
-            let (thread, text) = line.split_once(' ')?;
-            Some(Call { thread: thread.to_owned(), text: text.trim_start().to_owned() })
-        };
-        (Trace(text.lines().filter_map(call).collect()), said)
-    }
-
-    /// The calls between two words of the child; of the thread that said them.
-    fn step(&self, name: &str) -> Vec<&str> {
-        let said = |word: &str| {
-            let needle = format!("@@ {word} {name}\\n");
-            self.0
-                .iter()
-                .position(|c| c.text.contains(&needle))
-                .unwrap_or_else(|| panic!("{needle} is not in the trace"))
-        };
-        let (from, to) = (said("before"), said("after"));
-        let thread = &self.0[from].thread;
-        self.0[from + 1..to].iter().filter(|c| c.thread == *thread).map(|c| c.text.as_str()).collect()
-    }
-
-    /// The same of all threads.
-    fn step_of_all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let said = |word: &str| self.0.iter().position(|c| c.text.contains(&format!("@@ {word} {name}\\n"))).unwrap();
-        self.0[said("before") + 1..said("after")].iter().map(|c| c.text.as_str())
-    }
-}
-
-const CALLS: &str = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg";
-
-fn is_sync(call: &str) -> bool {
-    (call.starts_with("fsync(") || call.starts_with("fdatasync(")) && call.contains("wxsub.db")
-}
-
-fn is_log_write(call: &str) -> bool {
-    call.starts_with("pwrite64(") && call.contains("wxsub.db-wal>")
 }
 
 fn every_operation(client: &Client) {

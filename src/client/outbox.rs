@@ -265,7 +265,8 @@ fn seconds(ms: i64) -> i64 {
 
 fn a_key<'a>(openid: &str, key: &'a str) -> Result<&'a str, Error> {
     not_empty("openid", openid)?;
-    usable_key(Some(key))?.ok_or_else(|| Error::new(Status::Arg, "key is empty"))
+    usable_key(Some(key))?
+        .ok_or_else(|| Error::new(Status::Arg, "key is empty: only a message that was given a key can be found"))
 }
 
 fn no_such_key() -> Error {

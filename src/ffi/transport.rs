@@ -109,7 +109,17 @@ fn without_secrets(text: String, exchange: &Exchange<'_>) -> String {
     let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(exchange.body).unwrap_or_default();
     let fields = body.values().filter_map(|value| value.as_str().map(str::to_owned));
     let struck = query.chain(fields).filter(|value| value.len() > 3);
-    struck.fold(text, |text, secret| text.replace(&secret, "***"))
+    struck.fold(text, |text, secret| without_beginning(text.replace(&secret, "***"), &secret))
+}
+
+/// The field may have cut the secret, which then stands at the text's end.
+fn without_beginning(mut text: String, secret: &str) -> String {
+    let cut = (4..secret.len()).rev().find(|n| secret.get(..*n).is_some_and(|part| text.ends_with(part)));
+    if let Some(n) = cut {
+        text.truncate(text.len() - n);
+        text.push_str("***");
+    }
+    text
 }
 
 /// What the host wrote, up to its NUL or the field's end.
