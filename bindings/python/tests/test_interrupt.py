@@ -25,6 +25,8 @@ class CtrlC(support.SimCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that runs the tests in the background has SIGINT ignored, and all its children with it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert child.stdout and child.stderr
         self.assertEqual(child.stdout.readline(), "sending\n")
