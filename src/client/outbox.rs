@@ -184,6 +184,7 @@ impl Inner {
         let verdict = Verdict { key: key.to_owned(), ..Verdict::from(why()) };
         let done = self.store.cancel_message(openid, key, verdict, Now::read(), deadline)?;
         self.touch_upkeep();
+        self.courier.wake();
         match done {
             Cancelled::Now { template_id, tag } => {
                 self.stats.count(&why().into());

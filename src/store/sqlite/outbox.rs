@@ -335,12 +335,17 @@ pub fn cancel(
         if held.state == SENDING {
             return Ok(Cancelled::TooLate(None));
         }
-        c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([held.id])?;
         if held.maybe {
+            // It is not sent again; whoever looks next tells its outcome.
             let verdict = key::found_running(key, &held.template_id);
             remember(c, player, key, &verdict, now)?;
+            c.prepare_cached(
+                "UPDATE outbox SET state = ?2, holder = sender, until_boot = 0, boot_id = '', verdict = ?3 WHERE id = ?1",
+            )?
+            .execute(params![held.id, SENDING, key::to_text(&verdict)])?;
             return Ok(Cancelled::TooLate(Some(verdict)));
         }
+        c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([held.id])?;
         let verdict = Verdict { template_id: held.template_id.clone(), tag: held.tag, ..verdict.clone() };
         remember(c, player, key, &verdict, now)?;
         return Ok(Cancelled::Now { template_id: held.template_id, tag: held.tag });
