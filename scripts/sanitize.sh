@@ -155,7 +155,7 @@ thread() {
     cargo test --quiet -Zbuild-std --target "$triple" --target-dir "$build/thread")
   local good=0
   # Everything with threads of its own in the unit tests; the pure rooms have none.
-  "${run[@]}" --lib -- --test-threads=2 client:: store:: log:: token:: ffi:: && good=$((good + 1)) || failed=1
+  "${run[@]}" --lib -- --test-threads=2 client:: store:: log:: token:: ffi:: worker:: && good=$((good + 1)) || failed=1
   "${run[@]}" --test holds -- --test-threads=1 && good=$((good + 1)) || failed=1
   "${run[@]}" --test token -- --test-threads=1 && good=$((good + 1)) || failed=1
   summary "ThreadSanitizer, Rust tests" "$good" 3
