@@ -472,7 +472,7 @@ fn keep_sending(room: &Room, clients: &[&Client], threads: usize, time: Duration
                     room.accept(client, &openid);
                     let start = Instant::now();
                     while start.elapsed() < time {
-                        let verdict = client.send(&message(&openid), Some(r#"{"timeout_ms": 1000}"#));
+                        let verdict = client.send(&message(&openid), Some(r#"{"timeout_ms": 3000}"#));
                         let known = verdict.status == status || verdict.status == Status::Connect;
                         let not_begun = verdict.status == Status::Store && verdict.quota == QuotaChange::Untouched;
                         if !(known || not_begun) || verdict.elapsed_ms > 1000 + LATE_MS {
@@ -592,7 +592,7 @@ fn each_code_of_the_token_endpoint_is_told_with_advice() {
         for (number, (errcode, errmsg, status, advice)) in cases.into_iter().enumerate() {
             let what = format!("{mode} {errcode}");
             let store = room.folder.path().join(format!("{mode}-{number}.db"));
-            let client = room.client(json!({"token": mode, "store": store, "timeout_ms": 200}));
+            let client = room.client(json!({"token": mode, "store": store, "timeout_ms": 1000}));
             let kind = FaultKind::Errcode { errcode, errmsg: errmsg.map(str::to_owned), status: 200 };
             room.wechat.arm(Fault::new(kind).on(endpoint).forever());
             room.accept(&client, "o1");

@@ -141,10 +141,10 @@ fn what_waits_at_the_end_is_handed_out() {
 fn a_pace_is_kept() {
     let ran = Arc::new(AtomicUsize::new(0));
     let its = Arc::clone(&ran);
+    let began = Instant::now();
     let pool = Pool::new(4, 1000, Some(100.0), Arc::new(()), move |_: &Step| {
         its.fetch_add(1, Ordering::SeqCst);
     });
-    let began = Instant::now();
     (0..20).for_each(|n| pool.push(&n.to_string(), step(n, n)).unwrap());
     assert_eq!(pool.close(Duration::from_secs(60)), 0);
     // 19 intervals of 10 ms; a busy machine only makes it longer.
