@@ -64,10 +64,10 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    pub fn open(config: &Config) -> Result<SqliteStore, Error> {
+    pub fn open(config: &Config, path: &str) -> Result<SqliteStore, Error> {
         let deadline = Deadline::in_ms(config.timeout_ms);
         let wal_pages = Arc::new(AtomicU32::new(0));
-        let mut opened = file::open(&config.store, deadline)?;
+        let mut opened = file::open(path, deadline)?;
         let pages = Arc::clone(&wal_pages);
         opened
             .writer
@@ -308,6 +308,11 @@ impl Store for SqliteStore {
 
     fn place(&self) -> &str {
         &self.place
+    }
+
+    fn warnings(&self, _deadline: Deadline) -> Result<Vec<String>, Error> {
+        let in_memory = || "it is in memory: every grant is lost when this client is closed".to_owned();
+        Ok(self.reader.is_none().then(in_memory).into_iter().collect())
     }
 }
 
