@@ -12,7 +12,9 @@ use crate::error::{Error, Status};
 use crate::secret::Secret;
 use fields::Fields;
 pub use host::Host;
-pub use store::{RedisAt, StoreAt};
+#[cfg(feature = "redis")]
+pub use store::RedisAt;
+pub use store::StoreAt;
 
 /// Where tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

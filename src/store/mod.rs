@@ -388,3 +388,6 @@ pub fn open(config: &Config) -> Result<Arc<dyn Store>, Error> {
 pub fn engine_version() -> &'static str {
     rusqlite::version()
 }
+
+#[cfg(test)]
+mod tests;

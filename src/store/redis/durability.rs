@@ -49,8 +49,6 @@ impl Proof {
 /// What is known of one server. A user without the right to ask leaves gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// As in "redis 7.0.15".
-    pub version: String,
     aof: bool,
     fsync: Option<String>,
     waitaof: bool,
@@ -70,12 +68,7 @@ impl Facts {
         let command = allowed(link.ask(address, cmd("COMMAND").arg("INFO").arg("WAITAOF"), deadline))?;
         let limit: u64 = told("maxmemory").parse().unwrap_or(0);
         let policy = told("maxmemory_policy");
-        let (engine, version) = match told("valkey_version") {
-            "" => ("redis", told("redis_version")),
-            version => ("valkey", version),
-        };
         Ok(Facts {
-            version: format!("{engine} {version}"),
             aof: told("aof_enabled") == "1",
             fsync: fsync.and_then(|value| second(&value)),
             waitaof: matches!(command, Some(Value::Array(list)) if matches!(list.first(), Some(Value::Array(_)))),

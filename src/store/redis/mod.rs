@@ -54,8 +54,9 @@ pub struct RedisStore {
     /// Names calls whose answer may be lost.
     nonce: u64,
     calls: AtomicU64,
+    /// The server's clock as the tests set it; 0: its own.
     #[cfg(test)]
-    skew_ms: AtomicI64,
+    now_ms: AtomicI64,
 }
 
 /// Where a step is taken.
@@ -88,7 +89,7 @@ impl RedisStore {
             nonce: u64::from_ne_bytes(nonce),
             calls: AtomicU64::new(0),
             #[cfg(test)]
-            skew_ms: AtomicI64::new(0),
+            now_ms: AtomicI64::new(0),
         };
         store.version(deadline)?;
         if store.durable {
@@ -127,11 +128,12 @@ impl RedisStore {
         proven: bool,
         deadline: Deadline,
     ) -> Result<A, Error> {
-        without_nulls(&mut ask);
         #[cfg(test)]
         {
-            ask["skew"] = json!(self.skew_ms.load(Ordering::Relaxed));
+            let now_ms = self.now_ms.load(Ordering::Relaxed);
+            ask["now"] = if now_ms == 0 { Value::Null } else { json!(now_ms) };
         }
+        without_nulls(&mut ask);
         let ask = ask.to_string();
         let proof = if proven && self.durable { self.proof } else { Proof::None };
         let pack = |left: Duration, whole: bool| {
@@ -196,6 +198,11 @@ impl RedisStore {
             }
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub fn set_now(&self, ms: i64) {
+        self.now_ms.store(ms, Ordering::Relaxed);
     }
 
     /// A name for a call that must not be done twice when its answer is lost.

@@ -38,10 +38,10 @@ const WAL_PAGES: u32 = 1000;
 const WAL_PAGES_TOO_MANY: u32 = 4_000;
 
 /// Rows that are pruned in one transaction at most.
-const PRUNED_AT_ONCE: usize = 500;
+pub const PRUNED_AT_ONCE: usize = 500;
 
 /// Rows are looked for so often at most.
-const PRUNE_EVERY_MS: i64 = 1000;
+pub const PRUNE_EVERY_MS: i64 = 1000;
 /// Transactions that prune one table in one round at most; the next round goes on.
 const PRUNES: usize = 10;
 
@@ -317,6 +317,12 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
+    /// For tests that look at rows.
+    #[cfg(test)]
+    pub fn writers(&self) -> &Writers {
+        &self.writers
+    }
+
     fn token_row(&self, mode: TokenMode) -> token::Row {
         token::Row { appid: Arc::clone(&self.appid), mode: mode.word(), host: Arc::clone(&self.host) }
     }
@@ -365,6 +371,3 @@ fn prune(c: &Connection, table: &str, life_ms: i64, now: &Now) -> rusqlite::Resu
         PRUNED_AT_ONCE as i64
     ])
 }
-
-#[cfg(test)]
-mod tests;

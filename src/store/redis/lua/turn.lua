@@ -56,13 +56,16 @@ local function begin()
     h = ask.holder, u = now + ask.lease, r = true, t = template, g = granted, n = unit, k = ask.key, s = now,
   })
   if ask.key then mark_running(openid, template, ask.key, ask.holder, ask.lease) end
+  local next
   if m then
+    -- Whoever looks after dead processes may have to come earlier than for the claim.
+    if now + ask.lease < m.u then next = now + ask.lease end
     if m.sender then redis.call('DEL', stem .. 'sender:' .. m.sender) end
     m.sender = ask.holder
     redis.call('SET', stem .. 'sender:' .. m.sender, m.id)
     take_in_hand(m, SENDING, ask.holder, now + ask.lease)
   end
-  return { held = true, granted = granted, unit = unit }
+  return { held = true, granted = granted, unit = unit, next = next }
 end
 
 -- Gives the turn back, or keeps it for a while after a maybe; says what the hold still had: 'turn', 'maybe' or nil.
