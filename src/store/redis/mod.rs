@@ -37,6 +37,8 @@ const BUCKETS: u16 = 1024;
 const SWEEP_MS: u64 = 30_000;
 /// Buckets with something due that are looked at in one go.
 const DUE_BUCKETS: usize = 16;
+/// An answer that may have been lost is kept so much longer than its call's deadline.
+const ONCE_MARGIN_MS: u64 = 10_000;
 /// What the names of the keys begin with, where the configuration does not say.
 const PREFIX: &str = "wxsub";
 
@@ -132,6 +134,9 @@ impl RedisStore {
         {
             let now_ms = self.now_ms.load(Ordering::Relaxed);
             ask["now"] = if now_ms == 0 { Value::Null } else { json!(now_ms) };
+        }
+        if ask.get("once").is_some_and(Value::is_string) {
+            ask["once_ms"] = json!(deadline.left().as_millis() as u64 + ONCE_MARGIN_MS);
         }
         without_nulls(&mut ask);
         let ask = ask.to_string();

@@ -13,14 +13,14 @@ if ask.once then
   local said = redis.call('GET', stem .. 'once:' .. ask.once)
   if said then
     -- A write, so that whoever asks behind it whether all is on disk gets the answer for the first call, too.
-    redis.call('PEXPIRE', stem .. 'once:' .. ask.once, 70 * SECOND)
+    redis.call('PEXPIRE', stem .. 'once:' .. ask.once, ask.once_ms)
     return said
   end
 end
 
 local function answer_with(answer)
   local text = cjson.encode(answer)
-  if ask.once then redis.call('SET', stem .. 'once:' .. ask.once, text, 'PX', 70 * SECOND) end
+  if ask.once then redis.call('SET', stem .. 'once:' .. ask.once, text, 'PX', ask.once_ms) end
   return text
 end
 
