@@ -5,8 +5,9 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 need_rust
-need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind
+need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind redis-server:redis-server redis-tools:redis-cli
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
+echo "wxsub: a newer Redis-like server for some of the tests: $(scripts/valkey.sh)"
 
 echo "wxsub: formatting"
 cargo fmt --all --check
