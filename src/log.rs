@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -55,17 +56,21 @@ struct Held {
 
 /// While one lives, this thread's lines for its logger wait; they are written when the last one goes. So a sink is called
 /// with no lock, gate or turn of ours held, and may call the library.
-pub struct Hold<'a>(&'a Logger);
+pub struct Hold {
+    logger: Arc<Logger>,
+    /// The lines are the thread's.
+    _here: PhantomData<*const ()>,
+}
 
-impl Drop for Hold<'_> {
+impl Drop for Hold {
     fn drop(&mut self) {
-        let lines = self.0.with_held(|held| {
-            let i = held.iter().position(|h| std::ptr::eq(h.logger, self.0))?;
+        let lines = self.logger.with_held(|held| {
+            let i = held.iter().position(|h| std::ptr::eq(h.logger, &*self.logger))?;
             held[i].depth -= 1;
             (held[i].depth == 0).then(|| held.swap_remove(i).lines)
         });
         for (level, text) in lines.flatten().unwrap_or_default() {
-            self.0.write(level, text);
+            self.logger.write(level, text);
         }
     }
 }
@@ -112,12 +117,12 @@ impl Logger {
     }
 
     /// Makes this thread's lines wait.
-    pub fn hold(&self) -> Hold<'_> {
-        self.with_held(|held| match held.iter_mut().find(|h| std::ptr::eq(h.logger, self)) {
+    pub fn hold(self: &Arc<Self>) -> Hold {
+        self.with_held(|held| match held.iter_mut().find(|h| std::ptr::eq(h.logger, &**self)) {
             Some(held) => held.depth += 1,
-            None => held.push(Held { logger: self, depth: 1, lines: Vec::new() }),
+            None => held.push(Held { logger: &**self, depth: 1, lines: Vec::new() }),
         });
-        Hold(self)
+        Hold { logger: Arc::clone(self), _here: PhantomData }
     }
 
     /// None at a thread's end, when its own variables are gone already: a call from there writes its lines at once.

@@ -14,6 +14,9 @@ use crate::panics;
 
 /// What is queued.
 pub trait Job: Send + Sync + 'static {
+    /// What the work leaves to be dropped on its thread, when the lane is another's already.
+    type Rest;
+
     /// How it is queued.
     fn class(&self) -> Class;
 }
@@ -58,7 +61,9 @@ pub struct Pool<J: Job> {
     keep: Arc<dyn Send + Sync>,
 }
 
-struct Shared<J> {
+type Work<J> = dyn Fn(&J) -> <J as Job>::Rest + Send + Sync;
+
+struct Shared<J: Job> {
     state: Mutex<State<J>>,
     /// Wakes threads that take everything.
     usual: Condvar,
@@ -68,7 +73,7 @@ struct Shared<J> {
     ended: Condvar,
     most_threads: usize,
     capacity: usize,
-    work: Box<dyn Fn(&J) + Send + Sync>,
+    work: Box<Work<J>>,
 }
 
 struct State<J> {
@@ -101,7 +106,7 @@ impl<J: Job> Pool<J> {
         capacity: usize,
         per_second: Option<f64>,
         keep: Arc<dyn Send + Sync>,
-        work: impl Fn(&J) + Send + Sync + 'static,
+        work: impl Fn(&J) -> J::Rest + Send + Sync + 'static,
     ) -> Pool<J> {
         let state = State {
             lanes: HashMap::new(),
@@ -338,9 +343,9 @@ impl<J: Job> Shared<J> {
     fn serve(&self, only_urgent: bool) {
         while let Some((lane, job)) = self.take_next(only_urgent) {
             // The work catches its own panics; this is for those of dropping what it left.
-            let _caught = panics::catch(|| (self.work)(&job));
+            let rest = panics::catch(|| (self.work)(&job));
             self.end(&lane, only_urgent);
-            let _caught = panics::catch(|| drop(job));
+            let _caught = panics::catch(|| drop((rest, job)));
         }
     }
 

@@ -295,6 +295,26 @@ fn another_process_takes_over_what_a_killed_one_had_in_hand() {
     }
 }
 
+/// Stopped in the middle of its send, it is taken for dead; when it goes on, the message has had its outcome.
+#[test]
+fn a_process_that_stood_still_tells_no_second_outcome() {
+    let room = lively_room(Duration::ZERO);
+    let writer = open(&lively(&room, json!({})));
+    stored(&writer, "o1", "o1", json!({"key": "k", "deliver_at": in_ms(1000)}));
+    drop(writer);
+    room.wechat.arm(Fault::delay(1000).on(Endpoint::Send).openid("o1"));
+    let sleeper = deliverer(&room, json!({"timeout_ms": 2000}));
+    wait_until("it is at WeChat", || !room.wechat.sends_to("o1").is_empty());
+    sleeper.signal("STOP");
+
+    let mut heir = deliverer(&room, json!({"timeout_ms": 2000}));
+    assert_eq!(heir.heard(), "ended k Unknown");
+    sleeper.signal("CONT");
+    assert_eq!(sleeper.finish(), ["told 0"]);
+    assert_eq!(heir.finish(), ["told 1"]);
+    assert_eq!((delivered(&room)["o1"], room.wechat.sends_to("o1").len()), (1, 1));
+}
+
 #[test]
 fn two_busy_processes_both_deliver_a_share_of_a_backlog() {
     const MESSAGES: usize = 400;

@@ -322,3 +322,48 @@ fn storing_is_neither_paced_nor_held_up_by_what_is_being_sent() {
     submit(&client, "o2", json!({"deliver_at": in_ms(3_600_000)}));
     assert_eq!(next(&client).flags, Verdict::STORED);
 }
+
+/// That it is too late to begin says nothing of how long the answer may take.
+#[test]
+fn what_left_in_time_has_its_whole_time_for_an_answer() {
+    for durable in [true, false] {
+        let room = Room::new();
+        let client = room.client(json!({"timeout_ms": 30_000}));
+        (0..2).for_each(|_| drop(room.accept(&client, "o1")));
+        assert_eq!(client.send(&message("o1"), None).status, Status::Ok);
+        room.wechat.arm(Fault::delay(3000).on(Endpoint::Send).openid("o1"));
+        submit(&client, "o1", json!({"durable": durable, "expires_at": in_ms(2000)}));
+        let end = loop {
+            let result = next(&client);
+            if result.flags & Verdict::STORED == 0 {
+                break result;
+            }
+        };
+        assert_eq!(end.status, Status::Ok, "durable {durable}: {end:?}");
+    }
+}
+
+/// Those who want no result fill the queue; whoever is turned away then must not keep its place.
+#[test]
+fn a_full_queue_keeps_no_places() {
+    const CAPACITY: u64 = 5;
+    let (room, client) = stalled(json!({"workers": 1, "queue_capacity": CAPACITY, "timeout_ms": 60_000}));
+    submit(&client, "o1", json!({"notify": false}));
+    assert!(room.wechat.wait_for(Duration::from_secs(30), |c| c.sends_in_progress == 1));
+    for n in 0..CAPACITY {
+        submit(&client, &format!("p{n}"), json!({"notify": false}));
+    }
+    for _ in 0..2 * CAPACITY {
+        assert_eq!(client.submit(&message("o2"), None).unwrap_err().status, Status::QueueFull);
+        let report = client.submit_report("o2", Some(TEMPLATE), Answer::Accept, None, 0);
+        assert_eq!(report.unwrap_err().status, Status::QueueFull);
+    }
+    room.wechat.clear_faults();
+    room.wechat.drop_connections();
+    wait_until("the queue is empty", || client.stats().unwrap().queued == 0);
+    for _ in 0..CAPACITY {
+        submit(&client, "o3", json!({}));
+    }
+    (0..CAPACITY).for_each(|_| drop(next(&client)));
+    assert_eq!(client.results_ready(), 0);
+}

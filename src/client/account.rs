@@ -65,7 +65,13 @@ impl Network {
                 break;
             }
             let url = request.url(host.as_str());
-            match self.transport().execute(&Exchange { post: request.post, url, body: &request.body, deadline }) {
+            match self.transport().execute(&Exchange {
+                post: request.post,
+                url,
+                body: &request.body,
+                start_by: deadline,
+                deadline,
+            }) {
                 Ok(reply) => {
                     self.hosts.tell(host, true);
                     return Ok(reply);

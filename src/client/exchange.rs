@@ -24,7 +24,9 @@ pub(super) struct Sending<'a> {
     pub message: Message,
     pub options: &'a Options,
     pub body: Vec<u8>,
+    /// Everything but the answer to the last request.
     pub deadline: Deadline,
+    pub answer_by: Deadline,
     /// The boot clock's time by which the last request must have begun.
     pub last_start_boot_ms: i64,
     pub attempts: u32,
@@ -114,7 +116,8 @@ impl Inner {
                 post: request.post,
                 url: request.url(host.as_str()),
                 body: &request.body,
-                deadline: sending.deadline,
+                start_by: sending.deadline,
+                deadline: sending.answer_by,
             };
             let done = self.network.transport().execute(&exchange);
             self.network.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));

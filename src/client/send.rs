@@ -75,15 +75,19 @@ impl Inner {
         options: &Options,
         claimed: Option<&Claimed>,
     ) -> Result<(Verdict, Row), Error> {
-        let mut timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
-        if let Some(expires_at) = options.expires_at {
-            let left_ms = u64::try_from(expires_at.saturating_sub(wall_ms())).unwrap_or(0);
-            if left_ms == 0 {
-                return Err(Error::new(Status::Expired, "expires_at passed before it could be sent"));
+        let timeout_ms = options.timeout_ms.unwrap_or(self.config.timeout_ms);
+        let whole = Deadline::in_ms(timeout_ms);
+        // What is too late to begin; the answer to what left in time may take its time.
+        let deadline = match options.expires_at {
+            None => whole,
+            Some(expires_at) => {
+                let left_ms = u64::try_from(expires_at.saturating_sub(wall_ms())).unwrap_or(0);
+                if left_ms == 0 {
+                    return Err(Error::new(Status::Expired, "expires_at passed before it could be sent"));
+                }
+                Deadline::in_ms(timeout_ms.min(left_ms))
             }
-            timeout_ms = timeout_ms.min(left_ms);
-        }
-        let deadline = Deadline::in_ms(timeout_ms);
+        };
         // WeChat is not asked for the template of a message that cannot be sent; a key may have an answer all the same.
         if self.config.enforce_quota
             && options.key.is_none()
@@ -96,12 +100,19 @@ impl Inner {
         let lasting = self.prepare(&mut message, deadline)?;
         let _turn = self.turnstile.enter(&message.touser, deadline)?;
 
-        let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, claimed, deadline)? {
+        let (hold, last_start_boot_ms) = match self.hold(&message, lasting, options, claimed, deadline, whole)? {
             Taken::Turn(hold, last_start_boot_ms) => (hold, last_start_boot_ms),
             Taken::Known(verdict, row) => return Ok((verdict, row)),
         };
-        let mut sending =
-            Sending { body: message.to_body(), message, options, deadline, last_start_boot_ms, attempts: 0 };
+        let mut sending = Sending {
+            body: message.to_body(),
+            message,
+            options,
+            deadline,
+            answer_by: whole,
+            last_start_boot_ms,
+            attempts: 0,
+        };
         // A bug of ours on the way leaves the player's turn and unit no worse than a lost answer does.
         let exchanged = panics::catch(|| self.exchange(&mut sending)).unwrap_or_else(|place| Exchanged {
             verdict: Error::new(Status::Panic, format!("maybe sent: a bug of wxsub's was caught at {place}")).into(),
@@ -177,6 +188,7 @@ impl Inner {
         options: &Options,
         claimed: Option<&Claimed>,
         deadline: Deadline,
+        whole: Deadline,
     ) -> Result<Taken, Error> {
         let holder = self.new_holder();
         loop {
@@ -188,11 +200,11 @@ impl Inner {
                 key: options.key.clone(),
                 holder,
                 process: self.process,
-                lease_ms: deadline.left().as_millis() as i64 + LEASE_MARGIN_MS,
+                lease_ms: whole.left().as_millis() as i64 + LEASE_MARGIN_MS,
                 message: claimed.map(|c| (c.id, c.claim)),
             };
             let now = Now::read();
-            let last_start_boot_ms = now.boot_ms + want.lease_ms - LEASE_MARGIN_MS;
+            let last_start_boot_ms = now.boot_ms + deadline.left().as_millis() as i64;
             match self.store.begin(want, now, deadline)? {
                 Begun::Held(hold) => return Ok(Taken::Turn(hold, last_start_boot_ms)),
                 Begun::Before(first) => {

@@ -15,7 +15,7 @@ use super::running::cancelled;
 use super::{Answer, Client, Inner, not_empty, since, usable_key};
 use crate::clock::{Deadline, wall_ms};
 use crate::error::{Error, Retry, Status, Verdict};
-use crate::log::log_line;
+use crate::log::{Hold, log_line};
 use crate::panics;
 use crate::store::Claimed;
 use crate::worker::{Class, Job, Pool, Refused};
@@ -107,6 +107,9 @@ impl Errand {
 }
 
 impl Job for Errand {
+    /// Lines are written when nothing of the errand runs any more: a callback may ask for its message, or cancel it.
+    type Rest = Option<Hold>;
+
     fn class(&self) -> Class {
         match self.kind {
             Kind::Report | Kind::Store { quick: true } => Class::Urgent,
@@ -228,8 +231,10 @@ impl Inner {
         let weak = Arc::downgrade(whole);
         let config = &self.config;
         let work = move |errand: &Errand| {
-            let (Some(task), Some(inner)) = (errand.take(), weak.upgrade()) else { return };
+            let (task, inner) = (errand.take()?, weak.upgrade()?);
+            let lines = inner.log.hold();
             inner.perform(task);
+            Some(lines)
         };
         let keep = Arc::clone(&self.keep);
         let pool = Pool::new(config.workers, config.queue_capacity, config.max_per_second, keep, work);
@@ -237,7 +242,6 @@ impl Inner {
     }
 
     fn perform(&self, task: Task) {
-        let _lines = self.log.hold();
         let started = Instant::now();
         // Kept until the result is there, so that no look at what runs misses it.
         let (_call, refused) = match self.running.enter_queued() {

@@ -87,7 +87,7 @@ impl UreqTransport {
 
     fn run(&self, exchange: &Exchange<'_>) -> Result<Reply, ureq::Error> {
         let left = exchange.deadline.left();
-        let connect = self.connect_timeout.min(left);
+        let connect = self.connect_timeout.min(exchange.start_by.left()).min(left);
         let url = exchange.url.expose();
         let mut response = if exchange.post {
             let request = self.agent.post(url).config();
@@ -110,7 +110,7 @@ impl UreqTransport {
 impl Transport for UreqTransport {
     fn execute(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
         marker::reset();
-        if exchange.deadline.is_over() {
+        if exchange.deadline.is_over() || exchange.start_by.is_over() {
             return Err(Failure { left: false, text: "the deadline was over before the request".to_owned() });
         }
         // ureq panics when the system has no thread for its resolver; what left is known all the same.

@@ -17,6 +17,8 @@ pub struct Exchange<'a> {
     pub url: Secret,
     /// The body; empty with GET.
     pub body: &'a [u8],
+    /// When a connection must be there; after it the request does not leave.
+    pub start_by: Deadline,
     /// When the answer must be here.
     pub deadline: Deadline,
 }

@@ -9,6 +9,8 @@ struct Step {
 }
 
 impl Job for Step {
+    type Rest = ();
+
     fn class(&self) -> Class {
         if self.urgent { Class::Urgent } else { Class::Paced }
     }

@@ -189,6 +189,35 @@ static void without_notify(void) {
   CHECK_INT(count, 0);
 }
 
+/* From within a callback of the thread that stored it, which must not wait for itself. */
+static wxsub_status from_within[2];
+
+static void at_a_line(void *user_data, int32_t level, const char *message) {
+  (void)user_data;
+  (void)level;
+  if (strncmp(message, "store o-line ", 13) != 0) return;
+  from_within[0] = wxsub_lookup(client, "o-line", "k", NULL);
+  from_within[1] = wxsub_cancel(client, "o-line", "k", NULL);
+}
+
+static void cancelled_from_within_a_callback(void) {
+  wxsub_client *before = client;
+  const long start = now_ms();
+  from_within[0] = from_within[1] = -1;
+  client = open_config(config_with(in_tmp("within.db"), ",\"timeout_ms\":60000"));
+  CHECK_INT(wxsub_set_log(client, at_a_line, NULL, NULL, WXSUB_LOG_DEBUG), WXSUB_OK);
+  stored("o-line", "\"deliver_at\":4000000000000,\"key\":\"k\"");
+  /* The player's next one comes when the line of the first has been written. */
+  CHECK_INT(wxsub_submit(client, message_to("o-line", "T"), NULL, NULL, NULL), WXSUB_OK);
+  CHECK_INT(next_of(client).status, WXSUB_E_NO_QUOTA);
+  CHECK(now_ms() - start < 30000);
+  CHECK_INT(from_within[0], WXSUB_OK);
+  CHECK_INT(from_within[1], WXSUB_OK);
+  CHECK_INT(wxsub_lookup(client, "o-line", "k", NULL), WXSUB_E_CANCELLED);
+  wxsub_free(client);
+  client = before;
+}
+
 /* Processes ---------------------------------------------------------------------------------------------------- */
 
 static const char shared[] = "outbox-shared.db";
@@ -256,6 +285,7 @@ int main(void) {
   while_it_is_being_sent();
   too_late_and_refused();
   without_notify();
+  cancelled_from_within_a_callback();
   wxsub_free(client);
   return finish();
 }

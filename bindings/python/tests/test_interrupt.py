@@ -215,6 +215,39 @@ class CtrlC(support.SimCase):
         )
         self.assertEqual((run.returncode, run.stderr, run.stdout), (0, "", "300 True True\n"))
 
+    def test_a_signal_while_results_are_handed_out_loses_none(self) -> None:
+        """At any of Python's instructions a signal handler may raise: what was taken is there for the next poll."""
+        run = support.run_python(
+            """
+            import random, signal
+            from wxsub._inbox import Inbox
+            class Alarm(Exception):
+                pass
+            def ring(*_):
+                raise Alarm()
+            signal.signal(signal.SIGALRM, ring)
+            random.seed(7)
+            wrong, alarms = 0, 0
+            for _ in range(5000):
+                inbox, got = Inbox(), []
+                inbox._taken.extend(range(64))
+                while inbox._taken:
+                    taken = []
+                    try:
+                        try:
+                            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 3e-5))
+                            taken = inbox._hand_out(random.choice([1, 3, 64]))
+                        finally:
+                            signal.setitimer(signal.ITIMER_REAL, 0)
+                    except Alarm:
+                        alarms += 1
+                    got.extend(taken)
+                wrong += got != list(range(64))
+            print(wrong, alarms > 20)
+            """
+        )
+        self.assertEqual((run.returncode, run.stderr, run.stdout), (0, "", "0 True\n"))
+
     def test_a_shutdown_is_left_and_goes_on(self) -> None:
         config, body = self.ready(kind="delay", delay_ms=1500)
         took, said = self.interrupt(

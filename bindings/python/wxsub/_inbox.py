@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections import deque
 from ctypes import byref
+from itertools import repeat, starmap
 from typing import Deque, List, Optional
 
 from . import _background
@@ -67,9 +68,9 @@ class Inbox:
     def _hand_out(self, limit: int) -> List[Result]:
         results: List[Result] = []
         try:
-            while self._taken and len(results) < limit:
-                results.append(self._taken.popleft())
-        except IndexError:  # another thread was faster
+            # One native call: a signal between taking a result and keeping it would lose it.
+            results.extend(starmap(self._taken.popleft, repeat((), limit)))
+        except IndexError:  # no more
             pass
         except BaseException:
             self._taken.extendleft(reversed(results))
