@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 need_rust
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind
+need cmake:cmake pkg-config:pkg-config curl:curl
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 
 echo "wxsub: formatting"

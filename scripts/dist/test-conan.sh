@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/dist/test-conan.sh PREFIX SIMULATOR
+# scripts/dist/test-conan.sh [PREFIX SIMULATOR]; by default those of dist/ for x86_64-linux-gnu
 #
 # Conan packages the install prefix PREFIX (for this machine), as a shared library and as a static archive; a project that
 # requires the package builds with CMake and with pkg-config, and sends a message to SIMULATOR. Conan comes from PyPI into
@@ -8,6 +8,9 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/scripts/packages.sh"
 
+if [ $# -eq 0 ]; then
+  set -- "$root"/dist/prefix/wxsub-*-x86_64-linux-gnu "$root/dist/simulator/x86_64-linux-gnu/wxsub-simulator"
+fi
 [ $# -eq 2 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 prefix=$(cd "$1" && pwd) simulator=$(realpath "$2")
 need build-essential:c++ cmake:cmake make:make pkg-config:pkg-config curl:curl python3:python3
