@@ -56,7 +56,7 @@ case $simulator in
   *)
     "$simulator" >"$work/simulator.log" &
     simulator_pid=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
       url=$(sed -n 's/^listening on \(http:[^ ]*\)$/\1/p' "$work/simulator.log")
       test -n "$url" && break
       sleep 0.1
@@ -72,6 +72,11 @@ run() { # PROGRAM WHAT: one whole round of an example, after which one message m
   curl -fsS "$url/sim/grant" -d "{\"openid\":\"$player\",\"template_id\":\"sim-activity\"}" >/dev/null
   if [ "$system" = Windows ]; then
     cp "$moved/bin/wxsub.dll" "$folder/"
+    # Those of the compiler, which a C++ program of MinGW needs.
+    local dll
+    for dll in libstdc++-6.dll libgcc_s_seh-1.dll libwinpthread-1.dll; do
+      cp "$("$CXX" -print-file-name="$dll")" "$folder/"
+    done
     if [ -n "${EXTRA_DLL:-}" ]; then cp "$EXTRA_DLL" "$folder/"; fi
   fi
   # shellcheck disable=SC2086 # the emulator has arguments
@@ -87,9 +92,9 @@ run() { # PROGRAM WHAT: one whole round of an example, after which one message m
 linked() { # PROGRAM shared|static: it needs the shared library, or does not
   local needs=static
   if [ "$system" = Windows ]; then
-    ! x86_64-w64-mingw32-objdump -p "$1" | grep -q 'DLL Name: wxsub.dll' || needs=shared
+    if x86_64-w64-mingw32-objdump -p "$1" | grep 'DLL Name: wxsub.dll' >/dev/null; then needs=shared; fi
   else
-    ! readelf -dW "$1" | grep -q 'NEEDED.*\[libwxsub.so.1\]' || needs=shared
+    if readelf -dW "$1" | grep 'NEEDED.*\[libwxsub.so.1\]' >/dev/null; then needs=shared; fi
   fi
   [ "$needs" = "$2" ] || { echo "wxsub: $1 is linked with the $needs library" >&2; exit 1; }
 }
