@@ -1,9 +1,4 @@
-/* The header needs nothing before it, may come twice, and its starting values are what they say. */
-
-#define _POSIX_C_SOURCE 200809L /* for support.h, which comes late here */
-
-#include "wxsub.h"
-#include "wxsub.h"
+/* The structs' starting values, and the library's number and version. Sizes and offsets: tests/abi. */
 
 #include "support.h"
 
