@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 need_rust
-need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind
+need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
+  luajit:luajit golang-go:go default-jdk-headless:javac nodejs:node npm:npm
+[ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 
 echo "wxsub: formatting"

@@ -53,11 +53,13 @@ pub fn check(said: &str, binding: &str) {
     for (name, value) in numbers {
         claim(&mut c, &format!("{name} == {value}"));
     }
-    let prototypes = prototypes(&binding.replace("_Out_ ", ""));
-    assert!(prototypes.len() > 10 || told_functions > 10, "{prototypes:?}");
-    for prototype in prototypes {
-        writeln!(c, "{prototype};").expect("a string takes all");
+    if told_functions == 0 {
+        for prototype in prototypes(&binding.replace("_Out_ ", "")) {
+            writeln!(c, "{prototype};").expect("a string takes all");
+            told_functions += 1;
+        }
     }
+    assert!(told_functions > 10, "{told_functions}");
     compile(&c);
 }
 
