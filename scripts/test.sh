@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 
 need_rust
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
-  luajit:luajit golang-go:go default-jdk-headless:javac nodejs:node npm:npm
+  luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm
 [ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
+[ -e /usr/include/lua5.4/lua.h ] || need liblua5.4-dev:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 
 echo "wxsub: formatting"

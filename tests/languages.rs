@@ -1,7 +1,7 @@
 //! The examples in other languages, each in its real runtime against a simulator of its own; and what they declare by
 //! hand, compared with the header.
 //!
-//! They need luajit, go, javac and java with JNA, node and npm; `scripts/test.sh` installs them. A missing one is a
+//! They need luajit, lua5.4, go, javac and java with JNA, node and npm; `scripts/test.sh` installs them. A missing one is a
 //! failure, not a skip. What is built or fetched for them goes below `target/tmp/languages`.
 
 use std::path::{Path, PathBuf};
@@ -115,6 +115,23 @@ fn luajit() {
     let binding = std::fs::read_to_string(root().join("examples/luajit/wxsub.lua")).expect("a file");
     declarations::check(&said, &binding);
     tells_the_story(command("luajit").arg(root().join("examples/luajit/main.lua")), "o-luajit");
+}
+
+/// In Debian's Lua, with a stand-in for skynet, which is in no package.
+#[test]
+fn skynet() {
+    let folder = build_folder("skynet");
+    run(command("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-fPIC", "-shared"])
+        .args(["-I/usr/include/lua5.4", "-Iinclude", "examples/skynet/lwxsub.c", "-o"])
+        .arg(folder.join("lwxsub.so"))
+        .arg(format!("-L{}", library_folder().display()))
+        .arg("-lwxsub"));
+    let mut lua = command("lua5.4");
+    lua.arg(root().join("tests/languages/skynet.lua"))
+        .arg(root().join("examples/skynet/wxsubd.lua"))
+        .env("LUA_CPATH", folder.join("?.so"));
+    tells_the_story(&mut lua, "o-skynet");
 }
 
 /// Go reads the header itself, so that there is nothing to compare.
