@@ -130,9 +130,14 @@ local function version()
   return { version = tonumber(redis.call('GET', stem .. 'version') or 0), sweep = sweep and true or false, now = now }
 end
 
+local function clock()
+  return { now = now }
+end
+
 local steps = {
   token = token, claim_token = claim_token, put_token = put_token, fail_token = fail_token, release_token = release_token,
   kill_token = kill_token, force_token = force_token, templates = templates, put_templates = put_templates,
   hint = hint, looked = looked, upcoming = upcoming, buckets = buckets, version = version,
+  clock = clock,
 }
 return answer_with(steps[op]())
