@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ pub struct Errand {
     kind: Kind,
     /// Taken by whoever does it or gives it up.
     task: Mutex<Option<Task>>,
+    /// Its result is there, though the thread that did it may not be done with it.
+    told: AtomicBool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,12 +76,14 @@ impl Errand {
             Task::Send { .. } => Kind::Send,
             Task::Deliver { .. } => Kind::Deliver,
         };
-        Errand { key, kind, task: Mutex::new(Some(task)) }
+        Errand { key, kind, task: Mutex::new(Some(task)), told: AtomicBool::new(false) }
     }
 
-    /// Whether it carries the message with this key that the host submitted.
+    /// Whether it carries the message with this key that the host submitted, and has not had its result.
     pub fn is_message(&self, key: &str) -> bool {
-        matches!(self.kind, Kind::Store { .. } | Kind::Send) && self.key.as_deref() == Some(key)
+        !self.told.load(Ordering::Acquire)
+            && matches!(self.kind, Kind::Store { .. } | Kind::Send)
+            && self.key.as_deref() == Some(key)
     }
 
     /// Whether it only writes to the store.
@@ -233,7 +237,7 @@ impl Inner {
         let work = move |errand: &Errand| {
             let (task, inner) = (errand.take()?, weak.upgrade()?);
             let lines = inner.log.hold();
-            inner.perform(task);
+            inner.perform(errand, task);
             Some(lines)
         };
         let keep = Arc::clone(&self.keep);
@@ -241,7 +245,7 @@ impl Inner {
         self.pool.get_or_init(|| pool)
     }
 
-    fn perform(&self, task: Task) {
+    fn perform(&self, errand: &Errand, task: Task) {
         let started = Instant::now();
         // Kept until the result is there, so that no look at what runs misses it.
         let (_call, refused) = match self.running.enter_queued() {
@@ -258,6 +262,7 @@ impl Inner {
             if !is_report && verdict.flags & Verdict::STORED == 0 {
                 self.stats.count(&verdict);
             }
+            errand.told.store(true, Ordering::Release);
             match place {
                 Some(place) => place.fill(verdict),
                 None if verdict.status != Status::Ok => {

@@ -31,6 +31,7 @@ impl Trouble {
             ErrorKind::AuthenticationFailed => Trouble::refused("WRONGPASS", e.detail().unwrap_or_default()),
             ErrorKind::Server(kind) => Trouble::refused(code_of(kind), e.detail().unwrap_or_default()),
             ErrorKind::Extension => Trouble::refused(e.code().unwrap_or("ERR"), e.detail().unwrap_or_default()),
+            _ if e.is_timeout() => Trouble::Unreached("no answer came in time".to_owned()),
             _ => Trouble::Unreached(e.to_string()),
         }
     }
