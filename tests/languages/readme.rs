@@ -74,13 +74,13 @@ fn skynet_readme_builds_the_module() {
     std::os::unix::fs::symlink("/usr/include/lua5.4", folder.path().join("3rd/lua")).expect("a link");
     copy_files(&root().join("examples/skynet"), folder.path());
     follow("skynet", folder.path(), &wechat);
+    // The prefix, where it was linked to, is gone by now: hence the library path.
     let lua = run(command("lua5.4")
         .arg(root().join("tests/languages/skynet.lua"))
         .arg("service/wxsubd.lua")
         .env("LUA_CPATH", "luaclib/?.so")
         .env("LD_LIBRARY_PATH", library_folder())
         .current_dir(folder.path()));
-    // The prefix, where it was linked to, is gone by now: hence the library path.
     assert!(lua.starts_with("WXSUB_OK: count 1\n"), "{lua}");
     assert_eq!(wechat.deliveries().len(), 1);
 }
