@@ -12,6 +12,8 @@ use wxsub_simulator::{Options, Simulator};
 
 #[path = "languages/declarations.rs"]
 mod declarations;
+#[path = "languages/readme.rs"]
+mod readme;
 
 const JNA: &str = "/usr/share/java/jna.jar";
 
