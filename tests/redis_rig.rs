@@ -169,7 +169,7 @@ fn a_cluster_moves_slots_and_survives_a_master() {
         cluster.begin_move(slot, from, to);
         assert_eq!(answer(from, "{tag}a"), text("1"));
         assert!(is_error(answer(from, "{tag}none"), "ASK"));
-        assert_eq!(cluster.move_keys(slot, from, to), 2);
+        assert_eq!(cluster.move_keys(slot, from, to, usize::MAX), 2);
         assert!(is_error(answer(from, "{tag}a"), "ASK"));
         cluster.end_move(slot, to);
         assert!(is_error(answer(from, "{tag}a"), "MOVED"));

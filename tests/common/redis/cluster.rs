@@ -109,20 +109,27 @@ impl Cluster {
         self.nodes[from].tell(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &self.id(to)]);
     }
 
-    /// Moves the keys that the slot has; returns how many.
-    pub fn move_keys(&self, slot: u16, from: usize, to: usize) -> usize {
+    /// Moves keys that the slot has, so many at most; returns how many.
+    pub fn move_keys(&self, slot: u16, from: usize, to: usize, most: usize) -> usize {
         let (slot, port) = (slot.to_string(), self.nodes[to].port().to_string());
+        let password = self.nodes[to].password();
         let mut moved = 0;
-        loop {
-            let keys = self.nodes[from].tell(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
+        while moved < most {
+            let batch = (most - moved).min(100).to_string();
+            let keys = self.nodes[from].tell(&["CLUSTER", "GETKEYSINSLOT", &slot, &batch]);
             if keys.list().is_empty() {
-                return moved;
+                break;
             }
-            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000"];
+            if let Some(password) = &password {
+                migrate.extend(["AUTH", password]);
+            }
+            migrate.push("KEYS");
             migrate.extend(keys.texts());
             moved += keys.list().len();
             self.nodes[from].tell(&migrate);
         }
+        moved
     }
 
     /// Closes the move: everybody answers MOVED from now on.

@@ -121,6 +121,10 @@ impl Server {
         self.folder.path()
     }
 
+    pub fn password(&self) -> Option<String> {
+        self.settings.lock().unwrap().password.clone()
+    }
+
     /// As a store's URL: with the user there is, or the password.
     pub fn url(&self) -> String {
         let settings = self.settings.lock().unwrap();
