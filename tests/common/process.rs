@@ -13,8 +13,14 @@ use serde_json::{Value, json};
 const TASK: &str = "WXSUB_TEST_TASK";
 /// Tells our lines from those of the test harness around the child.
 const MARK: &str = "@@ ";
+/// How long the test of a fleet runs, in seconds.
+pub const FLEET_SECONDS: &str = "WXSUB_FLEET_SECONDS";
+
 /// No child outlives its parent by more.
-const WATCHDOG: Duration = Duration::from_secs(180);
+fn watchdog() -> Duration {
+    let longer = std::env::var(FLEET_SECONDS).ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    Duration::from_secs(180 + longer)
+}
 
 /// `thousands` with `WXSUB_SLOW=1`, else `hundreds`.
 pub fn rounds(hundreds: usize, thousands: usize) -> usize {
@@ -25,7 +31,7 @@ pub fn rounds(hundreds: usize, thousands: usize) -> usize {
 pub fn play(role: impl FnOnce(&str, &Value)) {
     let Ok(task) = std::env::var(TASK) else { return };
     std::thread::spawn(|| {
-        std::thread::sleep(WATCHDOG);
+        std::thread::sleep(watchdog());
         std::process::abort();
     });
     let task: Value = serde_json::from_str(&task).expect("the task is JSON");
