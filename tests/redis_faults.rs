@@ -324,7 +324,7 @@ fn a_connection_that_is_cut_in_a_step_of_the_outbox_is_not_noticed() {
         let key = format!("cancelled-{n}");
         let options = json!({"key": key, "deliver_at": later, "notify": false, "tag": 7}).to_string();
         client.submit(&message("o1"), Some(&options)).unwrap();
-        wait_until("it is stored", || client.lookup("o1", &key).status != Status::NotFound);
+        wait_until("it is stored", || client.lookup("o1", &key).flags == Verdict::STORED);
         let met = proxy.met();
         proxy.arm(&["evalsha", "\r\ncancel\r\n", &key], trouble);
         let cancelled = desk.ok(client.cancel("o1", &key));

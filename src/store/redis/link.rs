@@ -56,6 +56,17 @@ impl Link {
     /// Sends the commands to whom their slot belongs, and returns their answers, none of which is an error. May be done
     /// twice when an answer is lost.
     pub fn run(&self, request: &Request<'_>, deadline: Deadline) -> Result<Vec<Value>, Trouble> {
+        let mut lost = None;
+        self.run_until(request, deadline, &mut lost).map_err(|trouble| lost.unwrap_or(trouble))
+    }
+
+    /// The same; `lost` is what is known of a try that was maybe done, whatever became of those after it.
+    fn run_until(
+        &self,
+        request: &Request<'_>,
+        deadline: Deadline,
+        lost: &mut Option<Trouble>,
+    ) -> Result<Vec<Value>, Trouble> {
         let (mut pause, mut redirections, mut whole) = (FIRST_PAUSE, 0, false);
         let mut asked: Option<Address> = None;
         let mut last = Trouble::TooLate;
@@ -67,6 +78,9 @@ impl Link {
                 Ok(values) => return Ok(values),
                 Err(trouble) => trouble,
             };
+            if matches!(trouble, Trouble::Lost(_)) {
+                *lost = Some(trouble.clone());
+            }
             if trouble.code() == "NOSCRIPT" && !whole {
                 whole = true;
                 continue;
