@@ -197,7 +197,7 @@ fn nobody_at_the_port_is_said_at_once_and_forgotten_when_somebody_is() {
     let desk = Desk::new();
     let server = Server::start(Desk::settings());
     let proxy = Proxy::to(server.port());
-    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 600}));
+    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 3000}));
     desk.room.accept(&client, "o1");
     proxy.refuse();
     let words = ["it was not reached", "Is it running?"];
@@ -340,11 +340,11 @@ fn a_report_whose_answers_are_all_lost_is_done_once_with_its_key() {
     let desk = Desk::new();
     let server = Server::start(Desk::settings());
     let proxy = Proxy::to(server.port());
-    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 600}));
+    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 3000}));
     for _ in 0..1000 {
         proxy.arm(&["eval", "\r\nreport\r\n"], Trouble::CutReply(0));
     }
-    desk.store_failed(accept(&client, "o1", Some("k")), 600, &["done or not, try again"]);
+    desk.store_failed(accept(&client, "o1", Some("k")), 3000, &["done or not, try again"]);
     assert!(proxy.met() > 1, "it was tried once only");
     proxy.disarm();
     let again = desk.ok(accept(&client, "o1", Some("k")));
