@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::script::LEDGER;
+use super::script::OUTBOX;
 use super::told::Answer;
 use super::{At, RedisStore, slots};
 use crate::clock::Deadline;
@@ -46,7 +46,7 @@ impl RedisStore {
         }
         let until = Instant::now() + SLICE;
         while bucket < BUCKETS && Instant::now() < until {
-            let found: Answer = self.step(&LEDGER, &self.bucket(bucket), "backlog", json!({}), false, deadline)?;
+            let found: Answer = self.step(&OUTBOX, &self.bucket(bucket), "backlog", json!({}), false, deadline)?;
             if let Some(next) = found.next {
                 self.hint(bucket, next, true, deadline)?;
             }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::buckets::SWEEP_MS;
 use super::durability::Facts;
-use super::script::LEDGER;
+use super::script::{ANSWER, OUTBOX, SEND, Script};
 use super::told::{self, AccountAnswer, Answer};
 use super::{RedisStore, ms};
 use crate::clock::{self, Deadline, Now};
@@ -40,7 +40,7 @@ impl Store for RedisStore {
         }
         let items: Vec<Value> = report.items.iter().map(item).collect();
         let ask = json!({"openid": report.openid, "items": items, "key": report.key, "once": self.once()});
-        let answer = self.ledger(&report.openid, "report", ask, true, deadline)?;
+        let answer = self.player_step(&ANSWER, &report.openid, "report", ask, true, deadline)?;
         Ok(answer.items.into_iter().map(Applied::from).collect())
     }
 
@@ -57,7 +57,7 @@ impl Store for RedisStore {
         };
         let parts: Vec<Value> = event.parts.iter().map(part).collect();
         let ask = json!({"openid": event.openid, "created": event.created_wall, "parts": parts, "once": self.once()});
-        let answer = self.ledger(&event.openid, "event", ask, true, deadline)?;
+        let answer = self.player_step(&OUTBOX, &event.openid, "event", ask, true, deadline)?;
         Ok(match answer.busy {
             Some(busy) => Err(ms(busy)),
             None => Ok(answer.items.into_iter().map(Applied::from).collect()),
@@ -75,12 +75,12 @@ impl Store for RedisStore {
 
     fn remaining(&self, openid: &str, template_id: &str, _now: &Now, deadline: Deadline) -> Result<i64, Error> {
         let ask = json!({"openid": openid, "template": template_id});
-        self.ledger(openid, "remaining", ask, false, deadline).map(|answer| answer.left)
+        self.player_step(&ANSWER, openid, "remaining", ask, false, deadline).map(|answer| answer.left)
     }
 
     fn has_any(&self, openid: &str, template_id: &str, deadline: Deadline) -> Result<bool, Error> {
         let ask = json!({"openid": openid, "template": template_id});
-        self.ledger(openid, "has_any", ask, false, deadline).map(|answer| answer.any)
+        self.player_step(&ANSWER, openid, "has_any", ask, false, deadline).map(|answer| answer.any)
     }
 
     fn begin(&self, want: Want, _now: Now, deadline: Deadline) -> Result<Begun, Error> {
@@ -91,7 +91,7 @@ impl Store for RedisStore {
             "claim": want.message.map(|(_, claim)| claim.to_string()),
         });
         let marks = want.key.is_some() || want.message.is_some();
-        let answer = self.ledger(&want.openid, "begin", ask, marks, deadline)?;
+        let answer = self.player_step(script_for(&want), &want.openid, "begin", ask, marks, deadline)?;
         Ok(match answer {
             Answer { held: true, granted, unit, .. } => Begun::Held(Hold { want, granted, unit }),
             Answer { gone: true, .. } => Begun::Gone,
@@ -108,11 +108,12 @@ impl Store for RedisStore {
         let ask = json!({
             "openid": want.openid, "template": want.template_id, "lasting": want.lasting, "key": want.key,
             "holder": want.holder.to_string(), "outcome": told::outcome(outcome), "unit": hold.unit,
-            "granted": hold.granted, "msgid": verdict.msgid.to_string(), "verdict": told::verdict(&verdict),
+            "granted": hold.granted, "msgid": verdict.msgid.to_string(),
+            "verdict": want.key.as_ref().map(|_| told::verdict(&verdict)),
             "id": want.message.map(|(id, _)| id), "again": told::again(&after),
             "once": want.message.map(|_| self.once()),
         });
-        let answer = self.ledger(&want.openid, "settle", ask, false, deadline)?;
+        let answer = self.player_step(script_for(want), &want.openid, "settle", ask, false, deadline)?;
         Ok(Settled { remaining: answer.left, message: answer.message })
     }
 
@@ -122,7 +123,7 @@ impl Store for RedisStore {
             "due": new.deliver_wall, "expires": new.expires_wall, "tag": new.letter.tag.to_string(),
             "resend": new.letter.resend, "letter": told::letter_to_text(&new.letter), "once": self.once(),
         });
-        let answer = self.ledger(&new.openid, "put", ask, true, deadline)?;
+        let answer = self.player_step(&OUTBOX, &new.openid, "put", ask, true, deadline)?;
         Ok(match answer.put.as_str() {
             "kept" => Put::Kept,
             "replaced" => Put::Replaced,
@@ -157,7 +158,7 @@ impl Store for RedisStore {
                 break;
             }
             let ask = json!({"claim": claim.to_string(), "most": room, "lease": lease_ms});
-            let found: Result<Answer, Error> = self.step(&LEDGER, &self.bucket(number), "claim", ask, false, deadline);
+            let found: Result<Answer, Error> = self.step(&OUTBOX, &self.bucket(number), "claim", ask, false, deadline);
             let found = match found {
                 // What was claimed already must be told of.
                 Err(_) if !claims.messages.is_empty() || !claims.ended.is_empty() => break,
@@ -190,12 +191,12 @@ impl Store for RedisStore {
             "template": message.template_id, "again": told::again(&after),
             "verdict": verdict.as_ref().map(told::verdict), "once": self.once(),
         });
-        self.ledger(&message.openid, "finish", ask, false, deadline).map(|answer| answer.ours)
+        self.player_step(&OUTBOX, &message.openid, "finish", ask, false, deadline).map(|answer| answer.ours)
     }
 
     fn release_message(&self, message: Claimed, deadline: Deadline) -> Result<(), Error> {
         let ask = json!({"id": message.id, "claim": message.claim.to_string()});
-        self.ledger(&message.openid, "release", ask, false, deadline).map(drop)
+        self.player_step(&OUTBOX, &message.openid, "release", ask, false, deadline).map(drop)
     }
 
     fn cancel_message(
@@ -207,7 +208,7 @@ impl Store for RedisStore {
         deadline: Deadline,
     ) -> Result<Cancelled, Error> {
         let ask = json!({"openid": openid, "key": key, "verdict": told::verdict(&verdict), "once": self.once()});
-        let answer = self.ledger(openid, "cancel", ask, true, deadline)?;
+        let answer = self.player_step(&OUTBOX, openid, "cancel", ask, true, deadline)?;
         Ok(match answer.cancelled.as_str() {
             "now" => Cancelled::Now { template_id: answer.template, tag: told::number(&answer.tag) },
             "too_late" => Cancelled::TooLate(answer.before.map(|first| first.verdict(key))),
@@ -216,7 +217,8 @@ impl Store for RedisStore {
     }
 
     fn look_up(&self, openid: &str, key: &str, _now: &Now, deadline: Deadline) -> Result<Look, Error> {
-        let answer = self.ledger(openid, "look_up", json!({"openid": openid, "key": key}), false, deadline)?;
+        let answer =
+            self.player_step(&OUTBOX, openid, "look_up", json!({"openid": openid, "key": key}), false, deadline)?;
         let left = answer.ms.map_or(0, ms);
         Ok(match answer.look.as_str() {
             "ended" => Look::Ended(answer.before.unwrap_or_default().verdict(key)),
@@ -236,7 +238,7 @@ impl Store for RedisStore {
         let mut all = Backlog::default();
         for bucket in self.account("buckets", json!({}), deadline)?.buckets {
             let Ok(number) = bucket.parse() else { continue };
-            let one: Answer = self.step(&LEDGER, &self.bucket(number), "backlog", json!({}), false, deadline)?;
+            let one: Answer = self.step(&OUTBOX, &self.bucket(number), "backlog", json!({}), false, deadline)?;
             all.waiting += one.waiting;
             all.due += one.due;
             all.oldest_due_ms = all.oldest_due_ms.max(one.oldest_due as u64);
@@ -328,6 +330,11 @@ impl Store for RedisStore {
     fn wall_ms(&self) -> i64 {
         clock::wall_ms() + self.ahead_ms.load(Ordering::Relaxed)
     }
+}
+
+/// The script that takes the steps of this send.
+fn script_for(want: &Want) -> &'static Script {
+    if want.message.is_some() { &OUTBOX } else { &SEND }
 }
 
 fn stored(token: told::Token) -> StoredToken {

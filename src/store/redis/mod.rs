@@ -24,7 +24,7 @@ use crate::error::{Error, Status};
 use buckets::{BUCKETS, bucket_of};
 use durability::{Facts, Proof};
 use link::{Link, Request};
-use script::{ACCOUNT, LEDGER, Script};
+use script::{ACCOUNT, Script};
 use told::{AccountAnswer, Answer};
 use trouble::Trouble;
 
@@ -157,9 +157,18 @@ impl RedisStore {
         run().map_err(|trouble| trouble.describe(&self.place))
     }
 
-    fn ledger(&self, openid: &str, step: &str, ask: Value, proven: bool, deadline: Deadline) -> Result<Answer, Error> {
+    /// Takes one step in the player's bucket.
+    fn player_step(
+        &self,
+        script: &Script,
+        openid: &str,
+        step: &str,
+        ask: Value,
+        proven: bool,
+        deadline: Deadline,
+    ) -> Result<Answer, Error> {
         let bucket = bucket_of(openid);
-        let answer: Answer = self.step(&LEDGER, &self.bucket(bucket), step, ask, proven, deadline)?;
+        let answer: Answer = self.step(script, &self.bucket(bucket), step, ask, proven, deadline)?;
         if let Some(next) = answer.next {
             self.hint(bucket, next, false, deadline)?;
         }

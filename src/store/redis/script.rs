@@ -26,20 +26,33 @@ impl Script {
     }
 }
 
-/// What concerns one player's bucket.
-pub static LEDGER: LazyLock<Script> = LazyLock::new(|| {
+const CLOCK: &str = include_str!("lua/clock.lua");
+const KEY: &str = include_str!("lua/key.lua");
+const COUNT: &str = include_str!("lua/count.lua");
+const ACT: &str = include_str!("lua/act.lua");
+const TURN: &str = include_str!("lua/turn.lua");
+
+/// A player's answers, and what is left of them.
+pub static ANSWER: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[CLOCK, KEY, COUNT, ACT, include_str!("lua/answer.lua")]));
+
+/// A send that is no message of the outbox.
+pub static SEND: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[CLOCK, KEY, COUNT, TURN, include_str!("lua/send.lua")]));
+
+/// The outbox, and events.
+pub static OUTBOX: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
-        include_str!("lua/clock.lua"),
-        include_str!("lua/key.lua"),
-        include_str!("lua/count.lua"),
-        include_str!("lua/act.lua"),
+        CLOCK,
+        KEY,
+        COUNT,
+        ACT,
         include_str!("lua/outbox.lua"),
-        include_str!("lua/turn.lua"),
+        TURN,
         include_str!("lua/event.lua"),
-        include_str!("lua/ledger.lua"),
+        include_str!("lua/deliver.lua"),
     ])
 });
 
 /// What an account has once.
-pub static ACCOUNT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[include_str!("lua/clock.lua"), include_str!("lua/account.lua")]));
+pub static ACCOUNT: LazyLock<Script> = LazyLock::new(|| Script::new(&[CLOCK, include_str!("lua/account.lua")]));

@@ -1,4 +1,5 @@
--- A player's turn and the unit that goes with it: taken by a hold, ended by a settlement.
+-- A player's turn and the unit that goes with it: taken by a hold, ended by a settlement. What concerns a message is in
+-- outbox.lua, which is left out of the script for sends that have none: a script's functions are made anew in each call.
 local KEEP_TURN, WANTED = 2 * SECOND, 60
 -- Characters of the msgids that are kept, each with a comma before and behind: room for the last eight.
 local MSGIDS = 170
@@ -136,33 +137,4 @@ local function settle()
     end
   end
   return { left = left, message = message, next = ask.id and next_at() or nil }
-end
-
--- Settles the oldest maybe of the player and template that started before this time, once; unless the msgid is one that
--- is known. Returns what it did, or for how many milliseconds a send to the player runs.
-local function settle_late(openid, part, started_before)
-  local turn = read_turn(openid)
-  if turn and turn.r then
-    if turn.u > now then return nil, turn.u - now end
-    becomes_maybe(openid, turn)
-    write_turn(openid, turn)
-  end
-  local known = redis.call('GET', msgids_name(openid, part.template)) or ''
-  if part.msgid ~= '0' and string.find(known, ',' .. part.msgid .. ',', 1, true) then
-    return { quota = 'untouched', left = -1 }
-  end
-  local flat, oldest, holder = redis.call('HGETALL', maybes_name(openid)), nil, nil
-  for i = 1, #flat, 2 do
-    local maybe = cjson.decode(flat[i + 1])
-    local fits = maybe.t == part.template and maybe.s < started_before and maybe.x > now
-    if fits and (not oldest or maybe.s < oldest.s) then oldest, holder = maybe, flat[i] end
-  end
-  if not oldest then return { quota = 'untouched', left = -1 } end
-  redis.call('HDEL', maybes_name(openid), holder)
-  move_count(openid, part.template, part.outcome, oldest.n, oldest.g, part.msgid)
-  local left = remaining(openid, read_counts(openid), part.template)
-  if oldest.k then mark_done(openid, oldest.k, holder, part.verdict, left) end
-  if part.outcome ~= 'returned' or part.verdict.e then tell_of_sender(holder, { v = part.verdict.v, r = left }) end
-  local quota = { spent = 'spent', cleared = 'cleared' }
-  return { quota = quota[part.outcome] or 'untouched', left = left }
 end

@@ -1,4 +1,4 @@
--- One step of the ledger.
+-- What a player answered, or what is left.
 local function left_now()
   return { left = remaining(ask.openid, read_counts(ask.openid), ask.template) }
 end
@@ -8,8 +8,5 @@ local function has_any()
   return { any = granted > gone }
 end
 
-local steps = {
-  report = report, event = event, remaining = left_now, has_any = has_any, begin = begin, settle = settle,
-  put = put, claim = claim, finish = finish, release = release, cancel = cancel, look_up = look_up, backlog = backlog,
-}
+local steps = { report = report, remaining = left_now, has_any = has_any }
 return answer_with(steps[op]())
