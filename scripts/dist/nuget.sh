@@ -30,7 +30,10 @@ version=$(version)
 out=$PWD/dist/nuget
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-grep -q "<Version>$version</Version>" bindings/csharp/Wxsub.csproj || { echo "wxsub: Wxsub.csproj is not of version $version" >&2; exit 1; }
+if ! grep -q "<Version>$version</Version>" bindings/csharp/Wxsub.csproj; then
+  echo "wxsub: bindings/csharp/Wxsub.csproj is not of version $version" >&2
+  exit 1
+fi
 
 package=$work/package
 mkdir -p "$package/lib/netstandard2.0" "$out"
@@ -47,11 +50,13 @@ done
 
 echo "wxsub: compiling the wrapper for .NET Standard 2.0"
 cp "$cecil" "$work/Mono.Cecil.dll"
-mcs -langversion:7.2 -warnaserror -r:"$work/Mono.Cecil.dll" -r:System.Core.dll -out:"$work/Retarget.exe" packaging/nuget/Retarget.cs
+mcs -langversion:7.2 -warnaserror -r:"$work/Mono.Cecil.dll" -r:System.Core.dll -out:"$work/Retarget.exe" \
+  packaging/nuget/Retarget.cs
 sed "s/@VERSION@/$version/" packaging/nuget/AssemblyInfo.cs.in >"$work/AssemblyInfo.cs"
 mkdir "$work/mono"
 mcs -langversion:7.2 -warn:4 -warnaserror -optimize -target:library \
-  -doc:"$package/lib/netstandard2.0/Wxsub.xml" -out:"$work/mono/Wxsub.dll" "$work/AssemblyInfo.cs" bindings/csharp/Runtime/*.cs
+  -doc:"$package/lib/netstandard2.0/Wxsub.xml" -out:"$work/mono/Wxsub.dll" \
+  "$work/AssemblyInfo.cs" bindings/csharp/Runtime/*.cs
 mono "$work/Retarget.exe" "$work/mono/Wxsub.dll" "$standard" "$package/lib/netstandard2.0/Wxsub.dll"
 
 cp bindings/csharp/README.md LICENSE-MIT LICENSE-APACHE "$package/"

@@ -55,7 +55,8 @@ unity() {
   mkdir "$to"
   compile -target:library -out:"$to/UnityEngine.dll" "$stubs/UnityEngine.cs"
   compile $defines -target:library -r:"$to/UnityEngine.dll" -out:"$to/Wxsub.dll" "$package"/Runtime/*.cs
-  compile $defines -target:library -r:"$to/UnityEngine.dll" -r:"$to/Wxsub.dll" -out:"$to/Wxsub.Samples.Server.dll" "$sample"/*.cs
+  compile $defines -target:library -r:"$to/UnityEngine.dll" -r:"$to/Wxsub.dll" \
+    -out:"$to/Wxsub.Samples.Server.dll" "$sample"/*.cs
 }
 
 echo "wxsub: a dedicated server"

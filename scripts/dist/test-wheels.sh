@@ -4,11 +4,14 @@
 # repository and with the simulator of dist/; and the sdist, with cargo, without, and with a library from elsewhere.
 #
 #   scripts/dist/test-wheels.sh [--no-sdist-build]     # all but the build of the sdist, which takes minutes
+#
+# The wheel for aarch64 runs under qemu. Those for musl and Windows are only looked at: there is no Python to run them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/packages.sh
 . scripts/dist/python.sh
 . scripts/dist/simulator.sh
+. scripts/dist/arm64.sh
 
 build_sdist=1
 [ "${1:-}" != --no-sdist-build ] || build_sdist=0
@@ -83,6 +86,25 @@ case "${wheels[*]}" in
     environment wheel
     "$there/bin/python" -m pip install --quiet --no-index --find-links dist/python --only-binary=:all: wxsub
     suite "$there"
+    ;;
+esac
+
+case "${wheels[*]}" in
+  *manylinux_2_17_aarch64*)
+    echo "wxsub: the wheel for aarch64, with Debian's Python for it, under qemu"
+    arm64_python "$work/arm64"
+    "$python" -m pip install --quiet --disable-pip-version-check --no-index --find-links dist/python --no-deps \
+      --only-binary=:all: --platform manylinux_2_17_aarch64 --target "$work/arm64/packages/" wxsub
+    (
+      cd "$work/empty"
+      "$work/arm64/python" -c 'import platform; print(platform.machine())' | grep -q '^aarch64$'
+      "$work/arm64/python" -m wxsub version
+      WXSUB_API_BASE=$sim WXSUB_STORE=:memory: "$work/arm64/python" -m wxsub check
+      # What counts milliseconds is left to the real machine.
+      cd "$work/copy/bindings/python/tests"
+      "$work/arm64/python" -m unittest \
+        test_loading test_header test_result test_client test_account test_events test_log test_outbox test_cli
+    )
     ;;
 esac
 

@@ -17,7 +17,10 @@ version=$(version)
 out=$PWD/dist/unity
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-grep -q "\"version\": \"$version\"" bindings/csharp/package.json || { echo "wxsub: package.json is not of version $version" >&2; exit 1; }
+if ! grep -q "\"version\": \"$version\"" bindings/csharp/package.json; then
+  echo "wxsub: bindings/csharp/package.json is not of version $version" >&2
+  exit 1
+fi
 
 package=$work/package
 mkdir -p "$package" "$out"

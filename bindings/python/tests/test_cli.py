@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -66,6 +67,14 @@ class Offline(Case):
         self.assertRegex(done.stdout, r"^wxsub \d\S+, library \d\S+ \(sqlite .*\), ABI \d+\n.*wxsub")
         told = json.loads(run("version", "--json").stdout)
         self.assertEqual((told["package"], told["library"]), (wxsub.__version__, wxsub.version()))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
+    def test_an_answer_that_cannot_be_written_is_no_success(self) -> None:
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            command = [sys.executable, "-m", "wxsub", "version"]
+            done = subprocess.run(command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 62)
+        self.assertEqual(done.stderr, "wxsub: the answer could not be written: No space left on device\n")
 
     def test_help_names_every_command_and_takes_no_secret(self) -> None:
         done = run("--help")
@@ -276,6 +285,28 @@ class CommandLine(SimCase):
         self.assertEqual(len(self.delivered(openid)), 1)
         self.assertEqual(notes, "wxsub: a message that waited in the store, key left: sent\n")
         self.assertRegex(self.run_here("lookup", openid, "left").stdout, "^sent: ")
+
+    @unittest.skipUnless(os.name == "posix", "sends SIGINT")
+    def test_ctrl_c_says_that_it_may_still_be_sent(self) -> None:
+        openid = self.player(self.client())
+        self.trouble(openid, "stall")
+        words = ["--template-id", TEMPLATE, "--data", "thing1=体力已满", "--data", "time2=15:01"]
+        sending = subprocess.Popen(
+            [sys.executable, "-m", "wxsub", "send", "--openid", openid, *words, "--timeout", "20"],
+            env=environment(**self.account),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        self.addCleanup(sending.kill)
+        ends = time.monotonic() + 20
+        while not sim("requests", openid=openid) and time.monotonic() < ends:
+            time.sleep(0.05)
+        sending.send_signal(signal.SIGINT)
+        said, why = sending.communicate(timeout=15)
+        self.assertEqual((sending.returncode, said), (130, ""))
+        self.assertEqual(why, "wxsub: interrupted; a message that was being sent may still be sent\n")
 
     def test_a_token_from_outside(self) -> None:
         self.client()

@@ -53,14 +53,23 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(given)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("wxsub: interrupted; a message that was being sent may still be sent", file=sys.stderr)
         code = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
+        code = _silenced(141)
+    except OSError as why:
+        print(f"wxsub: the answer could not be written: {why.strerror}", file=sys.stderr)
+        code = _silenced(int(Status.INTERNAL))
     sys.exit(code)
+
+
+def _silenced(code: int) -> int:
+    """What is still to be written goes nowhere, or the interpreter would complain of it once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _run(given: List[str]) -> int:
