@@ -3,7 +3,7 @@
 # with their import settings. It goes to dist/unity/.
 #
 #   scripts/dist/unity.sh              # every target that Unity's editor and its dedicated servers have
-#   scripts/dist/unity.sh TARGET…      # these only, such as x86_64-linux-gnu
+#   scripts/dist/unity.sh TARGET…      # these only, such as x86_64-linux-gnu; what Unity does not have is left out
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/packages.sh
@@ -11,6 +11,10 @@ cd "$(dirname "$0")/../.."
 
 targets=("$@")
 [ $# -gt 0 ] || targets=(x86_64-linux-gnu x86_64-windows-gnu)
+case "${targets[*]}" in
+  *x86_64-linux-gnu* | *x86_64-windows-gnu*) ;;
+  *) echo "wxsub: no package for Unity: it has no servers on ${targets[*]}"; exit 0 ;;
+esac
 
 need git:git python3:python3
 version=$(version)
@@ -35,7 +39,7 @@ for target in "${targets[@]}"; do
   case $target in
     x86_64-linux-gnu) library=lib/libwxsub.so folder=Linux name=libwxsub.so ;;
     x86_64-windows-gnu) library=bin/wxsub.dll folder=Windows name=wxsub.dll ;;
-    *) echo "wxsub: Unity has no servers on $target" >&2; exit 2 ;;
+    *) echo "wxsub: Unity has no servers on $target"; continue ;;
   esac
   [ -f "$prefix/$library" ] || { echo "wxsub: no $prefix/$library: scripts/dist.sh builds it" >&2; exit 1; }
   install -D -m 644 "$prefix/$library" "$package/Runtime/Plugins/$folder/x86_64/$name"

@@ -80,7 +80,7 @@ def check(path: Path) -> None:
             assert f"{info}/licenses/LICENSE-{licence}" in names, licence
         with tempfile.TemporaryDirectory() as folder:
             needs, shown = check_library(Path(wheel.extract(libraries[0], folder)), kind, may_need)
-    print(f"ok      {path.name}: {len(shown)} functions, needs {' '.join(needs)}")
+    print(f"ok      {path.name}: {len(shown)} functions, needs {' '.join(sorted(set(needs), key=str.lower))}")
 
 
 def check_library(library: Path, kind: str, may_need: str) -> "tuple[list[str], list[str]]":
