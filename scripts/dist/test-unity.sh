@@ -11,6 +11,9 @@ cd "$(dirname "$0")/../.."
 need python3:python3 mono-mcs:mcs mono-runtime:mono
 version=$(version)
 tarball=$PWD/dist/unity/com.wxsub.wxsub-$version.tgz
+if [ ! -f "$tarball" ]; then
+  ls -d dist/prefix/wxsub-"$version"-x86_64-{linux,windows}-gnu >/dev/null 2>&1 || { echo "wxsub: no package for Unity"; exit 0; }
+fi
 [ -f "$tarball" ] || { echo "wxsub: no $tarball: scripts/dist/unity.sh makes it" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'stop_simulator; rm -rf "$work"' EXIT
@@ -74,6 +77,7 @@ compile -r:"$to/UnityEngine.dll" -r:"$to/UnityEditor.dll" -r:"$to/Wxsub.dll" -r:
   -out:"$to/Play.exe" "$stubs/Play.cs"
 cp "$package/Runtime/Plugins/Linux/x86_64/libwxsub.so" "$to/"
 
+has_native || exit 0
 start_simulator
 mkdir "$work/files"
 unset LD_LIBRARY_PATH

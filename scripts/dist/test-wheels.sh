@@ -50,6 +50,8 @@ for wheel in "${wheels[@]}"; do
   echo "ok      pip takes it on $tag"
 done
 
+has_native || exit 0
+
 # environment NAME: a fresh one, outside the repository. Sets `there`.
 environment() {
   there=$work/$1
@@ -60,6 +62,7 @@ environment() {
 mkdir -p "$work/copy/bindings/python"
 cp -r bindings/python/tests "$work/copy/bindings/python/"
 cp -r examples include "$work/copy/"
+mkdir "$work/empty"
 start_simulator
 
 # suite FOLDER: the test suite in this environment.
@@ -69,7 +72,6 @@ suite() {
   case $where in "$1"/lib/*/site-packages/wxsub/*) ;; *) echo "wxsub: the library is $where" >&2; exit 1 ;; esac
   (cd "$work" && "$1/bin/python" -W error::ResourceWarning -m unittest discover -s "$work/copy/bindings/python/tests")
   # The console script, and as a module, in an empty folder.
-  mkdir -p "$work/empty"
   (
     cd "$work/empty"
     "$1/bin/wxsub" version
@@ -80,14 +82,10 @@ suite() {
   )
 }
 
-case "${wheels[*]}" in
-  *manylinux_2_17_x86_64*)
-    echo "wxsub: the wheel, installed"
-    environment wheel
-    "$there/bin/python" -m pip install --quiet --no-index --find-links dist/python --only-binary=:all: wxsub
-    suite "$there"
-    ;;
-esac
+echo "wxsub: the wheel, installed"
+environment wheel
+"$there/bin/python" -m pip install --quiet --no-index --find-links dist/python --only-binary=:all: wxsub
+suite "$there"
 
 case "${wheels[*]}" in
   *manylinux_2_17_aarch64*)
@@ -142,7 +140,7 @@ if [ "$build_sdist" = 1 ]; then
   echo "wxsub: the sdist, with cargo (some minutes the first time)"
   need_rust
   need build-essential:cc
-  install_sdist built "CARGO_TARGET_DIR=$repository/target/sdist"
+  install_sdist built "CARGO_TARGET_DIR=$target_folder/sdist"
   suite "$there"
 fi
 echo "wxsub: the Python package is well"
