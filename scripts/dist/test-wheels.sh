@@ -21,7 +21,7 @@ shopt -s nullglob
 wheels=(dist/python/*.whl)
 [ ${#wheels[@]} -gt 0 ] || { echo "wxsub: no wheels in dist/python: scripts/dist/wheels.sh makes them" >&2; exit 1; }
 case "${wheels[*]}" in *win_amd64*) need binutils-mingw-w64-x86-64:x86_64-w64-mingw32-objdump ;; esac
-tools build 'setuptools>=77' auditwheel
+tools build 'setuptools>=77' auditwheel mypy
 version=$(version)
 repository=$PWD
 work=$(mktemp -d)
@@ -86,6 +86,9 @@ echo "wxsub: the wheel, installed"
 environment wheel
 "$there/bin/python" -m pip install --quiet --no-index --find-links dist/python --only-binary=:all: wxsub
 suite "$there"
+# Its types, as a game's own code sees them.
+mypy=("$python" -m mypy --strict --cache-dir "$work/mypy" --python-executable "$there/bin/python")
+(cd "$work" && "${mypy[@]}" -p wxsub && "${mypy[@]}" "$work/copy/examples/python/main.py")
 
 case "${wheels[*]}" in
   *manylinux_2_17_aarch64*)
