@@ -101,10 +101,10 @@ case "${wheels[*]}" in
       "$work/arm64/python" -c 'import platform; print(platform.machine())' | grep -q '^aarch64$'
       "$work/arm64/python" -m wxsub version
       WXSUB_API_BASE=$sim WXSUB_STORE=:memory: "$work/arm64/python" -m wxsub check
-      # What counts milliseconds is left to the real machine.
+      # What counts milliseconds, or starts many processes, is left to the real machine.
       cd "$work/copy/bindings/python/tests"
       "$work/arm64/python" -m unittest \
-        test_loading test_header test_result test_client test_account test_events test_log test_outbox test_cli
+        test_loading test_header test_result test_client test_account test_events test_log test_outbox
     )
     ;;
 esac
