@@ -37,13 +37,16 @@ for wheel in "${wheels[@]}"; do
     *-musllinux_1_2_x86_64*) tag=musllinux_1_2_x86_64 ;;
     *) continue ;;
   esac
-  shown=$("$python" -m auditwheel show "$wheel")
-  # It may find that an older C library would do, too.
-  if ! grep -qE "\"(${tag}|manylinux_2_[5-9]_.*|manylinux_2_1[0-6]_.*|musllinux_1_[01]_.*)\"" <<<"$shown"; then
-    printf 'wxsub: auditwheel does not agree on %s:\n%s\n' "$tag" "$shown" >&2
-    exit 1
+  # It looks for the C library on this machine, so it cannot judge musl: wheel_check.py has seen that nothing else is needed.
+  if [ "$tag" != musllinux_1_2_x86_64 ]; then
+    shown=$("$python" -m auditwheel show "$wheel")
+    # It may find that an older C library would do, too.
+    if ! grep -qE "\"(${tag}|manylinux_2_[5-9]_.*|manylinux_2_1[0-6]_.*)\"" <<<"$shown"; then
+      printf 'wxsub: auditwheel does not agree on %s:\n%s\n' "$tag" "$shown" >&2
+      exit 1
+    fi
+    echo "ok      auditwheel: $tag"
   fi
-  echo "ok      auditwheel: $tag"
   "$python" -m pip download --quiet --no-deps --no-index --find-links dist/python --only-binary=:all: \
     --platform "$tag" --dest "$work/chosen-$tag" wxsub
   [ -f "$work/chosen-$tag/$(basename "$wheel")" ] || { echo "wxsub: pip on $tag does not take $wheel" >&2; exit 1; }
