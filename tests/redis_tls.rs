@@ -10,7 +10,7 @@ mod redis;
 
 use common::{left, send};
 use desk::{Desk, PASSWORD};
-use redis::{Server, wait_until};
+use redis::{Certificate, Cluster, Server, wait_until};
 use serde_json::{Value, json};
 use wxsub::Status;
 
@@ -68,4 +68,33 @@ fn it_is_back_after_a_restart_and_a_standstill() {
     wait_until("it goes on", || client.quota("o1", common::TEMPLATE).status == Status::Ok);
     assert_eq!(left(&client, "o1"), 1);
     desk.ok(client.send(&common::message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+}
+
+#[test]
+fn a_cluster_speaks_tls_too_and_fails_over() {
+    let desk = Desk::new();
+    let certificate = Certificate::make(desk.room.folder.path());
+    let cluster = Cluster::with_tls(Desk::settings(), &certificate);
+    let url = Desk::url_of_cluster(&cluster);
+    assert!(url.starts_with("rediss-cluster://"), "{url}");
+    let client = desk.open(&url, json!({"ca_file": certificate.ca, "timeout_ms": 20_000}));
+    let players: Vec<String> = (0..12).map(|n| format!("o{n}")).collect();
+    for player in &players {
+        desk.room.accept(&client, player);
+        desk.room.accept(&client, player);
+        desk.ok(send(&client, player));
+    }
+    wait_until("the replicas have it all", || {
+        let offsets = |node: &Server, field| node.info("replication", field);
+        let mut pairs = (0..3).map(|n| (&cluster.nodes[n], &cluster.nodes[n + 3]));
+        pairs.all(|(master, replica)| offsets(master, "master_repl_offset") == offsets(replica, "slave_repl_offset"))
+    });
+    let slot = cluster.slot("o0");
+    let old = cluster.master_of(slot).expect("a master");
+    cluster.nodes[old].kill();
+    cluster.wait_for_failover(slot, old);
+    for player in &players {
+        assert_eq!(left(&client, player), 1, "{player}");
+        desk.ok(send(&client, player));
+    }
 }

@@ -1,6 +1,6 @@
 //! Three masters with a replica each.
 
-use super::{Program, Reply, Server, Settings, wait_until};
+use super::{Certificate, Program, Reply, Server, Settings, wait_until};
 
 const MASTERS: usize = 3;
 const SLOTS: usize = 16_384;
@@ -31,7 +31,7 @@ impl Cluster {
             }
             if i > 0 {
                 let first = &nodes[0];
-                let (port, bus) = (first.port().to_string(), first.bus_port().to_string());
+                let (port, bus) = (first.announced_port().to_string(), first.bus_port().to_string());
                 node.tell(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
             }
         }
@@ -51,14 +51,20 @@ impl Cluster {
         cluster
     }
 
-    /// As a store's URL: one of each pair.
+    /// As a store's URL: all of them.
     pub fn url(&self) -> String {
-        let seeds: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis-cluster://{}", seeds.join(","))
+        let seeds: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.announced_port())).collect();
+        let scheme = if self.nodes[0].has_tls() { "rediss-cluster" } else { "redis-cluster" };
+        format!("{scheme}://{}", seeds.join(","))
     }
 
     pub fn id(&self, node: usize) -> String {
         self.nodes[node].tell(&["CLUSTER", "MYID"]).text().to_owned()
+    }
+
+    /// Three masters with a replica each, that speak TLS with each other and with their clients.
+    pub fn with_tls(settings: Settings, certificate: &Certificate) -> Cluster {
+        Cluster::with(settings.certificate(certificate).set("tls-cluster", "yes").set("tls-replication", "yes"))
     }
 
     /// Waits until every node that runs says that the cluster is whole, and has each slot's master on its list.

@@ -18,6 +18,7 @@ pub struct Settings {
     password: Option<String>,
     user: Option<(String, String)>,
     tls: bool,
+    certificate: Option<Certificate>,
 }
 
 impl Settings {
@@ -34,7 +35,7 @@ impl Settings {
             ("logfile", "server.log"),
         ];
         let lines = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-        Settings { program: Program::System, lines, password: None, user: None, tls: false }
+        Settings { program: Program::System, lines, password: None, user: None, tls: false, certificate: None }
     }
 
     pub fn program(mut self, program: Program) -> Settings {
@@ -66,6 +67,12 @@ impl Settings {
         self.tls = true;
         self
     }
+
+    /// The same, with this certificate.
+    pub fn certificate(mut self, certificate: &Certificate) -> Settings {
+        self.certificate = Some(certificate.clone());
+        self.tls()
+    }
 }
 
 pub struct Server {
@@ -86,7 +93,10 @@ struct Process {
 impl Server {
     pub fn start(settings: Settings) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let tls = settings.tls.then(|| (Port::take(), Certificate::make(folder.path())));
+        let tls = settings.tls.then(|| {
+            let given = settings.certificate.clone();
+            (Port::take(), given.unwrap_or_else(|| Certificate::make(folder.path())))
+        });
         let (port, bus_port) = (Port::take(), Port::take());
         let process = Mutex::new(None);
         let server = Server { folder, port, bus_port, tls, settings: Mutex::new(settings), process };
@@ -107,6 +117,15 @@ impl Server {
 
     pub fn bus_port(&self) -> u16 {
         self.bus_port.number()
+    }
+
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The port for clients that speak as it prefers.
+    pub fn announced_port(&self) -> u16 {
+        if self.has_tls() { self.tls_port() } else { self.port() }
     }
 
     pub fn tls_port(&self) -> u16 {
@@ -133,10 +152,8 @@ impl Server {
             (None, Some(password)) => format!(":{password}@"),
             (None, None) => String::new(),
         };
-        match &self.tls {
-            Some(_) => format!("rediss://{who}127.0.0.1:{}/0", self.tls_port()),
-            None => format!("redis://{who}127.0.0.1:{}/0", self.port()),
-        }
+        let scheme = if self.has_tls() { "rediss" } else { "redis" };
+        format!("{scheme}://{who}127.0.0.1:{}/0", self.announced_port())
     }
 
     /// Changes a line of redis.conf, for the next start.
