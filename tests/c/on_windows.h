@@ -8,6 +8,10 @@
 
 #define MSG_NOSIGNAL 0
 
+/* Left over from 16 bits. */
+#undef far
+#undef near
+
 /* Before main: Windows has no sockets until somebody asks for them. */
 __attribute__((constructor)) static void start_sockets(void) {
   WSADATA about;
