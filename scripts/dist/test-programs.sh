@@ -39,6 +39,27 @@ restart() {
   told "init, report, send, submit, poll, killed, restarted, https" "$status"
 }
 
+share() {
+  local status=0 number pids=()
+  for number in 1 2 3; do
+    run_program restart share >"$work/said.$number" 2>&1 &
+    pids+=($!)
+  done
+  for number in 1 2 3; do
+    wait "${pids[number - 1]}" || { status=1; cp "$work/said.$number" "$work/said"; }
+  done
+  if [ "$status" -eq 0 ]; then run_program restart shared 3 >"$work/said" 2>&1 || status=$?; fi
+  told "three processes on one store" "$status"
+}
+
+# Microsoft's linker is not to be had here; GNU's reads its import libraries, too.
+import_library() {
+  local status=0 libs=("$prefix/lib/wxsub.lib" -static -lpthread -lws2_32)
+  compile_c tests/c/layout.c layout
+  run_program layout >"$work/said" 2>&1 || status=$?
+  told "linked with wxsub.lib" "$status"
+}
+
 # The clock counts on an idle machine only, so it is the best of many that must keep to the limit, and the median is told.
 unload() {
   local status=0 round
@@ -85,6 +106,8 @@ programs() {
 
 if [ $# -eq 0 ]; then
   restart
+  share
+  if [ "$ending" = .exe ]; then import_library; fi
   unload
   # shellcheck disable=SC2046 # several words
   set -- $(programs)

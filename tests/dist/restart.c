@@ -1,5 +1,6 @@
 /* A server's life with the library that is shipped: `restart before` does its work over HTTPS and is killed in the
- * middle of it, `restart after` finds what was promised. WXSUB_HTTPS is the simulator's, WXSUB_CA the file of its CA. */
+ * middle of it, `restart after` finds what was promised; several `restart share` at once share a store, and
+ * `restart shared N` finds the accepts of N of them. WXSUB_HTTPS is the simulator's, WXSUB_CA the file of its CA. */
 
 #include "../c/support.h"
 
@@ -50,12 +51,25 @@ static wxsub_result result_of(const char *message, const char *options) {
   return result;
 }
 
+/* Names of files are UTF-8 everywhere. */
+static void a_store_with_a_chinese_name(void) {
+  int i;
+  for (i = 1; i <= 2; i++) {
+    client = open_store("\xe5\xad\x98\xe6\xa1\xa3 \xc3\xa9.db");
+    CHECK_VERDICT(wxsub_report(client, "o-name", "T", WXSUB_ACCEPT, NULL, &r), &r, WXSUB_OK);
+    CHECK_INT(r.remaining, i);
+    wxsub_free(client);
+  }
+}
+
 static void before(void) {
   wxsub_result result;
+  int i;
+  a_store_with_a_chinese_name();
   client = open_https(environment("WXSUB_CA"));
   CHECK_VERDICT(wxsub_check(client, &r), &r, WXSUB_OK);
   grant("o-server", "T", 4);
-  for (int i = 0; i < 4; i++) {
+  for (i = 0; i < 4; i++) {
     CHECK_VERDICT(wxsub_report(client, "o-server", "T", WXSUB_ACCEPT, text_of("tap-%d", i), &r), &r, WXSUB_OK);
   }
   CHECK_INT(r.remaining, 4);
@@ -104,12 +118,35 @@ static void after(void) {
   wxsub_free(client);
 }
 
+enum { ACCEPTS = 25 };
+
+static void share(void) {
+  int i;
+  client = open_store("shared.db");
+  for (i = 0; i < ACCEPTS; i++) {
+    CHECK_VERDICT(wxsub_report(client, "o-shared", "T", WXSUB_ACCEPT, NULL, &r), &r, WXSUB_OK);
+  }
+  wxsub_free(client);
+}
+
+static void shared(int processes) {
+  client = open_store("shared.db");
+  CHECK_INT(count_of(client, "o-shared", "T"), (long long)processes * ACCEPTS);
+  wxsub_free(client);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 2) give_up("restart before|after");
-  if (strcmp(argv[1], "before") == 0) {
+  const char *what = argc < 2 ? "" : argv[1];
+  if (strcmp(what, "before") == 0) {
     before();
-  } else {
+  } else if (strcmp(what, "after") == 0) {
     after();
+  } else if (strcmp(what, "share") == 0) {
+    share();
+  } else if (strcmp(what, "shared") == 0 && argc == 3) {
+    shared(atoi(argv[2]));
+  } else {
+    give_up("restart before | after | share | shared N");
   }
   return finish();
 }
