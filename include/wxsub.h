@@ -31,6 +31,17 @@
  * What survives what. An accept that wxsub_report acknowledged is on disk, fsynced (with "durability": "full", the
  * default), and is never lost. A deduction may be forgotten by a crash or a power cut: the count is then one too high,
  * the next send for it is refused by WeChat (WXSUB_E_REFUSED), and that heals the count.
+ *
+ * A store in Redis or Valkey (6.2 or newer) is for several machines, and keeps the same rules, but:
+ *  - Time is the server's: leases, keys and due times go by its clock, not by each machine's. A machine that starts anew
+ *    ends no lease early; a server whose clock is set moves them all.
+ *  - "durability": "full" needs a server that confirms what it keeps: `appendfsync always`; or AOF and WAITAOF (7.2),
+ *    which takes up to a second with `appendfsync everysec`; or a replica (WAIT), which then has it, but maybe not on
+ *    disk. Else wxsub_init is WXSUB_E_STORE. A failover to a replica may lose what it had not got yet.
+ *  - A server that is not reached is waited for until the call's deadline; then WXSUB_E_STORE, later. A step whose answer
+ *    was lost is made again, and done once.
+ *  - A message of the outbox that a process put there just before it died may be found up to 30 seconds late.
+ *  - Of a player's acts that came one way only, the last 256 within two hours are remembered for pairing.
  */
 
 
@@ -372,10 +383,12 @@ const char *wxsub_version(void);
 /// never NULL.
 const char *wxsub_status_name(wxsub_status status);
 
-/// Opens a client. No network is used; the store is opened, and made if it is not there.
+/// Opens a client. The store is opened, and made if it is not there; no other network is used than to a store in Redis.
 ///
 /// `config_json`: strict JSON, UTF-8. Required: "appid", and "secret" (optional with "token": "external"). Optional:
-///   "store"               path of the quota store, or ":memory:"; default "wxsub.db" in the working directory
+///   "store"               path of the quota store, or ":memory:"; default "wxsub.db" in the working directory. For
+///                         several machines "redis://[user:password@]host[:port][/db]", "rediss://..." (TLS, "ca_file"),
+///                         "redis-cluster://host1:port1,host2:port2": see the end of the first comment
 ///   "api_base"            string, or list in order of preference; default "https://api.weixin.qq.com"; plain http://
 ///                         only to a loopback host
 ///   "token"               "stable" (default), "legacy", or "external": see wxsub_set_token
@@ -384,7 +397,8 @@ const char *wxsub_status_name(wxsub_status status);
 ///   "max_attempts"        requests made for one send; default 3
 ///   "proxy"               http://host:port to go through; default none, environment variables are ignored
 ///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
-///   "durability"          "full" (default): an acknowledged accept is fsynced; "normal": a power cut may lose the last
+///   "durability"          "full" (default): an acknowledged accept is fsynced, in Redis as far as the server confirms
+///                         it; "normal": a power cut may lose the last
 ///   "validate"            "strict" (default): a message that breaks a rule of its template is WXSUB_E_MESSAGE with all
 ///                         faults, and nothing is held or sent; "truncate" cuts free text (thing, short_thing, name)
 ///                         that is merely too long and logs it; "off" checks nothing
@@ -399,12 +413,13 @@ const char *wxsub_status_name(wxsub_status status);
 ///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
-///   "store_prefix"        checked, and used by a later version
+///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
-/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_CONFIG, WXSUB_E_STORE (the store file cannot be used; it is not touched),
-/// WXSUB_E_FORKED, WXSUB_E_INTERNAL. Blocks for the disk only.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_CONFIG, WXSUB_E_STORE (the store file cannot be used, and is not touched;
+/// or the Redis is not reached, refuses, or confirms nothing), WXSUB_E_FORKED, WXSUB_E_INTERNAL. Blocks for the disk only;
+/// with Redis for "timeout_ms" at most.
 wxsub_status wxsub_init(const char *config_json,
                         struct wxsub_client **out,
                         struct wxsub_result *why);

@@ -5,8 +5,13 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 need_rust
-need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind
+need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
+  cmake:cmake pkg-config:pkg-config curl:curl redis-server:redis-server redis-tools:redis-cli \
+  luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm
+[ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
+[ -e /usr/include/lua5.4/lua.h ] || need liblua5.4-dev:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
+echo "wxsub: a newer Redis-like server for some of the tests: $(scripts/valkey.sh)"
 
 echo "wxsub: formatting"
 cargo fmt --all --check

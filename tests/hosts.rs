@@ -2,79 +2,14 @@
 //!
 //! They need cc, c++, valgrind, python3, mcs and mono; `scripts/test.sh` installs them. A missing one is a failure, not a skip.
 
+#[path = "common/host.rs"]
+mod host;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
+use host::{Compiler, WARNINGS, compile, library_folder, root, run, run_host};
 use wxsub_simulator::{Options, Simulator};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The folder of the shared library that cargo built with this test: beside it, since only `cargo build` copies it up.
-fn library_folder() -> PathBuf {
-    let exe = std::env::current_exe().expect("this test has a path");
-    let folder = exe.parent().expect("target/PROFILE/deps/TEST").to_owned();
-    assert!(folder.join("libwxsub.so").exists(), "{} holds no libwxsub.so", folder.display());
-    folder
-}
-
-fn run(command: &mut Command) -> Output {
-    let output =
-        command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; scripts/test.sh installs what the tests need"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
-}
-
-/// Runs a host program against a fresh simulator, with an empty folder for its files.
-fn run_host(command: &mut Command, name: &str) {
-    let wechat = Simulator::start(Options::default());
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = run(command
-        .env("WXSUB_SIM", wechat.url())
-        .env("WXSUB_APPID", wechat.appid())
-        .env("WXSUB_SECRET", wechat.secret())
-        .env("WXSUB_TMP", folder.path())
-        .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
-        .env("LD_LIBRARY_PATH", library_folder())
-        .current_dir(root()));
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let last = told.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();
-    println!("{name}: {last}");
-}
-
-struct Compiler {
-    program: &'static str,
-    standard: &'static str,
-    more: &'static [&'static str],
-}
-
-const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wshadow"];
-
-fn compile(compiler: &Compiler, source: &Path, out: &Path) {
-    let library = library_folder();
-    let text = std::fs::read_to_string(root().join(source)).expect("a source");
-    let own_flags = text.lines().next().and_then(|line| line.strip_prefix("// flags: ")).unwrap_or_default();
-    run(Command::new(compiler.program)
-        .args(own_flags.split_whitespace())
-        .arg(format!("-std={}", compiler.standard))
-        .args(WARNINGS)
-        .args(compiler.more)
-        .arg("-Iinclude")
-        .arg(source)
-        .arg("-o")
-        .arg(out)
-        .arg(format!("-L{}", library.display()))
-        .args(["-lwxsub", "-lpthread"])
-        .arg(format!("-Wl,-rpath,{}", library.display()))
-        .current_dir(root()));
-}
 
 fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(root().join(folder))

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each benchmark uses its part
 
 pub mod host;
+pub mod load;
 pub mod wechat;
 
 use std::path::Path;

@@ -27,13 +27,14 @@ trap 'rm -rf "$work"' EXIT
 readelf -sW "$in" 2>/dev/null | sed -n 's/^.* FUNC *GLOBAL .* \(wxsub_[a-z0-9_]*\)$/\1/p' | sort -u >"$work/keep"
 [ -s "$work/keep" ] || { echo "wxsub: $in has no wxsub_* functions" >&2; exit 1; }
 
-# One object with what the functions need. Groups are dissolved: with two Rust libraries in one host the linker would
-# drop the second one's, whose symbols nobody else can see any more.
+# One object with what the functions need. Groups are dissolved: of two Rust libraries in one host the linker would take
+# one's unwinding routine for both, and nobody else can see ours any more.
 undefined=()
 while read -r name; do undefined+=(-u "$name"); done <"$work/keep"
 "$(tool ld)" -r --gc-sections --force-group-allocation "${undefined[@]}" "$in" -o "$work/whole.o"
-# ar has that plugin, too, and aborts.
-"$(tool objcopy)" --remove-section=.llvmbc --remove-section=.llvmcmd --strip-debug \
+# Without the bitcode: ar has that plugin, too, and aborts. Unneeded symbols are more than ballast: weak ones that the
+# linker has dropped the uses of come back as strong ones, and another Rust library's weak ones are then missing.
+"$(tool objcopy)" --remove-section=.llvmbc --remove-section=.llvmcmd --strip-unneeded \
   --keep-global-symbols="$work/keep" "$work/whole.o" "$work/wxsub.o"
 rm -f "$work/libwxsub.a"
 (cd "$work" && "$(tool ar)" rcsD libwxsub.a wxsub.o)

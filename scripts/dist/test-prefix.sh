@@ -3,7 +3,7 @@
 #
 # Other people's projects find, build and run with the install prefix PREFIX after it was moved to a path with a space:
 # CMake's find_package and make with pkg-config, the shared library and the static archive, C and C++, each program
-# against SIMULATOR (the program of this machine). What PREFIX was built for is seen in its files. These may be set:
+# against SIMULATOR (the program of this machine, or the URL of one that runs). What PREFIX was built for is seen in its files. These may be set:
 #   CC, CXX    compilers for PREFIX's target; for musl they must be, since Debian has no C++ compiler for it
 #   EMULATOR   what runs its programs (qemu-aarch64-static -L ..., wine); "" for none
 #   EXTRA_DLL  a file that Windows programs need beside them and Wine lacks
@@ -12,7 +12,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/scripts/packages.sh"
 
 [ $# -eq 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-prefix=$(cd "$1" && pwd) simulator=$(realpath "$2")
+prefix=$(cd "$1" && pwd) simulator=$2
 need cmake:cmake make:make pkg-config:pkg-config curl:curl binutils:readelf
 
 dynamic=$(readelf -hdW "$prefix/lib/libwxsub.so" 2>/dev/null || true)
@@ -51,28 +51,37 @@ if grep -rl -e "$prefix" -e "$root" "$moved/lib/cmake" "$moved/lib/pkgconfig"; t
   exit 1
 fi
 
-"$simulator" >"$work/simulator.log" &
-simulator_pid=$!
-for _ in $(seq 100); do
-  url=$(sed -n 's/^listening on \(http:[^ ]*\)$/\1/p' "$work/simulator.log")
-  test -n "$url" && break
-  sleep 0.1
-done
+case $simulator in
+  http://*) url=$simulator ;;
+  *)
+    "$simulator" >"$work/simulator.log" &
+    simulator_pid=$!
+    for _ in $(seq 600); do
+      url=$(sed -n 's/^listening on \(http:[^ ]*\)$/\1/p' "$work/simulator.log")
+      test -n "$url" && break
+      sleep 0.1
+    done
+    ;;
+esac
 test -n "${url:-}" || { echo "wxsub: the simulator did not start" >&2; exit 1; }
 
 passed=0
 run() { # PROGRAM WHAT: one whole round of an example, after which one message must have arrived
-  local program=$1 what=$2 player="o-$passed" link=(--store "wxsub-$passed.db") arrived
-  local folder
+  local program=$1 what=$2 player="o-$passed" folder arrived
   folder=$(dirname "$program")
   curl -fsS "$url/sim/grant" -d "{\"openid\":\"$player\",\"template_id\":\"sim-activity\"}" >/dev/null
   if [ "$system" = Windows ]; then
     cp "$moved/bin/wxsub.dll" "$folder/"
+    # Those of the compiler, which a C++ program of MinGW needs.
+    local dll
+    for dll in libstdc++-6.dll libgcc_s_seh-1.dll libwinpthread-1.dll; do
+      cp "$("$CXX" -print-file-name="$dll")" "$folder/"
+    done
     if [ -n "${EXTRA_DLL:-}" ]; then cp "$EXTRA_DLL" "$folder/"; fi
   fi
   # shellcheck disable=SC2086 # the emulator has arguments
   (cd "$folder" && WXSUB_SECRET=simulator-secret LD_LIBRARY_PATH="${3:-}" $emulator "$program" --api-base "$url" \
-    --appid wx0000000000000000 --openid "$player" --template-id sim-activity "${link[@]}") >"$work/said" 2>&1 ||
+    --appid wx0000000000000000 --openid "$player" --template-id sim-activity --store "wxsub-$passed.db") >"$work/said" 2>&1 ||
     { echo "wxsub: $what failed:" >&2; cat "$work/said" >&2; exit 1; }
   arrived=$(curl -fsS "$url/sim/deliveries?openid=$player" | grep -o '"msgid":' | wc -l)
   [ "$arrived" -eq 1 ] || { echo "wxsub: $what: $arrived messages arrived, not 1" >&2; exit 1; }
@@ -83,9 +92,9 @@ run() { # PROGRAM WHAT: one whole round of an example, after which one message m
 linked() { # PROGRAM shared|static: it needs the shared library, or does not
   local needs=static
   if [ "$system" = Windows ]; then
-    ! x86_64-w64-mingw32-objdump -p "$1" | grep -q 'DLL Name: wxsub.dll' || needs=shared
+    if x86_64-w64-mingw32-objdump -p "$1" | grep 'DLL Name: wxsub.dll' >/dev/null; then needs=shared; fi
   else
-    ! readelf -dW "$1" | grep -q 'NEEDED.*\[libwxsub.so.1\]' || needs=shared
+    if readelf -dW "$1" | grep 'NEEDED.*\[libwxsub.so.1\]' >/dev/null; then needs=shared; fi
   fi
   [ "$needs" = "$2" ] || { echo "wxsub: $1 is linked with the $needs library" >&2; exit 1; }
 }

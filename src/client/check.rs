@@ -62,7 +62,11 @@ impl Inner {
         let report = Report { openid: player.to_owned(), items: vec![item], key: None };
         self.store.report(report, Now::read(), deadline)?;
         match self.store.remaining(player, player, &Now::read(), deadline)? {
-            1 => Ok("writable".to_owned()),
+            1 => {
+                let warnings = self.store.warnings(deadline)?;
+                let mind = if warnings.is_empty() { "" } else { ", but " };
+                Ok(format!("writable{mind}{}", warnings.join("; ")))
+            }
             n => Err(Error::new(Status::Store, format!("1 was written and {n} read back"))),
         }
     }

@@ -112,8 +112,8 @@ impl Client {
         let event_keys = event::keys(&config)?;
         let store = store::open(&config)?;
         log_line!(log, Info, "wxsub {}: appid {}, store {}", env!("CARGO_PKG_VERSION"), config.appid, store.place());
-        if config.store == ":memory:" {
-            log_line!(log, Warn, "the store is in memory: every grant is lost when this client is closed");
+        for warning in store.warnings(Deadline::in_ms(config.timeout_ms))? {
+            log_line!(log, Warn, "store: {warning}");
         }
         let first_holder = random_id()?;
         let credentials = Arc::new(Credentials::new(

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::results::Place;
 use super::send::Row;
 use super::{Inner, not_empty, since, usable_key};
-use crate::clock::{Deadline, Now, wall_ms};
+use crate::clock::{Deadline, Now};
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::log_line;
 use crate::panics;
@@ -25,8 +25,9 @@ impl Inner {
         let deadline = Deadline::in_ms(options.timeout_ms.unwrap_or(self.config.timeout_ms));
         let mut message = Message::parse(message_json)?;
         self.prepare(&mut message, deadline)?;
-        let (deliver_wall, expires_wall) = options.times(wall_ms());
-        if expires_wall <= wall_ms() {
+        let now_wall = self.store.wall_ms();
+        let (deliver_wall, expires_wall) = options.times(now_wall);
+        if expires_wall <= now_wall {
             return Err(Error::new(Status::Expired, "expires_at has passed already; nothing was stored or sent"));
         }
         let new = NewMessage {
@@ -75,7 +76,7 @@ impl Inner {
             (Verdict::ok(""), Row::Gone)
         });
         let (verdict, row) = tried;
-        let after = next_try(&claimed, &verdict, wall_ms());
+        let after = next_try(&claimed, &verdict, self.store.wall_ms());
         let verdict = if matches!(after, After::Done) { last_word(&claimed, verdict) } else { verdict };
         let ours = match row {
             Row::Gone | Row::Settled(false) => false,
@@ -96,7 +97,7 @@ impl Inner {
     }
 
     fn try_to_deliver(&self, claimed: &Claimed) -> (Verdict, Row) {
-        if wall_ms() >= claimed.expires_wall {
+        if self.store.wall_ms() >= claimed.expires_wall {
             let why = match claimed.why.as_str() {
                 "" => "expires_at passed before it could be sent".to_owned(),
                 why => format!("expires_at passed; {} tries before it, the last: {why}", claimed.tries),

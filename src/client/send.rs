@@ -6,7 +6,7 @@ use super::catalogue::Found;
 use super::exchange::{Exchanged, Sending};
 use super::options::Options;
 use super::{Inner, outbox};
-use crate::clock::{Deadline, Now, wall_ms};
+use crate::clock::{Deadline, Now};
 use crate::config::Validate;
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::log::log_line;
@@ -81,7 +81,7 @@ impl Inner {
         let deadline = match options.expires_at {
             None => whole,
             Some(expires_at) => {
-                let left_ms = u64::try_from(expires_at.saturating_sub(wall_ms())).unwrap_or(0);
+                let left_ms = u64::try_from(expires_at.saturating_sub(self.store.wall_ms())).unwrap_or(0);
                 if left_ms == 0 {
                     return Err(Error::new(Status::Expired, "expires_at passed before it could be sent"));
                 }
@@ -248,7 +248,7 @@ impl Inner {
         };
         verdict.template_id = sending.message.template_id;
         verdict.key = sending.options.key.clone().unwrap_or_default();
-        let after = claimed.map_or(After::Done, |c| outbox::next_try(c, &verdict, wall_ms()));
+        let after = claimed.map_or(After::Done, |c| outbox::next_try(c, &verdict, self.store.wall_ms()));
         if let (Some(claimed), After::Done) = (claimed, &after) {
             verdict = outbox::last_word(claimed, verdict);
         }

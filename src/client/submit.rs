@@ -13,7 +13,7 @@ use super::options::Options;
 use super::results::Place;
 use super::running::cancelled;
 use super::{Answer, Client, Inner, not_empty, since, usable_key};
-use crate::clock::{Deadline, wall_ms};
+use crate::clock::Deadline;
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::{Hold, log_line};
 use crate::panics;
@@ -288,7 +288,7 @@ impl Inner {
 
     fn send_queued(&self, message: &str, options: &Options) -> Result<Verdict, Error> {
         let verdict = self.send_now(message, options)?;
-        let again_wall = wall_ms().saturating_add(i64::from(verdict.retry_after_ms));
+        let again_wall = self.store.wall_ms().saturating_add(i64::from(verdict.retry_after_ms));
         if verdict.retry == Retry::Later && options.expires_at.is_some_and(|at| at <= again_wall) {
             let why = format!("expires_at passed before it could be sent: {}", verdict.message);
             return Ok(Verdict { status: Status::Expired, retry: Retry::Never, message: why, ..verdict });

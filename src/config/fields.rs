@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{EventKeys, Host, Templates};
+use super::{EventKeys, Host, StoreAt, Templates};
 use crate::error::{Error, Status};
 use crate::secret::Secret;
 
@@ -172,6 +172,21 @@ impl<'a> Fields<'a> {
             }
         }
         (hosts.len() == list.len()).then_some(hosts)
+    }
+
+    pub fn store(&mut self, key: &str) -> Option<StoreAt> {
+        let text = self.text(key)?;
+        StoreAt::parse(&text).map_err(|why| self.mistake(format!("{key}: {why}"))).ok()
+    }
+
+    /// What the names of a shared store begin with; braces would take part in where a cluster puts them.
+    pub fn prefix(&mut self, key: &str) -> Option<String> {
+        let text = self.name(key)?;
+        if text.contains(['{', '}']) {
+            self.mistake(format!("{key} {} holds a brace", shown(&text)));
+            return None;
+        }
+        Some(text)
     }
 
     /// A proxy's URL; not shown, since it may hold a password.

@@ -2,6 +2,7 @@
 
 mod fields;
 mod host;
+mod store;
 
 use std::fmt;
 
@@ -11,6 +12,9 @@ use crate::error::{Error, Status};
 use crate::secret::Secret;
 use fields::Fields;
 pub use host::Host;
+#[cfg(feature = "redis")]
+pub use store::RedisAt;
+pub use store::StoreAt;
 
 /// Where tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub struct EventKeys {
 pub struct Config {
     pub appid: String,
     pub secret: Option<Secret>,
-    pub store: String,
+    pub store: StoreAt,
     pub api_base: Vec<Host>,
     pub token: TokenMode,
     pub timeout_ms: u64,
@@ -155,7 +159,7 @@ impl Config {
         let config = Config {
             appid: appid.unwrap_or_default(),
             secret,
-            store: f.text("store").unwrap_or_else(|| "wxsub.db".to_owned()),
+            store: f.store("store").unwrap_or_else(|| StoreAt::File("wxsub.db".to_owned())),
             api_base: f.hosts("api_base").unwrap_or_else(|| vec![Host::wechat()]),
             token,
             timeout_ms: f.integer("timeout_ms", 1, MAX_TIMEOUT_MS).unwrap_or(5000),
@@ -178,11 +182,8 @@ impl Config {
             workers: f.integer("workers", 1, 256).unwrap_or(4) as usize,
             queue_capacity: f.integer("queue_capacity", 1, 10_000_000).unwrap_or(10_000) as usize,
             max_per_second: f.positive("max_per_second"),
-            store_prefix: f.text("store_prefix"),
+            store_prefix: f.prefix("store_prefix"),
         };
-        if config.store.contains("://") {
-            f.mistake("store: this build has no engine for such a URL; give a path or \":memory:\"");
-        }
         f.finish()?;
         Ok(config)
     }

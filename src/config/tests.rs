@@ -13,7 +13,7 @@ fn refused(text: &str) -> String {
 fn defaults() {
     let c = Config::from_json(r#"{"appid":"wx1","secret":"s"}"#).unwrap();
     assert_eq!((c.timeout_ms, c.connect_timeout_ms, c.max_attempts), (5000, 2000, 3));
-    assert_eq!(c.store, "wxsub.db");
+    assert_eq!(c.store, StoreAt::File("wxsub.db".to_owned()));
     assert_eq!(c.api_base, [Host::wechat()]);
     assert_eq!(c.token, TokenMode::Stable);
     assert!(c.durable && c.enforce_quota);
@@ -45,7 +45,9 @@ fn every_mistake_is_named() {
 fn wrong_values_by_key() {
     for (key, value, part) in [
         ("store", "\"\"", "empty string"),
-        ("store", "\"redis://h\"", "no engine"),
+        ("store", "\"mysql://h\"", "mysql:// is no store"),
+        ("store_prefix", "\"a b\"", "space"),
+        ("store_prefix", "\"a{b\"", "brace"),
         ("store", "\"a\\u0000b\"", "NUL"),
         ("api_base", "[]", "a list"),
         ("api_base", "\"http://example.com\"", "plain http"),
@@ -167,7 +169,7 @@ proptest! {
             Ok(config) => {
                 let shown = format!("{config:?} {:?} {:?} {:?}", config.secret, config.proxy, config.event);
                 prop_assert!(!shown.contains(MARK));
-                prop_assert!(!config.appid.is_empty() && !config.store.is_empty() && !config.api_base.is_empty());
+                prop_assert!(!config.appid.is_empty() && !(config.store == StoreAt::File(String::new())) && !config.api_base.is_empty());
                 prop_assert!((1..=MAX_TIMEOUT_MS).contains(&config.timeout_ms) && config.max_attempts > 0);
             }
             Err(e) => {

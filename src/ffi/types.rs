@@ -312,11 +312,4 @@ const _: () = {
     assert!(WXSUB_REPLAYED == Verdict::REPLAYED);
     assert!(WXSUB_LOG_ERROR == Level::Error as i32 && WXSUB_LOG_WARN == Level::Warn as i32);
     assert!(WXSUB_LOG_INFO == Level::Info as i32 && WXSUB_LOG_DEBUG == Level::Debug as i32);
-    assert!(size_of::<wxsub_result>() == 448 && align_of::<wxsub_result>() <= 8);
-    assert!(std::mem::offset_of!(wxsub_result, remaining) == 24);
-    assert!(std::mem::offset_of!(wxsub_result, attempts) == 56);
-    assert!(std::mem::offset_of!(wxsub_result, template_id) == 72);
-    assert!(std::mem::offset_of!(wxsub_result, key) == 136);
-    assert!(std::mem::offset_of!(wxsub_result, message) == 200);
-    assert!(size_of::<wxsub_identity>() == 200 && std::mem::offset_of!(wxsub_identity, session_key) == 136);
 };

@@ -3,13 +3,16 @@
 //! [`Store`] is what an engine must do; every rule about the count is stated there once. Times come in as [`Now`], so
 //! that an engine needs no clock of its own.
 
+mod kept;
 mod outbox;
+#[cfg(feature = "redis")]
+mod redis;
 mod sqlite;
 
 use std::sync::Arc;
 
-use crate::clock::{Deadline, Now};
-use crate::config::{Config, TokenMode};
+use crate::clock::{self, Deadline, Now};
+use crate::config::{Config, StoreAt, TokenMode};
 use crate::error::{Error, QuotaChange, Verdict};
 use crate::secret::Secret;
 pub use outbox::{After, Backlog, Cancelled, Claimed, Claims, Letter, Look, NewMessage, Put};
@@ -346,8 +349,16 @@ pub trait Store: Send + Sync {
     /// Whether [`Store::upkeep`] should not wait for its usual time.
     fn needs_upkeep(&self) -> bool;
 
-    /// Where it is, for the log.
+    /// Where it is, for the log; without a password.
     fn place(&self) -> &str;
+
+    /// What an operator should know of how it keeps what it is given.
+    fn warnings(&self, deadline: Deadline) -> Result<Vec<String>, Error>;
+
+    /// Unix milliseconds by the clock that all who share the store go by.
+    fn wall_ms(&self) -> i64 {
+        clock::wall_ms()
+    }
 }
 
 /// After a maybe the player's turn is kept so long.
@@ -363,10 +374,20 @@ pub const FORCED_APART_MS: i64 = 30_000;
 /// # Errors
 /// [`crate::Status::Store`] when it cannot be used; a file that is not ours stays untouched.
 pub fn open(config: &Config) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(sqlite::SqliteStore::open(config)?))
+    Ok(match &config.store {
+        StoreAt::File(path) => Arc::new(sqlite::SqliteStore::open(config, path)?),
+        StoreAt::Memory => Arc::new(sqlite::SqliteStore::open(config, ":memory:")?),
+        #[cfg(feature = "redis")]
+        StoreAt::Redis(at) => Arc::new(redis::RedisStore::open(config, at)?),
+        #[cfg(not(feature = "redis"))]
+        StoreAt::Redis(_) => return Err(Error::new(crate::error::Status::Config, "this build has no Redis")),
+    })
 }
 
 /// The engine's version, as in "3.53.2".
 pub fn engine_version() -> &'static str {
     rusqlite::version()
 }
+
+#[cfg(test)]
+mod tests;

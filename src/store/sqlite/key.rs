@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::count::Player;
 use crate::clock::Now;
-use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::error::{QuotaChange, Verdict};
+use crate::store::kept::{found_running, from_text, to_text};
 use crate::store::{Applied, Want};
 
 const SENDS: i64 = 0;
@@ -298,27 +299,4 @@ fn write_verdict(
         holder
     ])
     .map(drop)
-}
-
-/// The verdict on a send whose process did not end it.
-pub fn found_running(key: &str, template_id: &str) -> Verdict {
-    let why = "the process that sent it ended before the verdict: maybe sent; it is not sent again";
-    let verdict = Verdict::from(Error::new(Status::Unknown, why));
-    Verdict { key: key.to_owned(), template_id: template_id.to_owned(), ..verdict }
-}
-
-/// A verdict as it is kept.
-pub fn to_text(verdict: &Verdict) -> String {
-    // A flat struct of numbers and strings always serialises.
-    serde_json::to_string(verdict).unwrap_or_default()
-}
-
-/// What cannot be read, such as a newer version's status, had an effect in doubt.
-pub fn from_text(text: &str) -> Verdict {
-    serde_json::from_str(text).unwrap_or_else(|_| {
-        Verdict::from(Error::new(
-            Status::Unknown,
-            "the first call's verdict is kept in a form that this version cannot read",
-        ))
-    })
 }

@@ -38,10 +38,10 @@ const WAL_PAGES: u32 = 1000;
 const WAL_PAGES_TOO_MANY: u32 = 4_000;
 
 /// Rows that are pruned in one transaction at most.
-const PRUNED_AT_ONCE: usize = 500;
+pub const PRUNED_AT_ONCE: usize = 500;
 
 /// Rows are looked for so often at most.
-const PRUNE_EVERY_MS: i64 = 1000;
+pub const PRUNE_EVERY_MS: i64 = 1000;
 /// Transactions that prune one table in one round at most; the next round goes on.
 const PRUNES: usize = 10;
 
@@ -64,10 +64,10 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    pub fn open(config: &Config) -> Result<SqliteStore, Error> {
+    pub fn open(config: &Config, path: &str) -> Result<SqliteStore, Error> {
         let deadline = Deadline::in_ms(config.timeout_ms);
         let wal_pages = Arc::new(AtomicU32::new(0));
-        let mut opened = file::open(&config.store, deadline)?;
+        let mut opened = file::open(path, deadline)?;
         let pages = Arc::clone(&wal_pages);
         opened
             .writer
@@ -309,9 +309,20 @@ impl Store for SqliteStore {
     fn place(&self) -> &str {
         &self.place
     }
+
+    fn warnings(&self, _deadline: Deadline) -> Result<Vec<String>, Error> {
+        let in_memory = || "it is in memory: every grant is lost when this client is closed".to_owned();
+        Ok(self.reader.is_none().then(in_memory).into_iter().collect())
+    }
 }
 
 impl SqliteStore {
+    /// For tests that look at rows.
+    #[cfg(test)]
+    pub fn writers(&self) -> &Writers {
+        &self.writers
+    }
+
     fn token_row(&self, mode: TokenMode) -> token::Row {
         token::Row { appid: Arc::clone(&self.appid), mode: mode.word(), host: Arc::clone(&self.host) }
     }
@@ -360,6 +371,3 @@ fn prune(c: &Connection, table: &str, life_ms: i64, now: &Now) -> rusqlite::Resu
         PRUNED_AT_ONCE as i64
     ])
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ use super::count::Player;
 use super::key;
 use crate::clock::Now;
 use crate::error::Verdict;
+use crate::store::kept;
 use crate::store::{After, Backlog, Cancelled, Claimed, Claims, Letter, Look, NewMessage, Put};
 
 /// A row's `state`. A claim says who looks at it, and ends harmlessly; "sending" is on disk before a request leaves.
@@ -230,11 +231,11 @@ fn take_over(c: &Connection, appid: &str, most: usize, now: &Now) -> rusqlite::R
         let verdict = match (told, &message.key) {
             (Some(verdict), _) => verdict,
             (None, Some(key)) => {
-                let verdict = key::found_running(key, &message.template_id);
+                let verdict = kept::found_running(key, &message.template_id);
                 key::end_dead(c, player, key, &verdict, now)?;
                 verdict
             }
-            (None, None) => key::found_running("", &message.template_id),
+            (None, None) => kept::found_running("", &message.template_id),
         };
         c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([message.id])?;
         ended.push((message, verdict));
@@ -246,7 +247,7 @@ fn take_over(c: &Connection, appid: &str, most: usize, now: &Now) -> rusqlite::R
 fn told_later(c: &Connection, id: i64) -> rusqlite::Result<Option<Verdict>> {
     let text: Option<String> =
         c.prepare_cached("SELECT verdict FROM outbox WHERE id = ?1")?.query_row([id], |r| r.get(0))?;
-    Ok(text.as_deref().map(key::from_text))
+    Ok(text.as_deref().map(kept::from_text))
 }
 
 /// An event has settled this holder's maybe: its message has ended, whether it waits to be found or to be sent again.
@@ -255,7 +256,7 @@ pub fn tell_later(c: &Connection, sender: i64, verdict: &Verdict) -> rusqlite::R
         "UPDATE outbox SET state = ?2, holder = sender, until_boot = 0, boot_id = '', verdict = ?3
          WHERE sender <> 0 AND sender = ?1",
     )?
-    .execute(params![sender, SENDING, key::to_text(verdict)])
+    .execute(params![sender, SENDING, kept::to_text(verdict)])
     .map(drop)
 }
 
@@ -337,12 +338,12 @@ pub fn cancel(
         }
         if held.maybe {
             // It is not sent again; whoever looks next tells its outcome.
-            let verdict = key::found_running(key, &held.template_id);
+            let verdict = kept::found_running(key, &held.template_id);
             remember(c, player, key, &verdict, now)?;
             c.prepare_cached(
                 "UPDATE outbox SET state = ?2, holder = sender, until_boot = 0, boot_id = '', verdict = ?3 WHERE id = ?1",
             )?
-            .execute(params![held.id, SENDING, key::to_text(&verdict)])?;
+            .execute(params![held.id, SENDING, kept::to_text(&verdict)])?;
             return Ok(Cancelled::TooLate(Some(verdict)));
         }
         c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([held.id])?;
@@ -365,7 +366,7 @@ pub fn look_up(c: &Connection, player: Player<'_>, key: &str, now: &Now) -> rusq
             (SENDING, None) if held.left_ms > 0 => Look::Sending(held.left_ms),
             // Whoever finds it next will say so to all.
             (_, Some(verdict)) => Look::Ended(verdict),
-            (SENDING, None) if !held.resend => Look::Ended(key::found_running(key, &held.template_id)),
+            (SENDING, None) if !held.resend => Look::Ended(kept::found_running(key, &held.template_id)),
             _ => Look::Waits {
                 due_ms: held.due_wall.saturating_sub(now.wall_ms).max(0),
                 template_id: held.template_id,

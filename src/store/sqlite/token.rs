@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock::Now;
-use crate::error::{Error, Retry, Status};
+use crate::error::Error;
 use crate::secret::Secret;
+use crate::store::kept::{error_from_text, error_to_text};
 use crate::store::{FORCED_APART_MS, FORCED_PER_DAY, StoredToken, TokenAsk, TokenClaim};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -150,19 +151,4 @@ pub fn force(c: &Connection, appid: &str, now: &Now) -> rusqlite::Result<Result<
     c.prepare_cached("INSERT INTO forced_refresh (appid, at_boot, boot_id, at_wall) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![appid, now.boot_ms, now.boot_id, now.wall_ms])?;
     Ok(Ok(()))
-}
-
-fn error_to_text(e: &Error) -> String {
-    serde_json::json!([e.status.code(), e.errcode, e.http_status, e.message]).to_string()
-}
-
-fn error_from_text(text: Option<&str>) -> Error {
-    let read = text.and_then(|t| serde_json::from_str::<(i32, i32, i32, String)>(t).ok());
-    match read {
-        Some((status, errcode, http_status, message)) => Error {
-            retry: Retry::Later,
-            ..Error::new(Status::from_code(status).unwrap_or(Status::Auth), message).answered(errcode, http_status)
-        },
-        None => Error::new(Status::Auth, "asking for a token failed a moment ago"),
-    }
 }

@@ -1,0 +1,186 @@
+//! What each store costs: sends a second with SQLite and with Redis in one run, and what an idle player takes of Redis'
+//! memory.
+//!
+//! ```text
+//! cargo bench --bench stores [-- --threads 64 --latency-ms 0,20 --rounds 9 --phase-ms 400 --folder DIR --players 100000]
+//! ```
+//!
+//! It starts a redis-server of its own (`appendonly yes`, `appendfsync always`, in the same folder as SQLite's file) and the
+//! WeChat simulator, each as a process of its own. In one run, phases with one store and the other take turns; figures
+//! are medians over the rounds, "ratio" is the median of what each round's pair says. Durability is "full" in both.
+
+mod common;
+
+use std::ffi::CString;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::host::Client;
+use common::load::{MOST_PER_SECOND, Phase, grant, players, run_phase};
+use common::wechat::Wechat;
+use common::{Arguments, median};
+use serde_json::json;
+
+const USAGE: &str =
+    "usage: cargo bench --bench stores -- [--threads 64] [--latency-ms 0,20] [--rounds 9] [--phase-ms 400]
+  [--folder DIR] [--players 100000]";
+const NAMES: [&str; 6] = ["threads", "latency-ms", "rounds", "phase-ms", "folder", "players"];
+/// The goals of the issue.
+const RATIO: f64 = 0.8;
+const BYTES: f64 = 200.0;
+
+fn main() {
+    Wechat::serve_if_child();
+    let arguments = Arguments::read(&NAMES, USAGE);
+    println!("{:>7} {:>10} | {:>8} {:>8} {:>6} | {:>8} {:>8}", "", "", "sends/s", "", "", "p50 µs", "");
+    println!(
+        "{:>7} {:>10} | {:>8} {:>8} {:>6} | {:>8} {:>8}",
+        "threads", "latency ms", "SQLite", "Redis", "ratio", "SQLite", "Redis"
+    );
+    for latency_ms in arguments.numbers("latency-ms", &[0, 20]) {
+        for threads in arguments.numbers("threads", &[64]) {
+            compare(&arguments, latency_ms, threads as usize);
+        }
+    }
+    memory(&arguments);
+}
+
+fn compare(arguments: &Arguments, latency_ms: u64, threads: usize) {
+    let folder = common::folder(arguments);
+    let (wechat, redis) = (Wechat::start(latency_ms), Redis::start(folder.path()));
+    let rounds = arguments.number("rounds", 9);
+    let phase = Duration::from_millis(arguments.number("phase-ms", 400));
+    let template_id = CString::new("sim-stamina").expect("an id");
+    let config = |store: &str, durability: &str| {
+        json!({
+            "appid": wechat.appid, "secret": wechat.secret, "api_base": wechat.api_base, "store": store,
+            "durability": durability,
+        })
+    };
+    let file = folder.path().join("wxsub.db").to_str().expect("UTF-8").to_owned();
+    let stores = [file, redis.url()];
+    let fastest =
+        (1000 * threads as u64).checked_div(latency_ms).map_or(MOST_PER_SECOND, |most| most.min(MOST_PER_SECOND));
+    let sends = fastest * phase.as_millis() as u64 * (rounds + 1) / 1000;
+    let mut sides: Vec<_> = stores
+        .iter()
+        .map(|store| {
+            let mut players = players(arguments, threads, &template_id);
+            grant(&Client::open(&config(store, "normal")), &mut players, &template_id, sends);
+            (Client::open(&config(store, "full")), players)
+        })
+        .collect();
+    let mut run = |side: usize, time: Duration| -> Phase {
+        let (client, players) = &mut sides[side];
+        run_phase(players, time, true, |player| client.send(&player.message))
+    };
+    for side in [0, 1] {
+        run(side, phase / 2);
+    }
+    let pairs: Vec<[Phase; 2]> = (0..rounds).map(|_| [run(0, phase), run(1, phase)]).collect();
+    let over = |f: &dyn Fn(&[Phase; 2]) -> f64| median(pairs.iter().map(f).collect());
+    let ratio = over(&|[sqlite, redis]| redis.per_second / sqlite.per_second);
+    println!(
+        "{threads:>7} {latency_ms:>10} | {:>8.0} {:>8.0} {:>5.1}% | {:>8.0} {:>8.0}",
+        over(&|pair| pair[0].per_second),
+        over(&|pair| pair[1].per_second),
+        ratio * 100.0,
+        over(&|pair| pair[0].p50),
+        over(&|pair| pair[1].p50),
+    );
+    if threads == 64 {
+        let verdict = if ratio >= RATIO { "met" } else { "MISSED" };
+        println!("        goal: at least {:.0} % of SQLite's: {verdict}", RATIO * 100.0);
+    }
+}
+
+/// What so many players who accepted one template once, and do nothing, take of the server's memory.
+fn memory(arguments: &Arguments) {
+    let folder = common::folder(arguments);
+    let redis = Redis::start(folder.path());
+    redis.ask("CONFIG SET appendfsync everysec");
+    let count = arguments.number("players", 100_000) as usize;
+    let config = json!({"appid": "wx0123456789abcdef", "secret": "s", "store": redis.url(), "durability": "normal",
+        "templates": "off"});
+    let client = Client::open(&config);
+    let template_id = CString::new("MeAbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abc").expect("an id");
+    let used = || redis.info("used_memory:");
+    // The script, the connections and the buckets themselves are there already.
+    let accept = |from: usize, to: usize| {
+        std::thread::scope(|scope| {
+            for hand in 0..16 {
+                let (client, template_id) = (&client, &template_id);
+                scope.spawn(move || {
+                    for i in (from..to).filter(|i| i % 16 == hand) {
+                        let openid = CString::new(format!("oQ4rS5tU6vW7xY8z{i:012}")).expect("an id");
+                        client.accept(&openid, template_id);
+                    }
+                });
+            }
+        });
+    };
+    accept(0, count / 4);
+    // What keeps a lost answer from being counted twice is forgotten after a while.
+    let settle = || {
+        println!("        waiting for what is kept for a moment to go");
+        std::thread::sleep(Duration::from_secs(20));
+        used()
+    };
+    let before = settle();
+    accept(count / 4, count / 4 + count);
+    let bytes = (settle() - before) / count as f64;
+    let verdict = if bytes <= BYTES { "met" } else { "MISSED" };
+    println!(
+        "        an idle player and template: {bytes:.0} bytes of the server's memory; goal: {BYTES:.0}: {verdict}"
+    );
+}
+
+struct Redis {
+    port: u16,
+    process: Child,
+}
+
+impl Redis {
+    fn start(folder: &Path) -> Redis {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let port_text = port.to_string();
+        let process = Command::new("redis-server")
+            .args(["--port", &port_text, "--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--save", "", "--dir"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Redis { port, process }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// One command, with the lines of its answer up to an empty one.
+    fn ask(&self, command: &str) -> Vec<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
+        write!(stream, "{command}\r\nQUIT\r\n").expect("the server");
+        BufReader::new(stream).lines().map_while(Result::ok).collect()
+    }
+
+    fn info(&self, line: &str) -> f64 {
+        let lines = self.ask("INFO memory");
+        let text = lines.iter().find_map(|l| l.strip_prefix(line)).expect("a line of INFO");
+        text.trim().parse().expect("a number")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

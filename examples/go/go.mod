@@ -1,0 +1,3 @@
+module wxsub-example
+
+go 1.19

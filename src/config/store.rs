@@ -1,0 +1,150 @@
+//! Where the ledger is: a file, memory, or a Redis that a fleet of machines shares.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+use crate::secret::Secret;
+
+/// What the key `store` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAt {
+    /// An SQLite file, by its path.
+    File(String),
+    /// SQLite in memory.
+    Memory,
+    /// A Redis or Valkey server, or a cluster of them.
+    Redis(RedisAt),
+}
+
+/// A Redis or Valkey server, or some nodes of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisAt {
+    /// Names or addresses, with ports; more than one in a cluster only.
+    pub nodes: Vec<(String, u16)>,
+    /// Whether they are a cluster's.
+    pub cluster: bool,
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// The user, if it is not the default one.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// The database's number; 0 in a cluster.
+    pub db: u32,
+}
+
+const DEFAULT_PORT: u16 = 6379;
+
+impl StoreAt {
+    /// Reads the key's value.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words without the password.
+    pub fn parse(text: &str) -> Result<StoreAt, String> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(if text == ":memory:" { StoreAt::Memory } else { StoreAt::File(text.to_owned()) });
+        };
+        let (cluster, tls) = match scheme {
+            "redis" | "valkey" => (false, false),
+            "rediss" | "valkeys" => (false, true),
+            "redis-cluster" | "valkey-cluster" => (true, false),
+            "rediss-cluster" | "valkeys-cluster" => (true, true),
+            _ => {
+                return Err(format!(
+                    "{scheme}:// is no store; give a path, \":memory:\", redis://, rediss:// or redis-cluster://"
+                ));
+            }
+        };
+        if cfg!(not(feature = "redis")) {
+            return Err("this build has no Redis (the cargo feature \"redis\" is off); give a path".to_owned());
+        }
+        RedisAt::parse(rest, cluster, tls).map(StoreAt::Redis)
+    }
+}
+
+impl RedisAt {
+    fn parse(rest: &str, cluster: bool, tls: bool) -> Result<RedisAt, String> {
+        // The last @, since a password may hold one that was not encoded.
+        let (login, rest) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
+        let (user, password) = match login {
+            None => (None, None),
+            Some(login) => {
+                let (user, password) = login.split_once(':').ok_or(
+                    "before the @ stands a user without a password; write user:password@, or :password@ for the default user",
+                )?;
+                (Some(decoded(user)?).filter(|u| !u.is_empty()), Some(Secret::new(decoded(password)?)))
+            }
+        };
+        if rest.contains(['?', '#']) {
+            return Err("a ? or # is not supported in it; in a password write %3F or %23".to_owned());
+        }
+        let (hosts, db) = rest.split_once('/').unwrap_or((rest, ""));
+        let db = match db {
+            "" => 0,
+            text => text.parse().map_err(|_| "what stands behind the / is no database number")?,
+        };
+        if cluster && db != 0 {
+            return Err("a cluster has database 0 only".to_owned());
+        }
+        let nodes = hosts.split(',').map(node).collect::<Result<Vec<_>, _>>()?;
+        if nodes.len() > 1 && !cluster {
+            return Err("several hosts are a cluster's: write redis-cluster://".to_owned());
+        }
+        Ok(RedisAt { nodes, cluster, tls, user, password, db })
+    }
+}
+
+/// The URL without the password.
+impl fmt::Display for RedisAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match (self.tls, self.cluster) {
+            (false, false) => "redis",
+            (true, false) => "rediss",
+            (false, true) => "redis-cluster",
+            (true, true) => "rediss-cluster",
+        };
+        write!(f, "{scheme}://")?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        for (i, (host, port)) in self.nodes.iter().enumerate() {
+            write!(f, "{}{}:{port}", if i > 0 { "," } else { "" }, bracketed(host))?;
+        }
+        if !self.cluster {
+            write!(f, "/{}", self.db)?;
+        }
+        Ok(())
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "the user or password is not UTF-8")?;
+    Ok(decoded.into_owned())
+}
+
+fn node(text: &str) -> Result<(String, u16), String> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or_else(|| "an address has no closing ]".to_owned())?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    if host.is_empty() {
+        return Err("a host is missing".to_owned());
+    }
+    let port = match port {
+        None => DEFAULT_PORT,
+        // Not shown: where the host was forgotten it is the password.
+        Some(port) => port.parse().map_err(|_| format!("what follows {host}: is no port"))?,
+    };
+    Ok((host.to_owned(), port))
+}

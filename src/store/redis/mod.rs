@@ -1,0 +1,551 @@
+//! The ledger in Redis or Valkey, for machines that share one.
+//!
+//! Players are spread over buckets by their openid. All keys of a bucket carry its hash tag, so that a cluster keeps them
+//! together, and a step is one script on one bucket. Time is the server's. What belongs to the account has a tag of its own.
+
+mod durability;
+mod link;
+mod node;
+mod script;
+mod slots;
+mod told;
+mod trouble;
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    After, Applied, Backlog, Begun, Cancelled, Change, Claimed, Claims, Event, EventPart, FORCED_APART_MS,
+    FORCED_PER_DAY, Hold, Item, Look, NewMessage, Put, Report, Settled, Settlement, Store, StoredToken, TokenAsk,
+    TokenClaim, Want, kept,
+};
+use crate::clock::{self, Deadline, Now};
+use crate::config::{Config, RedisAt, TokenMode};
+use crate::error::{Error, Status, Verdict};
+use crate::secret::Secret;
+use durability::{Facts, Proof};
+use link::{Link, Request};
+use script::{ACCOUNT, LEDGER, Script};
+use told::{AccountAnswer, Answer};
+use trouble::Trouble;
+
+/// Each has its own hash tag. Never changed: it is where the players are.
+const BUCKETS: u16 = 1024;
+/// All buckets are looked through this often by one process of all, for what a dying one left unannounced.
+const SWEEP_MS: u64 = 30_000;
+/// Buckets with something due that are looked at in one go.
+const DUE_BUCKETS: usize = 16;
+/// An answer that may have been lost is kept so much longer than its call's deadline.
+const ONCE_MARGIN_MS: u64 = 10_000;
+/// What the names of the keys begin with, where the configuration does not say.
+const PREFIX: &str = "wxsub";
+
+pub struct RedisStore {
+    link: Link,
+    appid: String,
+    prefix: String,
+    /// The token is of the first host's; another host's token is another.
+    host: String,
+    place: String,
+    durable: bool,
+    proof: Proof,
+    /// The server's clock minus this machine's.
+    ahead_ms: AtomicI64,
+    /// Names calls whose answer may be lost.
+    nonce: u64,
+    calls: AtomicU64,
+    /// The server's clock as the tests set it; 0: its own.
+    #[cfg(test)]
+    now_ms: AtomicI64,
+}
+
+/// Where a step is taken.
+struct At {
+    key: String,
+    slot: u16,
+}
+
+impl RedisStore {
+    /// Connects, and finds out how the server keeps what it is given.
+    ///
+    /// # Errors
+    /// [`Status::Store`] when it is not reached, or does not prove that a grant is kept and shall.
+    pub fn open(config: &Config, at: &RedisAt) -> Result<RedisStore, Error> {
+        let deadline = Deadline::in_ms(config.timeout_ms);
+        let place = at.to_string();
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce)
+            .map_err(|e| Error::new(Status::Internal, format!("the system gives no random numbers: {e}")))?;
+        let link = Link::new(config, at).map_err(|trouble| trouble.describe(&place))?;
+        let mut store = RedisStore {
+            link,
+            appid: config.appid.clone(),
+            prefix: config.store_prefix.clone().unwrap_or_else(|| PREFIX.to_owned()),
+            host: config.api_base.first().map_or("", |h| h.as_str()).to_owned(),
+            place,
+            durable: config.durable,
+            proof: Proof::None,
+            ahead_ms: AtomicI64::new(0),
+            nonce: u64::from_ne_bytes(nonce),
+            calls: AtomicU64::new(0),
+            #[cfg(test)]
+            now_ms: AtomicI64::new(0),
+        };
+        store.version(deadline)?;
+        if store.durable {
+            let facts = store.facts(deadline)?;
+            store.proof = facts.iter().map(Facts::proof).min().unwrap_or(Proof::None);
+            if store.proof == Proof::None {
+                return Err(durability::unproven(&store.place));
+            }
+        }
+        Ok(store)
+    }
+
+    fn facts(&self, deadline: Deadline) -> Result<Vec<Facts>, Error> {
+        let all = || -> Result<Vec<Facts>, Trouble> {
+            let masters = self.link.masters(deadline)?;
+            masters.iter().map(|address| Facts::ask(&self.link, address, deadline)).collect()
+        };
+        all().map_err(|trouble| trouble.describe(&self.place))
+    }
+
+    fn at(&self, tag: &str) -> At {
+        At { key: format!("{}:{{{tag}}}:", self.prefix), slot: slots::slot_of(tag) }
+    }
+
+    fn bucket(&self, bucket: u16) -> At {
+        self.at(&format!("{}:{bucket:03x}", self.appid))
+    }
+
+    /// Takes one step and parses its answer.
+    fn step<A: serde::de::DeserializeOwned>(
+        &self,
+        script: &Script,
+        at: &At,
+        step: &str,
+        mut ask: Value,
+        proven: bool,
+        deadline: Deadline,
+    ) -> Result<A, Error> {
+        #[cfg(test)]
+        {
+            let now_ms = self.now_ms.load(Ordering::Relaxed);
+            ask["now"] = if now_ms == 0 { Value::Null } else { json!(now_ms) };
+        }
+        if ask.get("once").is_some_and(Value::is_string) {
+            ask["once_ms"] = json!(deadline.left().as_millis() as u64 + ONCE_MARGIN_MS);
+        }
+        without_nulls(&mut ask);
+        let ask = ask.to_string();
+        let proof = if proven && self.durable { self.proof } else { Proof::None };
+        let pack = |left: Duration, whole: bool| {
+            let call = script.call(whole, &at.key, step, &ask);
+            std::iter::once(call).chain(proof.command(left)).collect()
+        };
+        let answers = 1 + usize::from(proof.command(Duration::ZERO).is_some());
+        let run = || -> Result<A, Trouble> {
+            let values = self.link.run(&Request { slot: at.slot, answers, pack: &pack }, deadline)?;
+            if answers > 1 && !values.last().is_some_and(|answer| proof.is_given(answer)) {
+                return Err(Trouble::Unconfirmed);
+            }
+            let text = match values.first() {
+                Some(redis::Value::BulkString(text)) => text.as_slice(),
+                _ => b"",
+            };
+            serde_json::from_slice(text)
+                .map_err(|e| Trouble::Lost(format!("its answer to {step} was not understood: {e}")))
+        };
+        run().map_err(|trouble| trouble.describe(&self.place))
+    }
+
+    fn ledger(&self, openid: &str, step: &str, ask: Value, proven: bool, deadline: Deadline) -> Result<Answer, Error> {
+        let bucket = bucket_of(openid);
+        let answer: Answer = self.step(&LEDGER, &self.bucket(bucket), step, ask, proven, deadline)?;
+        if let Some(next) = answer.next {
+            self.hint(bucket, next, false, deadline)?;
+        }
+        Ok(answer)
+    }
+
+    fn account(&self, step: &str, ask: Value, deadline: Deadline) -> Result<AccountAnswer, Error> {
+        self.step(&ACCOUNT, &self.at(&self.appid), step, ask, false, deadline)
+    }
+
+    fn token_step(
+        &self,
+        mode: TokenMode,
+        step: &str,
+        mut ask: Value,
+        deadline: Deadline,
+    ) -> Result<AccountAnswer, Error> {
+        ask["mode"] = json!(mode.word());
+        ask["host"] = json!(self.host);
+        self.account(step, ask, deadline)
+    }
+
+    /// Tells all processes that this bucket has something to do then.
+    fn hint(&self, bucket: u16, next: f64, quiet: bool, deadline: Deadline) -> Result<(), Error> {
+        // The step itself is done: its announcement may take a moment more.
+        let deadline = deadline.or_at_least_ms(200);
+        let ask = json!({"bucket": bucket.to_string(), "at": next, "quiet": quiet});
+        self.account("hint", ask, deadline).map(drop)
+    }
+
+    /// Looks through all buckets for messages that nobody was told of.
+    fn sweep(&self, deadline: Deadline) -> Result<(), Error> {
+        for bucket in 0..BUCKETS {
+            let found: Answer = self.step(&LEDGER, &self.bucket(bucket), "backlog", json!({}), false, deadline)?;
+            if let Some(next) = found.next {
+                self.hint(bucket, next, true, deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub fn set_now(&self, ms: i64) {
+        self.now_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// A name for a call that must not be done twice when its answer is lost.
+    fn once(&self) -> String {
+        format!("{:016x}-{:x}", self.nonce, self.calls.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn bucket_of(openid: &str) -> u16 {
+    slots::slot_of(openid) % BUCKETS
+}
+
+fn ms(told: f64) -> i64 {
+    told as i64
+}
+
+/// Lua's JSON makes something of a null that is not nothing.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+fn item(item: &Item) -> Value {
+    let change = match item.change {
+        Change::Grant => "grant",
+        Change::SwitchOn => "switch_on",
+        Change::Clear => "clear",
+        Change::ClearAll => "clear_all",
+        Change::Look => "look",
+    };
+    json!({"template": item.template_id, "change": change, "lasting": item.lasting, "act": item.act})
+}
+
+impl Store for RedisStore {
+    fn report(&self, report: Report, _now: Now, deadline: Deadline) -> Result<Vec<Applied>, Error> {
+        if report.items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items: Vec<Value> = report.items.iter().map(item).collect();
+        let ask = json!({"openid": report.openid, "items": items, "key": report.key, "once": self.once()});
+        let answer = self.ledger(&report.openid, "report", ask, true, deadline)?;
+        Ok(answer.items.into_iter().map(Applied::from).collect())
+    }
+
+    fn event(&self, event: Event, _now: Now, deadline: Deadline) -> Result<Result<Vec<Applied>, i64>, Error> {
+        if event.parts.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let part = |(identity, part): &(String, EventPart)| match part {
+            EventPart::Answer(answer) => json!({"identity": identity, "answer": item(answer)}),
+            EventPart::Sent { template_id, verdict, outcome } => json!({"identity": identity, "sent": {
+                "template": template_id, "verdict": told::verdict(verdict), "outcome": told::outcome(*outcome),
+                "msgid": verdict.msgid.to_string(),
+            }}),
+        };
+        let parts: Vec<Value> = event.parts.iter().map(part).collect();
+        let ask = json!({"openid": event.openid, "created": event.created_wall, "parts": parts, "once": self.once()});
+        let answer = self.ledger(&event.openid, "event", ask, true, deadline)?;
+        Ok(match answer.busy {
+            Some(busy) => Err(ms(busy)),
+            None => Ok(answer.items.into_iter().map(Applied::from).collect()),
+        })
+    }
+
+    fn templates(&self, _now: &Now, deadline: Deadline) -> Result<Option<(String, i64)>, Error> {
+        let answer = self.account("templates", json!({}), deadline)?;
+        Ok(answer.list.map(|list| (list, ms(answer.age))))
+    }
+
+    fn put_templates(&self, list: String, _now: Now, deadline: Deadline) -> Result<(), Error> {
+        self.account("put_templates", json!({"list": list}), deadline).map(drop)
+    }
+
+    fn remaining(&self, openid: &str, template_id: &str, _now: &Now, deadline: Deadline) -> Result<i64, Error> {
+        let ask = json!({"openid": openid, "template": template_id});
+        self.ledger(openid, "remaining", ask, false, deadline).map(|answer| answer.left)
+    }
+
+    fn has_any(&self, openid: &str, template_id: &str, deadline: Deadline) -> Result<bool, Error> {
+        let ask = json!({"openid": openid, "template": template_id});
+        self.ledger(openid, "has_any", ask, false, deadline).map(|answer| answer.any)
+    }
+
+    fn begin(&self, want: Want, _now: Now, deadline: Deadline) -> Result<Begun, Error> {
+        let ask = json!({
+            "openid": want.openid, "template": want.template_id, "enforce": want.enforce, "lasting": want.lasting,
+            "key": want.key, "holder": want.holder.to_string(), "process": want.process.to_string(),
+            "lease": want.lease_ms, "id": want.message.map(|(id, _)| id),
+            "claim": want.message.map(|(_, claim)| claim.to_string()),
+        });
+        let marks = want.key.is_some() || want.message.is_some();
+        let answer = self.ledger(&want.openid, "begin", ask, marks, deadline)?;
+        Ok(match answer {
+            Answer { held: true, granted, unit, .. } => Begun::Held(Hold { want, granted, unit }),
+            Answer { gone: true, .. } => Begun::Gone,
+            Answer { no_quota: true, .. } => Begun::NoQuota,
+            Answer { other: Some(other), .. } => Begun::OtherTemplate(other),
+            Answer { before: Some(first), .. } => Begun::Before(first.verdict(want.key.as_deref().unwrap_or_default())),
+            Answer { busy, .. } => Begun::Busy(busy.map_or(1, ms).max(1)),
+        })
+    }
+
+    fn settle(&self, settlement: Settlement, _now: Now, deadline: Deadline) -> Result<Settled, Error> {
+        let Settlement { hold, outcome, verdict, after } = settlement;
+        let want = &hold.want;
+        let ask = json!({
+            "openid": want.openid, "template": want.template_id, "lasting": want.lasting, "key": want.key,
+            "holder": want.holder.to_string(), "outcome": told::outcome(outcome), "unit": hold.unit,
+            "granted": hold.granted, "msgid": verdict.msgid.to_string(), "verdict": told::verdict(&verdict),
+            "id": want.message.map(|(id, _)| id), "again": told::again(&after),
+            "once": want.message.map(|_| self.once()),
+        });
+        let answer = self.ledger(&want.openid, "settle", ask, false, deadline)?;
+        Ok(Settled { remaining: answer.left, message: answer.message })
+    }
+
+    fn put_message(&self, new: NewMessage, _now: Now, deadline: Deadline) -> Result<Put, Error> {
+        let ask = json!({
+            "openid": new.openid, "template": new.template_id, "key": new.key, "replace": new.replace,
+            "due": new.deliver_wall, "expires": new.expires_wall, "tag": new.letter.tag.to_string(),
+            "resend": new.letter.resend, "letter": told::letter_to_text(&new.letter), "once": self.once(),
+        });
+        let answer = self.ledger(&new.openid, "put", ask, true, deadline)?;
+        Ok(match answer.put.as_str() {
+            "kept" => Put::Kept,
+            "replaced" => Put::Replaced,
+            "before" => {
+                let first = answer.before.unwrap_or_default();
+                Put::Before(first.verdict(new.key.as_deref().unwrap_or_default()))
+            }
+            "sending" => Put::Sending(answer.ms.map_or(1, ms)),
+            "other" => Put::OtherTemplate(answer.other.unwrap_or_default()),
+            _ => Put::New,
+        })
+    }
+
+    fn next_message_ms(&self, _now: &Now, deadline: Deadline) -> Result<Option<i64>, Error> {
+        Ok(self.account("upcoming", json!({"most": 1}), deadline)?.ms.map(ms))
+    }
+
+    fn claim_messages(
+        &self,
+        claim: i64,
+        most: usize,
+        lease_ms: i64,
+        _now: Now,
+        deadline: Deadline,
+    ) -> Result<Claims, Error> {
+        let mut claims = Claims::default();
+        let due = self.account("upcoming", json!({"most": DUE_BUCKETS}), deadline)?.due;
+        for (bucket, changes) in due {
+            let room = most.saturating_sub(claims.messages.len() + claims.ended.len());
+            let Ok(number) = bucket.parse() else { continue };
+            if room == 0 {
+                break;
+            }
+            let ask = json!({"claim": claim.to_string(), "most": room, "lease": lease_ms});
+            let found: Result<Answer, Error> = self.step(&LEDGER, &self.bucket(number), "claim", ask, false, deadline);
+            let found = match found {
+                // What was claimed already must be told of.
+                Err(_) if !claims.messages.is_empty() || !claims.ended.is_empty() => break,
+                found => found?,
+            };
+            claims.messages.extend(found.messages.into_iter().map(|message| message.claimed(claim)));
+            for ended in found.ended {
+                let message = ended.message.claimed(0);
+                let verdict = ended.verdict.verdict(message.key.as_deref().unwrap_or_default());
+                claims.ended.push((message, verdict));
+            }
+            let looked =
+                self.account("looked", json!({"bucket": bucket, "changes": changes, "at": found.next}), deadline);
+            // Without it the bucket is looked at again, for nothing.
+            let _again = looked.is_err();
+        }
+        Ok(claims)
+    }
+
+    fn finish_message(
+        &self,
+        message: Claimed,
+        after: After,
+        verdict: Option<Verdict>,
+        _now: Now,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let ask = json!({
+            "id": message.id, "claim": message.claim.to_string(), "openid": message.openid, "key": message.key,
+            "template": message.template_id, "again": told::again(&after),
+            "verdict": verdict.as_ref().map(told::verdict), "once": self.once(),
+        });
+        self.ledger(&message.openid, "finish", ask, false, deadline).map(|answer| answer.ours)
+    }
+
+    fn release_message(&self, message: Claimed, deadline: Deadline) -> Result<(), Error> {
+        let ask = json!({"id": message.id, "claim": message.claim.to_string()});
+        self.ledger(&message.openid, "release", ask, false, deadline).map(drop)
+    }
+
+    fn cancel_message(
+        &self,
+        openid: &str,
+        key: &str,
+        verdict: Verdict,
+        _now: Now,
+        deadline: Deadline,
+    ) -> Result<Cancelled, Error> {
+        let ask = json!({"openid": openid, "key": key, "verdict": told::verdict(&verdict), "once": self.once()});
+        let answer = self.ledger(openid, "cancel", ask, true, deadline)?;
+        Ok(match answer.cancelled.as_str() {
+            "now" => Cancelled::Now { template_id: answer.template, tag: told::number(&answer.tag) },
+            "too_late" => Cancelled::TooLate(answer.before.map(|first| first.verdict(key))),
+            _ => Cancelled::NotFound,
+        })
+    }
+
+    fn look_up(&self, openid: &str, key: &str, _now: &Now, deadline: Deadline) -> Result<Look, Error> {
+        let answer = self.ledger(openid, "look_up", json!({"openid": openid, "key": key}), false, deadline)?;
+        let left = answer.ms.map_or(0, ms);
+        Ok(match answer.look.as_str() {
+            "ended" => Look::Ended(answer.before.unwrap_or_default().verdict(key)),
+            "sending" => Look::Sending(left),
+            "waits" => Look::Waits {
+                due_ms: left,
+                template_id: answer.template,
+                tag: told::number(&answer.tag),
+                tries: answer.tries,
+                why: answer.why,
+            },
+            _ => Look::NotFound,
+        })
+    }
+
+    fn backlog(&self, _now: &Now, deadline: Deadline) -> Result<Backlog, Error> {
+        let mut all = Backlog::default();
+        for bucket in self.account("buckets", json!({}), deadline)?.buckets {
+            let Ok(number) = bucket.parse() else { continue };
+            let one: Answer = self.step(&LEDGER, &self.bucket(number), "backlog", json!({}), false, deadline)?;
+            all.waiting += one.waiting;
+            all.due += one.due;
+            all.oldest_due_ms = all.oldest_due_ms.max(one.oldest_due as u64);
+        }
+        Ok(all)
+    }
+
+    fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error> {
+        let answer = self.account("version", json!({"every": SWEEP_MS}), deadline)?;
+        self.ahead_ms.store(ms(answer.now) - clock::wall_ms(), Ordering::Relaxed);
+        if answer.sweep {
+            self.sweep(deadline)?;
+        }
+        Ok(Some(ms(answer.version)))
+    }
+
+    fn token(&self, mode: TokenMode, _now: &Now, deadline: Deadline) -> Result<Option<StoredToken>, Error> {
+        Ok(self.token_step(mode, "token", json!({}), deadline)?.ready.map(stored))
+    }
+
+    fn claim_token(&self, mode: TokenMode, ask: TokenAsk, _now: Now, deadline: Deadline) -> Result<TokenClaim, Error> {
+        let asked = json!({"holder": ask.holder.to_string(), "lease": ask.lease_ms, "need": ask.need_ms});
+        let answer = self.token_step(mode, "claim_token", asked, deadline)?;
+        Ok(match answer {
+            AccountAnswer { ready: Some(token), .. } => TokenClaim::Ready(stored(token)),
+            AccountAnswer { wait: Some(wait), .. } => TokenClaim::Wait(ms(wait)),
+            AccountAnswer { ask: false, failure, ms: pause, .. } => {
+                TokenClaim::Failed(kept::error_from_text(failure.as_deref()), pause.map_or(0, ms))
+            }
+            AccountAnswer { dead, failures, .. } => TokenClaim::Ask { dead: dead.map(Secret::new), failures },
+        })
+    }
+
+    fn put_token(
+        &self,
+        mode: TokenMode,
+        token: Secret,
+        life_ms: i64,
+        _now: Now,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        self.token_step(mode, "put_token", json!({"token": token.expose(), "life": life_ms}), deadline).map(drop)
+    }
+
+    fn fail_token(
+        &self,
+        mode: TokenMode,
+        holder: i64,
+        why: Error,
+        pause_ms: i64,
+        _now: Now,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let ask = json!({"holder": holder.to_string(), "failure": kept::error_to_text(&why), "pause": pause_ms});
+        self.token_step(mode, "fail_token", ask, deadline).map(drop)
+    }
+
+    fn release_token(&self, mode: TokenMode, holder: i64, deadline: Deadline) -> Result<(), Error> {
+        self.token_step(mode, "release_token", json!({"holder": holder.to_string()}), deadline).map(drop)
+    }
+
+    fn kill_token(&self, mode: TokenMode, token: Secret, _now: Now, deadline: Deadline) -> Result<(), Error> {
+        self.token_step(mode, "kill_token", json!({"token": token.expose()}), deadline).map(drop)
+    }
+
+    fn force_token(&self, _now: Now, deadline: Deadline) -> Result<Result<(), i64>, Error> {
+        let ask = json!({"apart": FORCED_APART_MS, "per_day": FORCED_PER_DAY});
+        Ok(self.account("force_token", ask, deadline)?.ms.map_or(Ok(()), |wait| Err(ms(wait))))
+    }
+
+    fn upkeep(&self, _now: &Now) -> Result<(), Error> {
+        // What is over goes by itself: its key has a time to live.
+        Ok(())
+    }
+
+    fn needs_upkeep(&self) -> bool {
+        false
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn warnings(&self, deadline: Deadline) -> Result<Vec<String>, Error> {
+        let mut all: Vec<String> = self.facts(deadline)?.iter().flat_map(Facts::warnings).collect();
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+
+    fn wall_ms(&self) -> i64 {
+        clock::wall_ms() + self.ahead_ms.load(Ordering::Relaxed)
+    }
+}
+
+fn stored(token: told::Token) -> StoredToken {
+    StoredToken { token: Secret::new(token.token), left_ms: ms(token.left), life_ms: ms(token.life) }
+}

@@ -1,0 +1,176 @@
+//! What a Redis confirms is what is promised: where nothing confirms a grant, the store does not open, or its reports fail.
+
+mod common;
+#[path = "common/desk.rs"]
+mod desk;
+#[path = "common/ear.rs"]
+mod ear;
+#[path = "common/redis/mod.rs"]
+mod redis;
+
+use common::{TEMPLATE, left, send};
+use desk::Desk;
+use redis::{Program, Server, Settings, wait_until};
+use serde_json::json;
+use wxsub::{Answer, Client, Status, Verdict};
+
+const NOTHING_CONFIRMS: &str = "nothing confirms that a grant is kept (\"durability\": \"full\")";
+
+fn accept(client: &Client, openid: &str, key: Option<&str>) -> Verdict {
+    client.report(openid, Some(TEMPLATE), Answer::Accept, key)
+}
+
+fn with_fsync(program: Program, when: &str) -> Settings {
+    Desk::settings().program(program).set("appendfsync", when)
+}
+
+fn without_aof(program: Program) -> Settings {
+    Desk::settings().program(program).set("appendonly", "no")
+}
+
+#[test]
+fn it_opens_where_something_confirms_and_nowhere_else() {
+    let desk = Desk::new();
+    for (settings, confirmed) in [
+        (with_fsync(Program::System, "always"), true),
+        (with_fsync(Program::Newer, "always"), true),
+        // Only from 7.2 on can be asked whether it has come to the disk.
+        (with_fsync(Program::System, "everysec"), false),
+        (with_fsync(Program::Newer, "everysec"), true),
+        (with_fsync(Program::System, "no"), false),
+        (with_fsync(Program::Newer, "no"), false),
+        (without_aof(Program::System), false),
+        (without_aof(Program::Newer), false),
+    ] {
+        let what = format!("{settings:?}");
+        let server = Server::start(settings);
+        if confirmed {
+            let client = desk.open(&server.url(), json!({"timeout_ms": 20_000}));
+            assert_eq!(desk.room.accept(&client, "o1").remaining, 1, "{what}");
+        } else {
+            let words = [NOTHING_CONFIRMS, "appendonly yes", "\"normal\""];
+            desk.open_failed(&server.url(), json!({"timeout_ms": 20_000}), &words);
+        }
+        let normal = desk.open(&server.url(), json!({"timeout_ms": 20_000, "durability": "normal"}));
+        desk.room.accept(&normal, "o2");
+        desk.ok(send(&normal, "o2"));
+    }
+}
+
+/// It waits for the disk, and only where something is promised.
+#[test]
+fn reports_keyed_sends_and_stored_messages_wait_for_the_disk_and_nothing_else_does() {
+    let desk = Desk::new();
+    let server = Server::start(with_fsync(Program::Newer, "everysec"));
+    let client = desk.open(&server.url(), json!({"timeout_ms": 20_000, "durability": "full"}));
+    let waits = |what: &dyn Fn()| {
+        let before = server.calls("waitaof");
+        what();
+        server.calls("waitaof") - before
+    };
+    assert_eq!(waits(&|| drop(desk.room.accept(&client, "o1"))), 1);
+    assert_eq!(waits(&|| drop(desk.room.accept(&client, "o1"))), 1);
+    assert_eq!(waits(&|| drop(desk.ok(send(&client, "o1")))), 0, "neither a hold nor a deduction");
+    assert_eq!(waits(&|| assert_eq!(left(&client, "o1"), 1)), 0);
+    let keyed = || drop(desk.ok(client.send(&common::message("o1"), Some(r#"{"key": "k"}"#))));
+    assert_eq!(waits(&keyed), 1, "the mark of a keyed send");
+    let later =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 + 3_600_000;
+    let options = json!({"key": "d", "deliver_at": later}).to_string();
+    let stored = || {
+        client.submit(&common::message("o1"), Some(&options)).unwrap();
+        wait_until("it is stored", || !client.poll(1, std::time::Duration::from_millis(50)).unwrap().is_empty());
+    };
+    assert_eq!(waits(&stored), 1);
+    assert_eq!(waits(&|| drop(desk.ok(client.cancel("o1", "d")))), 1);
+    let normal = desk.open(&server.url(), json!({"timeout_ms": 20_000, "durability": "normal"}));
+    assert_eq!(waits(&|| drop(desk.room.accept(&normal, "o1"))), 0);
+}
+
+/// The AOF's disk does not keep up, or a replica stands still: the grant is not said to be kept, also not to who asks again.
+#[test]
+fn a_grant_that_is_not_confirmed_is_not_acknowledged_however_often_it_is_reported() {
+    for program in Program::ALL {
+        let desk = Desk::new();
+        let master = Server::start(without_aof(program));
+        let replica = Server::replica_of(&master, without_aof(program));
+        let client = desk.open(&master.url(), json!({"timeout_ms": 1000}));
+        let granted = desk.ear.hear(accept(&client, "o1", Some("first")));
+        assert_eq!(granted.status, Status::Ok, "{}", granted.message);
+        assert!(master.calls("wait") > 0);
+        replica.stop();
+        let words = ["try again"];
+        for _ in 0..2 {
+            desk.store_failed(accept(&client, "o1", Some("k")), 1000, &words);
+        }
+        // A player who was never seen, by a second client, which knows nothing of the first one's calls.
+        let another = desk.open(&master.url(), json!({"timeout_ms": 1000}));
+        desk.store_failed(accept(&another, "o1", Some("k")), 1000, &words);
+        // Sends without a key promise nothing.
+        desk.room.wechat.grant("o1", TEMPLATE, 1);
+        desk.ok(client.send(&common::message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+        let keyed = client.send(&common::message("o1"), Some(r#"{"key": "s", "timeout_ms": 1000}"#));
+        desk.store_failed(keyed, 1000, &words);
+        assert_eq!(desk.room.wechat.sends_to("o1").len(), 1, "nothing leaves before its mark is kept");
+        replica.go_on();
+        wait_until("it is confirmed", || desk.ear.hear(accept(&client, "o1", Some("k"))).status == Status::Ok);
+        let left = client.send(&common::message("o1"), Some(r#"{"key": "s2", "timeout_ms": 30000}"#));
+        desk.room.wechat.grant("o1", TEMPLATE, 1);
+        assert!(matches!(left.status, Status::Ok | Status::Refused), "{left:?}");
+    }
+}
+
+#[test]
+fn what_may_lose_the_ledger_is_in_the_log_and_in_the_check() {
+    for program in Program::ALL {
+        for (settings, warning) in [
+            (without_aof(program), Some("the server runs without AOF, its restart loses grants: set appendonly yes")),
+            (
+                with_fsync(program, "no"),
+                Some("appendfsync is no, a power cut loses grants: set it to everysec or always"),
+            ),
+            (
+                Desk::settings().program(program).set("maxmemory", "200mb").set("maxmemory-policy", "allkeys-lru"),
+                Some("maxmemory-policy is allkeys-lru, it may drop the ledger: set it to noeviction"),
+            ),
+            (
+                Desk::settings().program(program).set("maxmemory", "200mb").set("maxmemory-policy", "volatile-ttl"),
+                Some("maxmemory-policy is volatile-ttl, it may drop the ledger: set it to noeviction"),
+            ),
+            (with_fsync(program, "everysec"), None),
+            (Desk::settings().program(program).set("maxmemory", "200mb"), None),
+        ] {
+            let desk = Desk::new();
+            let server = Server::start(settings);
+            let client = desk.open(&server.url(), json!({"timeout_ms": 20_000, "durability": "normal"}));
+            let warnings =
+                || -> Vec<String> { desk.ear.lines().into_iter().filter(|line| line.starts_with("Warn")).collect() };
+            let found = warnings();
+            let checked = desk.ok(client.check());
+            match warning {
+                Some(warning) => {
+                    assert_eq!(found, [format!("Warn store: {warning}")]);
+                    assert!(checked.message.contains(warning), "{warning:?} is not in {:?}", checked.message);
+                    assert!(checked.message.contains("network: reached"), "{}", checked.message);
+                }
+                None => {
+                    assert!(found.is_empty(), "{found:?}");
+                    assert!(checked.message.starts_with("store: writable; network: reached"), "{}", checked.message);
+                }
+            }
+        }
+    }
+}
+
+/// Its settings may change while it runs; the check asks anew.
+#[test]
+fn the_check_sees_what_became_of_the_server() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings());
+    let client = desk.open(&server.url(), json!({"timeout_ms": 20_000}));
+    assert!(desk.ok(client.check()).message.starts_with("store: writable; network"));
+    server.set("maxmemory", "200mb");
+    server.set("maxmemory-policy", "allkeys-random");
+    let checked = desk.ok(client.check());
+    assert!(checked.message.contains("maxmemory-policy is allkeys-random"), "{}", checked.message);
+}

@@ -1,0 +1,71 @@
+//! TLS to a Redis: by the CA that the configuration names, and by no other.
+
+mod common;
+#[path = "common/desk.rs"]
+mod desk;
+#[path = "common/ear.rs"]
+mod ear;
+#[path = "common/redis/mod.rs"]
+mod redis;
+
+use common::{left, send};
+use desk::{Desk, PASSWORD};
+use redis::{Server, wait_until};
+use serde_json::{Value, json};
+use wxsub::Status;
+
+/// `ca_file` is for WeChat's host, too, which is a simulator without TLS here.
+fn with_ca(server: &Server, timeout_ms: u32) -> Value {
+    json!({"ca_file": server.certificate().ca, "timeout_ms": timeout_ms})
+}
+
+#[test]
+fn a_server_with_our_ca_is_trusted_by_name_and_by_address() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings().tls());
+    assert!(server.url().starts_with("rediss://"));
+    for url in [server.url(), server.url().replace("127.0.0.1", "localhost"), server.url().replace("rediss", "valkeys")]
+    {
+        let client = desk.open(&url, with_ca(&server, 20_000));
+        desk.room.accept(&client, "o1");
+        desk.ok(send(&client, "o1"));
+        assert_eq!(left(&client, "o1"), 0);
+    }
+}
+
+#[test]
+fn another_ca_and_no_tls_at_all_are_told() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings().tls());
+    let other = Server::start(Desk::settings().tls());
+    desk.open_failed(&server.url(), with_ca(&other, 2000), &["nothing was done", "certificate", "ca_file"]);
+    desk.open_failed(&server.url(), json!({"timeout_ms": 2000}), &["nothing was done", "certificate", "ca_file"]);
+    // TLS to the port without it, and the other way round.
+    let plain = format!("rediss://:{PASSWORD}@127.0.0.1:{}/0", server.port());
+    desk.open_failed(&plain, with_ca(&server, 2000), &["nothing was done"]);
+    let bare = format!("redis://:{PASSWORD}@127.0.0.1:{}/0", server.tls_port());
+    desk.open_failed(&bare, with_ca(&server, 2000), &["nothing was done"]);
+    let file = desk.room.folder.path().join("no-such.pem");
+    desk.open_failed(&server.url(), json!({"ca_file": file, "timeout_ms": 2000}), &["no-such.pem"]);
+    let name = server.url().replace("127.0.0.1", "127.0.0.2");
+    desk.open_failed(&name, with_ca(&server, 2000), &["nothing was done"]);
+}
+
+#[test]
+fn it_is_back_after_a_restart_and_a_standstill() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings().tls());
+    let client = desk.open(&server.url(), with_ca(&server, 1000));
+    desk.room.accept(&client, "o1");
+    server.kill();
+    desk.store_failed(client.quota("o1", common::TEMPLATE), 1000, &["it was not reached"]);
+    server.restart();
+    wait_until("it is back", || client.quota("o1", common::TEMPLATE).status == Status::Ok);
+    server.stop();
+    desk.store_failed(client.quota("o1", common::TEMPLATE), 1000, &["no answer came in time"]);
+    desk.store_failed(client.quota("o1", common::TEMPLATE), 1000, &["no answer came in time"]);
+    server.go_on();
+    wait_until("it goes on", || client.quota("o1", common::TEMPLATE).status == Status::Ok);
+    assert_eq!(left(&client, "o1"), 1);
+    desk.ok(client.send(&common::message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+}
