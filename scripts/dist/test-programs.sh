@@ -52,6 +52,15 @@ share() {
   told "three processes on one store" "$status"
 }
 
+# A host of the first version's header.
+old_host() {
+  local status=0
+  compile_c tests/abi/host-v1.c host-v1
+  start_simulator
+  run_program host-v1 >"$work/said" 2>&1 || status=$?
+  told "a host of version 1" "$status"
+}
+
 # Microsoft's linker is not to be had here; GNU's reads its import libraries, too.
 import_library() {
   local status=0 libs=("$prefix/lib/wxsub.lib" -static -lpthread -lws2_32)
@@ -111,6 +120,7 @@ if [ $# -eq 0 ]; then
   share
   if [ "$ending" = .exe ]; then import_library; fi
   unload
+  old_host
   # shellcheck disable=SC2046 # several words
   set -- $(programs)
 fi
