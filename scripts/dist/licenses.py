@@ -2,7 +2,8 @@
 """scripts/dist/licenses.py TRIPLE...: prints the licences of everything that is compiled into the library and the simulator.
 
 The crates are those that cargo links for these targets; their texts are the files that came with them. A crate without
-such a file (and not under Apache-2.0, whose text is the same for all), or under a licence that is not known to suit us, is an error: someone must look at it.
+such a file (unless under Apache-2.0, whose text is the same for all), or under a licence that is not known to suit us, is
+an error: someone must look at it.
 """
 
 import html.parser
