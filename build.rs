@@ -13,6 +13,12 @@ fn main() {
         }
         link_by_soname();
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("windows")
+        && std::env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("gnu")
+        && std::env::var("PROFILE").as_deref() == Ok("release")
+    {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--strip-all");
+    }
 }
 
 /// A program linked with `-Ltarget/debug -lwxsub` looks for libwxsub.so.1 when it starts, which cargo does not make.

@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
+. scripts/compiler.sh
 
 need_rust
 build=${WXSUB_SANITIZE_TARGET:-$PWD/target/sanitize}
@@ -121,34 +122,15 @@ under_valgrind() {
   summary "valgrind, C programs" "$good" "$all"
 }
 
-# Debian's newer compiler beside rustup's, unpacked and not installed, with its own source to build std from.
-debian_rust() {
-  local root=$build/debian-rust packages archive
-  [ -x "$root/rustc" ] && return
-  packages=(rustc-web rust-web-src libstd-rust-web-dev)
-  packages+=($(apt-cache depends rustc-web libstd-rust-web-dev |
-    sed -n 's/^ *Depends: \(libstd-rust-web-[0-9].*\)$/\1/p' | sort -u))
-  packages+=($(apt-cache depends "${packages[@]}" | sed -n 's/^ *Depends: \(libllvm[0-9]*\)$/\1/p' | sort -u))
-  mkdir -p "$root/packages"
-  (cd "$root/packages" && apt-get download -qq "${packages[@]}")
-  for archive in "$root"/packages/*.deb; do dpkg-deb -x "$archive" "$root"; done
-  rm -r "$root/packages"
-  cat >"$root/rustc" <<END
-#!/bin/sh
-export LD_LIBRARY_PATH=\$(echo $root/usr/lib/x86_64-linux-gnu $root/usr/lib/llvm-*/lib | tr ' ' ':')
-exec $root/usr/bin/rustc "\$@"
-END
-  chmod +x "$root/rustc"
-  # The sanitizer's runtime is not in Debian's package.
-  cp "$(rustc --print target-libdir)"/librustc-*_rt.tsan.a "$root/usr/lib/rustlib/$triple/lib/librustc-stable_rt.tsan.a"
-}
-
 # The tests whose threads share a client, and the C programs, with std instrumented too. SQLite's C is not: its readers
 # of the WAL index race with the writer by design.
 thread() {
   echo "wxsub: ThreadSanitizer"
   need_clang
-  debian_rust
+  debian_rust "$build/debian-rust"
+  # The sanitizer's runtime is not in Debian's package.
+  cp "$(rustc --print target-libdir)"/librustc-*_rt.tsan.a \
+    "$build/debian-rust/usr/lib/rustlib/$triple/lib/librustc-stable_rt.tsan.a"
   simulator
   export TSAN_OPTIONS="second_deadlock_stack=1 die_after_fork=0 suppressions=$PWD/scripts/thread.supp"
   local run=(env RUSTC="$build/debian-rust/rustc" RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread

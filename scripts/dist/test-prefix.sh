@@ -54,6 +54,7 @@ fi
 case $simulator in
   http://*) url=$simulator ;;
   *)
+    : >"$work/simulator.log"
     "$simulator" >"$work/simulator.log" &
     simulator_pid=$!
     for _ in $(seq 600); do

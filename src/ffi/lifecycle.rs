@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::callback::{self, LogCallback};
 use super::types::{wxsub_client, wxsub_destroy_fn, wxsub_log_fn, wxsub_result, wxsub_status};
-use super::{fork, guard, input, output, registry};
+use super::{fork, guard, input, module, output, registry};
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Status, Verdict};
@@ -66,6 +66,7 @@ pub unsafe extern "C" fn wxsub_init(
             return Err(Error::new(Status::Arg, "wxsub_init: out is NULL; give it the address of a wxsub_client *"));
         }
         fork::watch()?;
+        module::stay_loaded()?;
         let open = Arc::new(fork::Open::new());
         let place = registry::Place::take()?;
         // SAFETY: rule 2.

@@ -17,6 +17,7 @@ mod guard;
 mod input;
 mod library;
 mod lifecycle;
+mod module;
 mod outbox;
 mod output;
 mod registry;

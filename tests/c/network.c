@@ -3,8 +3,6 @@
 
 #include "support.h"
 
-#include <netinet/in.h>
-
 static wxsub_client *client;
 static wxsub_result r = WXSUB_RESULT_INIT;
 
@@ -12,13 +10,13 @@ static wxsub_result r = WXSUB_RESULT_INIT;
 static int dead_port(void) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
-  int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+  int descriptor = (int)socket(AF_INET, SOCK_STREAM, 0);
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0) give_up("bind");
   if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0) give_up("getsockname");
-  close(descriptor);
+  hang_up(descriptor);
   return ntohs(address.sin_port);
 }
 

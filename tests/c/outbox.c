@@ -2,9 +2,11 @@
 
 #include "support.h"
 
+#ifndef _WIN32
 #include <signal.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#endif
 
 static wxsub_client *client;
 static wxsub_result r = WXSUB_RESULT_INIT;
@@ -155,9 +157,12 @@ static void while_it_is_being_sent(void) {
 }
 
 static void too_late_and_refused(void) {
+  int i;
   wxsub_result result = store("o-late", text_of("\"durable\":true,\"expires_at\":%lld,\"key\":\"k\"", wall_ms() - 1));
   CHECK_INT(result.status, WXSUB_E_EXPIRED);
   CHECK_INT(result.flags, 0);
+  /* For a moment after its result the thread that was at it is still there. */
+  for (i = 0; i < 4000 && wxsub_lookup(client, "o-late", "k", NULL) == WXSUB_E_BUSY; i++) sleep_ms(5);
   CHECK_INT(wxsub_lookup(client, "o-late", "k", NULL), WXSUB_E_NOT_FOUND);
   /* Nobody allowed it, which is looked at when it is sent. */
   stored("o-late", "\"durable\":true,\"key\":\"l\"");
@@ -190,7 +195,7 @@ static void without_notify(void) {
 }
 
 /* From within a callback of the thread that stored it, which must not wait for itself. */
-static wxsub_status from_within[2];
+static volatile wxsub_status from_within[2];
 
 static void at_a_line(void *user_data, int32_t level, const char *message) {
   (void)user_data;
@@ -207,9 +212,10 @@ static void cancelled_from_within_a_callback(void) {
   client = open_config(config_with(in_tmp("within.db"), ",\"timeout_ms\":60000"));
   CHECK_INT(wxsub_set_log(client, at_a_line, NULL, NULL, WXSUB_LOG_DEBUG), WXSUB_OK);
   stored("o-line", "\"deliver_at\":4000000000000,\"key\":\"k\"");
-  /* The player's next one comes when the line of the first has been written. */
   CHECK_INT(wxsub_submit(client, message_to("o-line", "T"), NULL, NULL, NULL), WXSUB_OK);
   CHECK_INT(next_of(client).status, WXSUB_E_NO_QUOTA);
+  /* The player's next one does not wait for the line of the first. */
+  while (from_within[1] == -1 && now_ms() - start < 30000) sleep_ms(5);
   CHECK(now_ms() - start < 30000);
   CHECK_INT(from_within[0], WXSUB_OK);
   CHECK_INT(from_within[1], WXSUB_OK);
@@ -218,6 +224,7 @@ static void cancelled_from_within_a_callback(void) {
   client = before;
 }
 
+#ifndef _WIN32
 /* Processes ---------------------------------------------------------------------------------------------------- */
 
 static const char shared[] = "outbox-shared.db";
@@ -273,10 +280,13 @@ static void several_processes(void) {
   CHECK_INT(deliveries_to("o-heir"), 2);
   wxsub_free(client);
 }
+#endif
 
 int main(void) {
   CHECK(wxsub_abi() >= WXSUB_ABI);
+#ifndef _WIN32
   several_processes();
+#endif
   client = open_store("outbox.db");
   wrong_arguments();
   from_the_ticket_to_the_outcome();

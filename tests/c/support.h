@@ -8,13 +8,18 @@
 #endif
 
 #include <fcntl.h>
+#ifdef _WIN32
+#include "on_windows.h"
+#else
 #include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#endif
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,10 +152,22 @@ static inline struct bytes read_file(const char *path) {
 
 static inline int exists(const char *path) {
   struct stat about;
+#ifdef _WIN32
+  return stat(path, &about) == 0;
+#else
   return lstat(path, &about) == 0;
+#endif
 }
 
 /* The simulator ------------------------------------------------------------------------------------------------ */
+
+static inline void hang_up(int descriptor) {
+#ifdef _WIN32
+  closesocket((SOCKET)descriptor);
+#else
+  close(descriptor);
+#endif
+}
 
 static inline int connect_to(const char *base) {
   struct addrinfo wanted, *found;
@@ -167,7 +184,7 @@ static inline int connect_to(const char *base) {
   wanted.ai_family = AF_UNSPEC;
   wanted.ai_socktype = SOCK_STREAM;
   if (getaddrinfo(host, port, &wanted, &found) != 0) give_up(base);
-  descriptor = socket(found->ai_family, found->ai_socktype, 0);
+  descriptor = (int)socket(found->ai_family, found->ai_socktype, 0);
   if (descriptor < 0 || connect(descriptor, found->ai_addr, found->ai_addrlen) != 0) give_up(base);
   freeaddrinfo(found);
   return descriptor;
@@ -196,7 +213,7 @@ static inline const char *simulator(const char *method, const char *path, const 
     got = recv(descriptor, answer + length, room - length - 1, 0);
     if (got > 0) length += (size_t)got;
   } while (got > 0);
-  close(descriptor);
+  hang_up(descriptor);
   answer[length] = '\0';
   body = strstr(answer, "\r\n\r\n");
   if (body == NULL || strncmp(answer, "HTTP/1.1 200", 12) != 0) {

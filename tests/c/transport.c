@@ -3,8 +3,10 @@
 #include "support.h"
 
 #include <pthread.h>
+#ifndef _WIN32
 #include <sys/types.h>
 #include <sys/wait.h>
+#endif
 
 /* As long as WeChat's are. */
 static const char token[] =
@@ -303,6 +305,7 @@ static void destroyed_once(void) {
   for (i = 0; i < 8; i++) CHECK_INT(hosts[i].sends, 0);
 }
 
+#ifndef _WIN32
 static void in_a_forked_child(void) {
   struct host host = new_host(), other = new_host();
   wxsub_client *client = open_with(&host);
@@ -319,6 +322,7 @@ static void in_a_forked_child(void) {
   wxsub_free(client);
   CHECK_INT(host.destroyed, 1);
 }
+#endif
 
 /* Replaced, and freed, while a call of it runs: it is let go after that. */
 static int may_go_on;
@@ -476,7 +480,9 @@ int main(void) {
   no_secret_of_its_message_is_told();
   odd_messages();
   destroyed_once();
+#ifndef _WIN32
   in_a_forked_child();
+#endif
   replaced_while_it_runs(0);
   replaced_while_it_runs(1);
   called_from_within(everything, WXSUB_OK);
