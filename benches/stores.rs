@@ -2,11 +2,12 @@
 //! memory.
 //!
 //! ```text
-//! cargo bench --bench stores [-- --threads 64 --latency-ms 0,20 --rounds 9 --phase-ms 400 --folder DIR --players 100000]
+//! cargo bench --bench stores [-- --threads 64 --latency-ms 0,20 --rounds 9 --phase-ms 400 --folder DIR --players 100000
+//!                               --server PROGRAM --fsync always]
 //! ```
 //!
-//! It starts a redis-server of its own (`appendonly yes`, `appendfsync always`, in the same folder as SQLite's file) and the
-//! WeChat simulator, each as a process of its own. In one run, phases with one store and the other take turns; figures
+//! It starts a redis-server of its own (`appendonly yes`, `appendfsync always`, in the same folder as SQLite's file), or the
+//! `--server` (one from 7.2 on can do with `--fsync everysec`), and the WeChat simulator, each as a process of its own. In one run, phases with one store and the other take turns; figures
 //! are medians over the rounds, "ratio" is the median of what each round's pair says. Durability is "full" in both.
 
 mod common;
@@ -26,8 +27,8 @@ use serde_json::json;
 
 const USAGE: &str =
     "usage: cargo bench --bench stores -- [--threads 64] [--latency-ms 0,20] [--rounds 9] [--phase-ms 400]
-  [--folder DIR] [--players 100000]";
-const NAMES: [&str; 6] = ["threads", "latency-ms", "rounds", "phase-ms", "folder", "players"];
+  [--folder DIR] [--players 100000] [--server redis-server] [--fsync always]";
+const NAMES: [&str; 8] = ["threads", "latency-ms", "rounds", "phase-ms", "folder", "players", "server", "fsync"];
 /// The goals of the issue.
 const RATIO: f64 = 0.8;
 const BYTES: f64 = 200.0;
@@ -50,7 +51,7 @@ fn main() {
 
 fn compare(arguments: &Arguments, latency_ms: u64, threads: usize) {
     let folder = common::folder(arguments);
-    let (wechat, redis) = (Wechat::start(latency_ms), Redis::start(folder.path()));
+    let (wechat, redis) = (Wechat::start(latency_ms), Redis::start(arguments, folder.path()));
     let rounds = arguments.number("rounds", 9);
     let phase = Duration::from_millis(arguments.number("phase-ms", 400));
     let template_id = CString::new("sim-stamina").expect("an id");
@@ -100,7 +101,7 @@ fn compare(arguments: &Arguments, latency_ms: u64, threads: usize) {
 /// What so many players who accepted one template once, and do nothing, take of the server's memory.
 fn memory(arguments: &Arguments) {
     let folder = common::folder(arguments);
-    let redis = Redis::start(folder.path());
+    let redis = Redis::start(arguments, folder.path());
     redis.ask("CONFIG SET appendfsync everysec");
     let count = arguments.number("players", 100_000) as usize;
     let config = json!({"appid": "wx0123456789abcdef", "secret": "s", "store": redis.url(), "durability": "normal",
@@ -148,11 +149,12 @@ struct Redis {
 }
 
 impl Redis {
-    fn start(folder: &Path) -> Redis {
+    fn start(arguments: &Arguments, folder: &Path) -> Redis {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let port_text = port.to_string();
-        let process = Command::new("redis-server")
-            .args(["--port", &port_text, "--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always"])
+        let fsync = arguments.text("fsync").unwrap_or("always");
+        let process = Command::new(arguments.text("server").unwrap_or("redis-server"))
+            .args(["--port", &port_text, "--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", fsync])
             .args(["--save", "", "--dir"])
             .arg(folder)
             .stdout(Stdio::null())

@@ -10,7 +10,7 @@ mod redis;
 
 use common::{TEMPLATE, left, send};
 use desk::Desk;
-use redis::{Program, Server, Settings, wait_until};
+use redis::{Program, Proxy, Server, Settings, Trouble, wait_until};
 use serde_json::json;
 use wxsub::{Answer, Client, Status, Verdict};
 
@@ -118,6 +118,27 @@ fn a_grant_that_is_not_confirmed_is_not_acknowledged_however_often_it_is_reporte
         desk.room.wechat.grant("o1", TEMPLATE, 1);
         assert!(matches!(left.status, Status::Ok | Status::Refused), "{left:?}");
     }
+}
+
+/// The step and the question whether it is on disk leave together; whichever answer is lost, both come again.
+#[test]
+fn a_confirmation_that_is_lost_is_asked_for_again_and_the_grant_counts_once() {
+    let desk = Desk::new();
+    let server = Server::start(with_fsync(Program::Newer, "everysec"));
+    let proxy = Proxy::to(server.port());
+    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 30_000}));
+    desk.room.accept(&client, "o1");
+    let mut count = 1;
+    let cuts = [Trouble::CutRequest(0), Trouble::CutRequest(9), Trouble::CutReply(0), Trouble::CutReply(usize::MAX)];
+    for (met, trouble) in cuts.into_iter().enumerate() {
+        proxy.arm(&["waitaof"], trouble);
+        let waits = server.calls("waitaof");
+        count += 1;
+        assert_eq!(desk.room.accept(&client, "o1").remaining, count, "{trouble:?}");
+        assert_eq!(proxy.met(), met + 1, "{trouble:?}");
+        assert!(server.calls("waitaof") > waits, "{trouble:?}: it was not asked again");
+    }
+    assert_eq!(left(&client, "o1"), count);
 }
 
 #[test]

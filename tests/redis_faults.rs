@@ -351,6 +351,56 @@ fn a_report_whose_answers_are_all_lost_is_done_once_with_its_key() {
     assert_eq!((again.flags, left(&client, "o1")), (Verdict::REPLAYED, 1));
 }
 
+/// The hold was taken, and its answer did not come in time: nothing was sent, and the unit comes back.
+#[test]
+fn a_hold_whose_answer_came_too_late_is_given_back() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings());
+    let proxy = Proxy::to(server.port());
+    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 1000}));
+    desk.room.accept(&client, "o1");
+    for options in [json!({}), json!({"key": "k"})] {
+        let met = proxy.met();
+        // As it stands still for this one step, also for the tries that follow.
+        for _ in 0..1000 {
+            proxy.arm(&["eval", "\r\nbegin\r\n"], Trouble::HoldReply);
+        }
+        let failed = client.send(&message("o1"), Some(&options.to_string()));
+        desk.store_failed(failed, 1000, &["no answer came in time", "try again"]);
+        assert!(proxy.met() > met && desk.room.wechat.sends_to("o1").is_empty());
+        proxy.disarm();
+        proxy.release();
+        wait_until("the unit comes back", || client.quota("o1", TEMPLATE).remaining == 1);
+    }
+    desk.ok(client.send(&message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+    assert_eq!((left(&client, "o1"), desk.room.wechat.sends_to("o1").len()), (0, 1));
+}
+
+/// The message is at WeChat; that the store did not answer to the deduction takes nothing from that.
+#[test]
+fn a_deduction_whose_answer_came_too_late_was_made() {
+    let desk = Desk::new();
+    let server = Server::start(Desk::settings());
+    let proxy = Proxy::to(server.port());
+    let client = desk.open(&Desk::url(proxy.port()), json!({"timeout_ms": 1500}));
+    for _ in 0..2 {
+        desk.room.accept(&client, "o1");
+    }
+    for _ in 0..1000 {
+        proxy.arm(&["eval", "\r\nsettle\r\n"], Trouble::HoldReply);
+    }
+    let sent = desk.ok(client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+    assert!(sent.msgid != 0 && sent.elapsed_ms < 1500 + 3000, "{sent:?}");
+    assert!(proxy.met() > 0);
+    proxy.disarm();
+    proxy.release();
+    assert_eq!(until_answered(&desk, || client.quota("o1", TEMPLATE)).remaining, 1);
+    let again = desk.ok(client.send(&message("o1"), Some(r#"{"key": "k", "timeout_ms": 20000}"#)));
+    assert_eq!((again.flags, again.msgid), (Verdict::REPLAYED, sent.msgid));
+    desk.ok(client.send(&message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+    assert_eq!((left(&client, "o1"), desk.room.wechat.sends_to("o1").len()), (0, 2));
+}
+
 /// A message has reached WeChat, and the store dies before its verdict is in it.
 #[test]
 fn what_was_sent_is_said_to_be_sent_although_the_store_is_gone() {

@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Deadline, Now};
-use crate::config::Config;
+use crate::config::{Config, StoreAt};
 use crate::error::{Error, Status, Verdict};
 use crate::event::EventConfig;
 use crate::http::{Transport, UreqTransport};
@@ -112,6 +112,9 @@ impl Client {
         let event_keys = event::keys(&config)?;
         let store = store::open(&config)?;
         log_line!(log, Info, "wxsub {}: appid {}, store {}", env!("CARGO_PKG_VERSION"), config.appid, store.place());
+        if config.store == StoreAt::Memory {
+            log_line!(log, Warn, "the store is in memory: every grant is lost when this client is closed");
+        }
         for warning in store.warnings(Deadline::in_ms(config.timeout_ms))? {
             log_line!(log, Warn, "store: {warning}");
         }

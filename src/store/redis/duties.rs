@@ -157,7 +157,7 @@ impl Store for RedisStore {
             if room == 0 {
                 break;
             }
-            let ask = json!({"claim": claim.to_string(), "most": room, "lease": lease_ms});
+            let ask = json!({"claim": claim.to_string(), "most": room, "lease": lease_ms, "once": self.once()});
             let found: Result<Answer, Error> = self.step(&OUTBOX, &self.bucket(number), "claim", ask, false, deadline);
             let found = match found {
                 // What was claimed already must be told of.

@@ -170,7 +170,8 @@ impl RedisStore {
         let bucket = bucket_of(openid);
         let answer: Answer = self.step(script, &self.bucket(bucket), step, ask, proven, deadline)?;
         if let Some(next) = answer.next {
-            self.hint(bucket, next, false, deadline)?;
+            // The step is done, whether it is announced or not: the next sweep finds what was not.
+            let _announced = self.hint(bucket, next, false, deadline);
         }
         Ok(answer)
     }
