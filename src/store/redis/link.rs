@@ -68,13 +68,12 @@ impl Link {
         lost: &mut Option<Trouble>,
     ) -> Result<Vec<Value>, Trouble> {
         let (mut pause, mut redirections, mut whole) = (FIRST_PAUSE, 0, false);
-        let mut asked: Option<Address> = None;
         let mut last = Trouble::TooLate;
         loop {
             if deadline.left() < LEAST_LEFT.min(pause) {
                 return Err(last);
             }
-            let trouble = match self.try_once(request, asked.take(), whole, deadline) {
+            let trouble = match self.try_once(request, whole, deadline) {
                 Ok(values) => return Ok(values),
                 Err(trouble) => trouble,
             };
@@ -85,12 +84,9 @@ impl Link {
                 whole = true;
                 continue;
             }
-            if let Some((address, only_now)) = self.redirection(&trouble).filter(|_| redirections < REDIRECTIONS) {
+            if let Some(address) = self.redirection(&trouble).filter(|_| redirections < REDIRECTIONS) {
                 redirections += 1;
-                match only_now {
-                    true => asked = Some(address),
-                    false => self.slots.lock().put(request.slot, address),
-                }
+                self.slots.lock().put(request.slot, address);
                 continue;
             }
             if !trouble.passes() {
@@ -108,29 +104,13 @@ impl Link {
         }
     }
 
-    fn try_once(
-        &self,
-        request: &Request<'_>,
-        asked: Option<Address>,
-        whole: bool,
-        deadline: Deadline,
-    ) -> Result<Vec<Value>, Trouble> {
-        let asking = asked.is_some();
-        let address = match asked {
-            Some(address) => address,
-            None => self.owner(request.slot, deadline)?,
-        };
+    fn try_once(&self, request: &Request<'_>, whole: bool, deadline: Deadline) -> Result<Vec<Value>, Trouble> {
+        let address = self.owner(request.slot, deadline)?;
         let node = self.node(&address)?;
         let commands = (request.pack)(deadline.left(), whole);
         let mut packed = Vec::new();
-        if asking {
-            packed.extend(cmd("ASKING").get_packed_command());
-        }
         commands.iter().for_each(|command| packed.extend(command.get_packed_command()));
-        let mut values = node.talk(&packed, request.answers + usize::from(asking), deadline)?;
-        if asking {
-            values.remove(0);
-        }
+        let values = node.talk(&packed, request.answers, deadline)?;
         for value in &values {
             if let Value::ServerError(e) = value {
                 let trouble = Trouble::answered(e);
@@ -144,17 +124,16 @@ impl Link {
         Ok(values)
     }
 
-    /// Where a cluster sends us, and whether only for this once.
-    fn redirection(&self, trouble: &Trouble) -> Option<(Address, bool)> {
+    /// Where a cluster sends us for good. ASK is not followed: the new node has some of the bucket's keys only, and a script
+    /// there would take what it does not find for nothing, and begin a second ledger. The move is waited for.
+    fn redirection(&self, trouble: &Trouble) -> Option<Address> {
         let Trouble::Refused { code, text } = trouble else { return None };
-        let only_now = match code.as_str() {
-            "ASK" => true,
-            "MOVED" => false,
-            _ => return None,
-        };
+        if code != "MOVED" {
+            return None;
+        }
         let (host, port) = text.split_whitespace().nth(1)?.rsplit_once(':')?;
         let host = if host.is_empty() { self.at.nodes.first()?.0.clone() } else { host.to_owned() };
-        Some(((host, port.parse().ok()?), only_now))
+        Some((host, port.parse().ok()?))
     }
 
     /// Every master that is known, for what is asked of each server.
