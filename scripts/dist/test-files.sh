@@ -88,7 +88,7 @@ linux() {
 
 # Windows' own since 10, and the C library that every Windows has.
 windows_dlls="kernel32.dll ntdll.dll ws2_32.dll bcrypt.dll bcryptprimitives.dll advapi32.dll userenv.dll msvcrt.dll \
-api-ms-win-core-synch-l1-2-0.dll crypt32.dll secur32.dll"
+api-ms-win-core-synch-l1-2-0.dll crypt32.dll ncrypt.dll secur32.dll"
 
 windows() {
   local library=$prefix/bin/wxsub.dll file

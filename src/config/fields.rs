@@ -179,8 +179,8 @@ impl<'a> Fields<'a> {
         StoreAt::parse(&text).map_err(|why| self.mistake(format!("{key}: {why}"))).ok()
     }
 
-    /// What the names of a shared store begin with; braces would take part in where a cluster puts them.
-    pub fn prefix(&mut self, key: &str) -> Option<String> {
+    /// A part of the names of keys in a shared store, where braces would take part in which node of a cluster has them.
+    pub fn plain_name(&mut self, key: &str) -> Option<String> {
         let text = self.name(key)?;
         if text.contains(['{', '}']) {
             self.mistake(format!("{key} {} holds a brace", shown(&text)));

@@ -148,7 +148,7 @@ impl Config {
             &[("stable", TokenMode::Stable), ("legacy", TokenMode::Legacy), ("external", TokenMode::External)],
         );
         let token = token.unwrap_or(TokenMode::Stable);
-        let appid = f.name("appid");
+        let appid = f.plain_name("appid");
         if appid.is_none() && object.get("appid").is_none_or(Value::is_null) {
             f.mistake("appid is missing");
         }
@@ -182,7 +182,7 @@ impl Config {
             workers: f.integer("workers", 1, 256).unwrap_or(4) as usize,
             queue_capacity: f.integer("queue_capacity", 1, 10_000_000).unwrap_or(10_000) as usize,
             max_per_second: f.positive("max_per_second"),
-            store_prefix: f.prefix("store_prefix"),
+            store_prefix: f.plain_name("store_prefix"),
         };
         f.finish()?;
         Ok(config)

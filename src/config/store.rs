@@ -43,6 +43,12 @@ impl StoreAt {
     /// What is wrong with it, in words without the password.
     pub fn parse(text: &str) -> Result<StoreAt, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
+            // Not shown: there may be a password behind it.
+            if ["redis", "rediss", "valkey", "valkeys"].iter().any(|s| text.split(':').next() == Some(*s))
+                && text.contains(':')
+            {
+                return Err("behind the colon of redis: and the like stand two slashes".to_owned());
+            }
             return Ok(if text == ":memory:" { StoreAt::Memory } else { StoreAt::File(text.to_owned()) });
         };
         let (cluster, tls) = match scheme {

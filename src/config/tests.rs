@@ -46,6 +46,8 @@ fn wrong_values_by_key() {
     for (key, value, part) in [
         ("store", "\"\"", "empty string"),
         ("store", "\"mysql://h\"", "mysql:// is no store"),
+        ("store", "\"redis:hunter2@h\"", "two slashes"),
+        ("appid", "\"wx{1}\"", "brace"),
         ("store_prefix", "\"a b\"", "space"),
         ("store_prefix", "\"a{b\"", "brace"),
         ("store", "\"a\\u0000b\"", "NUL"),

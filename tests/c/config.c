@@ -24,7 +24,7 @@ static const struct wrong values[] = {
     {",\"max_attempts\":true", {"max_attempts", "boolean"}},
     {",\"store\":5", {"store", "number"}},
     {",\"store\":\"\"", {"store", "empty"}},
-    {",\"store\":\"redis://h/0\"", {"store", ""}},
+    {",\"store\":\"mysql://h/0\"", {"store", ""}},
     {",\"api_base\":[]", {"api_base", ""}},
     {",\"api_base\":{}", {"api_base", "object"}},
     {",\"api_base\":\"http://api.weixin.qq.com\"", {"api_base", "https"}},

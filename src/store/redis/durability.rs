@@ -49,6 +49,7 @@ impl Proof {
 /// What is known of one server. A user without the right to ask leaves gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    may_ask: bool,
     aof: bool,
     fsync: Option<String>,
     waitaof: bool,
@@ -60,15 +61,17 @@ pub struct Facts {
 impl Facts {
     /// Asks the server.
     pub fn ask(link: &Link, address: &(String, u16), deadline: Deadline) -> Result<Facts, Trouble> {
-        let info = text(&link.ask(address, &cmd("INFO"), deadline)?);
+        // All three may be forbidden, and then are not known.
+        let info = allowed(link.ask(address, &cmd("INFO"), deadline))?.map(|value| text(&value)).unwrap_or_default();
+        let may_ask = !info.is_empty();
         let info: HashMap<&str, &str> = info.lines().filter_map(|line| line.split_once(':')).collect();
         let told = |key: &str| info.get(key).copied().unwrap_or_default();
-        // Both may be forbidden, and then are not known.
         let fsync = allowed(link.ask(address, cmd("CONFIG").arg("GET").arg("appendfsync"), deadline))?;
         let command = allowed(link.ask(address, cmd("COMMAND").arg("INFO").arg("WAITAOF"), deadline))?;
         let limit: u64 = told("maxmemory").parse().unwrap_or(0);
         let policy = told("maxmemory_policy");
         Ok(Facts {
+            may_ask,
             aof: told("aof_enabled") == "1",
             fsync: fsync.and_then(|value| second(&value)),
             waitaof: matches!(command, Some(Value::Array(list)) if matches!(list.first(), Some(Value::Array(_)))),
@@ -95,7 +98,9 @@ impl Facts {
         if self.is_replica {
             all.push("the server is a replica: name the master".to_owned());
         }
-        if !self.aof {
+        if !self.may_ask {
+            all.push("the user may not ask INFO: whether grants are kept is not known; allow +info".to_owned());
+        } else if !self.aof {
             all.push("the server runs without AOF, its restart loses grants: set appendonly yes".to_owned());
         } else if self.fsync.as_deref() == Some("no") {
             all.push("appendfsync is no, a power cut loses grants: set it to everysec or always".to_owned());

@@ -1,6 +1,7 @@
 //! What a store must do, each as one step of a script.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -11,14 +12,20 @@ use super::told::{self, AccountAnswer, Answer};
 use super::{RedisStore, ms};
 use crate::clock::{self, Deadline, Now};
 use crate::config::TokenMode;
-use crate::error::{Error, Verdict};
+use crate::error::{Error, Status, Verdict};
 use crate::secret::Secret;
 use crate::store::{
     After, Applied, Backlog, Begun, Cancelled, Change, Claimed, Claims, Event, EventPart, FORCED_APART_MS,
-    FORCED_PER_DAY, Hold, Item, Look, NewMessage, Put, Report, Settled, Settlement, Store, StoredToken, TokenAsk,
-    TokenClaim, Want, kept,
+    FORCED_PER_DAY, Hold, Item, Look, NewMessage, Outcome, Put, Report, Settled, Settlement, Store, StoredToken,
+    TokenAsk, TokenClaim, Want, kept,
 };
 
+/// A bucket that could not be looked at is put off so long.
+const PUT_OFF_MS: i64 = 5000;
+/// A hold that was maybe taken is given back within this time, or ends by itself with its lease.
+const GIVE_BACK_MS: u64 = 300;
+/// Its message waits at least so long.
+const NEXT_TRY_MS: i64 = 2000;
 /// Buckets with something due that are looked at in one go.
 const DUE_BUCKETS: usize = 16;
 
@@ -91,7 +98,16 @@ impl Store for RedisStore {
             "claim": want.message.map(|(_, claim)| claim.to_string()),
         });
         let marks = want.key.is_some() || want.message.is_some();
-        let answer = self.player_step(script_for(&want), &want.openid, "begin", ask, marks, deadline)?;
+        let begun = self.try_player_step(script_for(&want), &want.openid, "begin", ask, marks, deadline);
+        let answer = match begun {
+            Ok(answer) => answer,
+            Err(trouble) => {
+                if trouble.is_maybe_done() {
+                    self.give_back(&want);
+                }
+                return Err(trouble.describe(self.place()));
+            }
+        };
         Ok(match answer {
             Answer { held: true, granted, unit, .. } => Begun::Held(Hold { want, granted, unit }),
             Answer { gone: true, .. } => Begun::Gone,
@@ -150,6 +166,7 @@ impl Store for RedisStore {
         deadline: Deadline,
     ) -> Result<Claims, Error> {
         let mut claims = Claims::default();
+        let mut failed = None;
         let due = self.account("upcoming", json!({"most": DUE_BUCKETS}), deadline)?.due;
         for (bucket, changes) in due {
             let room = most.saturating_sub(claims.messages.len() + claims.ended.len());
@@ -160,9 +177,14 @@ impl Store for RedisStore {
             let ask = json!({"claim": claim.to_string(), "most": room, "lease": lease_ms, "once": self.once()});
             let found: Result<Answer, Error> = self.step(&OUTBOX, &self.bucket(number), "claim", ask, false, deadline);
             let found = match found {
-                // What was claimed already must be told of.
-                Err(_) if !claims.messages.is_empty() || !claims.ended.is_empty() => break,
-                found => found?,
+                Ok(found) => found,
+                Err(e) => {
+                    // Its server may be away; those of the others come first for a while.
+                    let later = json!({"bucket": bucket, "changes": changes, "at": self.wall_ms() + PUT_OFF_MS});
+                    let _put_off = self.account("looked", later, deadline);
+                    failed.get_or_insert(e);
+                    continue;
+                }
             };
             claims.messages.extend(found.messages.into_iter().map(|message| message.claimed(claim)));
             for ended in found.ended {
@@ -175,7 +197,11 @@ impl Store for RedisStore {
             // Without it the bucket is looked at again, for nothing.
             let _again = looked.is_err();
         }
-        Ok(claims)
+        match failed {
+            // What was claimed must be told of.
+            Some(e) if claims.messages.is_empty() && claims.ended.is_empty() => Err(e),
+            _ => Ok(claims),
+        }
     }
 
     fn finish_message(
@@ -247,8 +273,9 @@ impl Store for RedisStore {
     }
 
     fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error> {
+        let asked = Instant::now();
         let answer = self.account("version", json!({"every": SWEEP_MS}), deadline)?;
-        self.set_clock(&answer);
+        self.set_clock(&answer, asked);
         self.sweep(answer.sweep, deadline)?;
         Ok(Some(ms(answer.version)))
     }
@@ -303,7 +330,7 @@ impl Store for RedisStore {
     }
 
     fn force_token(&self, _now: Now, deadline: Deadline) -> Result<Result<(), i64>, Error> {
-        let ask = json!({"apart": FORCED_APART_MS, "per_day": FORCED_PER_DAY});
+        let ask = json!({"apart": FORCED_APART_MS, "per_day": FORCED_PER_DAY, "once": self.once()});
         Ok(self.account("force_token", ask, deadline)?.ms.map_or(Ok(()), |wait| Err(ms(wait))))
     }
 
@@ -329,6 +356,23 @@ impl Store for RedisStore {
 
     fn wall_ms(&self) -> i64 {
         clock::wall_ms() + self.ahead_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl RedisStore {
+    /// Nothing was sent of what was maybe begun: its turn, its key and its message are free again, without a doubt on them.
+    fn give_back(&self, want: &Want) {
+        let why = Error::new(Status::Store, "the store did not answer in time; nothing was sent");
+        let after = match want.message {
+            Some(_) => {
+                let due_wall = self.wall_ms() + NEXT_TRY_MS;
+                After::Again { due_wall, why: why.message.clone(), maybe: false }
+            }
+            None => After::Done,
+        };
+        let hold = Hold { want: want.clone(), granted: 0, unit: false };
+        let settlement = Settlement { hold, outcome: Outcome::Returned, verdict: why.into(), after };
+        let _given_back = self.settle(settlement, Now::read(), Deadline::in_ms(GIVE_BACK_MS));
     }
 }
 

@@ -89,7 +89,8 @@ impl Link {
                 self.slots.lock().put(request.slot, address);
                 continue;
             }
-            if !trouble.passes() {
+            let misnamed = !self.at.cluster && matches!(trouble.code(), "MOVED" | "ASK");
+            if !trouble.passes() || misnamed {
                 return Err(trouble);
             }
             if trouble.moves() {
@@ -111,8 +112,12 @@ impl Link {
         let mut packed = Vec::new();
         commands.iter().for_each(|command| packed.extend(command.get_packed_command()));
         let values = node.talk(&packed, request.answers, deadline)?;
-        for value in &values {
+        for (place, value) in values.iter().enumerate() {
             if let Value::ServerError(e) = value {
+                if place > 0 {
+                    // The step is done; only the proof of it was refused.
+                    return Err(Trouble::Unconfirmed);
+                }
                 let trouble = Trouble::answered(e);
                 if trouble.code() == "READONLY" {
                     // Behind the same name there may be another server by now.
@@ -128,7 +133,7 @@ impl Link {
     /// there would take what it does not find for nothing, and begin a second ledger. The move is waited for.
     fn redirection(&self, trouble: &Trouble) -> Option<Address> {
         let Trouble::Refused { code, text } = trouble else { return None };
-        if code != "MOVED" {
+        if code != "MOVED" || !self.at.cluster {
             return None;
         }
         let (host, port) = text.split_whitespace().nth(1)?.rsplit_once(':')?;

@@ -14,7 +14,7 @@ mod told;
 mod trouble;
 
 use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -30,6 +30,8 @@ use trouble::Trouble;
 
 /// An answer that may have been lost is kept so much longer than its call's deadline.
 const ONCE_MARGIN_MS: u64 = 10_000;
+/// The clock of a server that answers later than this is not taken over.
+const LONGEST_CLOCK_CALL: Duration = Duration::from_millis(400);
 /// What the names of the keys begin with, where the configuration does not say.
 const PREFIX: &str = "wxsub";
 
@@ -87,8 +89,9 @@ impl RedisStore {
             #[cfg(test)]
             now_ms: AtomicI64::new(0),
         };
+        let asked = Instant::now();
         let answer = store.account("clock", json!({}), deadline)?;
-        store.set_clock(&answer);
+        store.set_clock(&answer, asked);
         if store.durable {
             let facts = store.facts(deadline)?;
             store.proof = facts.iter().map(Facts::proof).min().unwrap_or(Proof::None);
@@ -99,9 +102,13 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// Takes the server's clock over; half a round trip off is near enough.
-    fn set_clock(&self, answer: &AccountAnswer) {
-        self.ahead_ms.store(ms(answer.now) - clock::wall_ms(), Ordering::Relaxed);
+    /// Takes the server's clock over, which was read in the middle of the call; not from an answer that took long.
+    fn set_clock(&self, answer: &AccountAnswer, asked: Instant) {
+        let took = asked.elapsed();
+        if took < LONGEST_CLOCK_CALL {
+            let then = clock::wall_ms() - took.as_millis() as i64 / 2;
+            self.ahead_ms.store(ms(answer.now) - then, Ordering::Relaxed);
+        }
     }
 
     fn facts(&self, deadline: Deadline) -> Result<Vec<Facts>, Error> {
@@ -122,10 +129,23 @@ impl RedisStore {
         script: &Script,
         at: &At,
         step: &str,
-        mut ask: Value,
+        ask: Value,
         proven: bool,
         deadline: Deadline,
     ) -> Result<A, Error> {
+        self.try_step(script, at, step, ask, proven, deadline).map_err(|trouble| trouble.describe(&self.place))
+    }
+
+    /// The same; of a step that failed, whether it was maybe done.
+    fn try_step<A: serde::de::DeserializeOwned>(
+        &self,
+        script: &Script,
+        at: &At,
+        step: &str,
+        mut ask: Value,
+        proven: bool,
+        deadline: Deadline,
+    ) -> Result<A, Trouble> {
         #[cfg(test)]
         {
             let now_ms = self.now_ms.load(Ordering::Relaxed);
@@ -142,19 +162,15 @@ impl RedisStore {
             std::iter::once(call).chain(proof.command(left)).collect()
         };
         let answers = 1 + usize::from(proof.command(Duration::ZERO).is_some());
-        let run = || -> Result<A, Trouble> {
-            let values = self.link.run(&Request { slot: at.slot, answers, pack: &pack }, deadline)?;
-            if answers > 1 && !values.last().is_some_and(|answer| proof.is_given(answer)) {
-                return Err(Trouble::Unconfirmed);
-            }
-            let text = match values.first() {
-                Some(redis::Value::BulkString(text)) => text.as_slice(),
-                _ => b"",
-            };
-            serde_json::from_slice(text)
-                .map_err(|e| Trouble::Lost(format!("its answer to {step} was not understood: {e}")))
+        let values = self.link.run(&Request { slot: at.slot, answers, pack: &pack }, deadline)?;
+        if answers > 1 && !values.last().is_some_and(|answer| proof.is_given(answer)) {
+            return Err(Trouble::Unconfirmed);
+        }
+        let text = match values.first() {
+            Some(redis::Value::BulkString(text)) => text.as_slice(),
+            _ => b"",
         };
-        run().map_err(|trouble| trouble.describe(&self.place))
+        serde_json::from_slice(text).map_err(|e| Trouble::Lost(format!("its answer to {step} was not understood: {e}")))
     }
 
     /// Takes one step in the player's bucket.
@@ -167,8 +183,21 @@ impl RedisStore {
         proven: bool,
         deadline: Deadline,
     ) -> Result<Answer, Error> {
+        self.try_player_step(script, openid, step, ask, proven, deadline)
+            .map_err(|trouble| trouble.describe(&self.place))
+    }
+
+    fn try_player_step(
+        &self,
+        script: &Script,
+        openid: &str,
+        step: &str,
+        ask: Value,
+        proven: bool,
+        deadline: Deadline,
+    ) -> Result<Answer, Trouble> {
         let bucket = bucket_of(openid);
-        let answer: Answer = self.step(script, &self.bucket(bucket), step, ask, proven, deadline)?;
+        let answer: Answer = self.try_step(script, &self.bucket(bucket), step, ask, proven, deadline)?;
         if let Some(next) = answer.next {
             // The step is done, whether it is announced or not: the next sweep finds what was not.
             let _announced = self.hint(bucket, next, false, deadline);

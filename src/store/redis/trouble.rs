@@ -86,6 +86,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the step was done, or may have been.
+    pub fn is_maybe_done(&self) -> bool {
+        matches!(self, Trouble::Lost(_) | Trouble::Unconfirmed)
+    }
+
     /// Whether another node may be the right one by now.
     pub fn moves(&self) -> bool {
         match self {
@@ -122,7 +127,10 @@ fn advice(code: &str) -> (&'static str, u32) {
         "READONLY" => ("it is a replica: name the master in \"store\"", 1000),
         "LOADING" => ("it is loading its data: try again", 500),
         "NOREPLICAS" => ("too few replicas are connected (min-replicas-to-write)", 1000),
-        "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => ("the cluster is being changed: try again", 500),
+        "MOVED" | "ASK" => {
+            ("the cluster is being changed: try again; for one named as redis:// write redis-cluster://", 500)
+        }
+        "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => ("the cluster is being changed: try again", 500),
         "BUSY" => ("another script has kept it busy: try again", 500),
         _ => ("it refused", 1000),
     }

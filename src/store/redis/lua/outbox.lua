@@ -122,7 +122,7 @@ end
 local function shown(m)
   return {
     id = m.id, openid = m.o, template = m.t, key = m.k, expires = m.expires, tries = m.tries, why = m.why,
-    maybe = m.maybe, letter = redis.call('GET', stem .. 'letter:' .. m.id),
+    maybe = m.maybe, letter = redis.call('GET', stem .. 'letter:' .. m.id) or '',
   }
 end
 

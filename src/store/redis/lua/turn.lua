@@ -34,7 +34,11 @@ local function begin()
   local openid, template = ask.openid, ask.template
   local turn = read_turn(openid)
   -- The answer to this same call was lost.
-  if turn and turn.r and turn.h == ask.holder then return { held = true, granted = turn.g, unit = turn.n } end
+  if turn and turn.r and turn.h == ask.holder then
+    -- A write, so that the proof that is asked for covers the first call's.
+    write_turn(openid, turn)
+    return { held = true, granted = turn.g, unit = turn.n }
+  end
   local m = ask.id and read_message(id_text(ask.id))
   if ask.id and not (m and m.state == CLAIMED and m.h == ask.claim) then return { gone = true } end
   local stop = ask.key and stopped_by(openid, template, ask.key)
