@@ -35,8 +35,11 @@ host() {
       mkdir -p "$work"
       local language
       for language in cc c++; do
-        printf '#!/bin/sh\nexec %q -m ziglang %s -target x86_64-linux-musl "$@"\n' "$tools/zig/bin/python3" "$language" \
+        # gcc links an unwinder into every program, zig into none of C: the archive wants one.
+        printf '#!/bin/sh\ncase " $* " in *" -c "* | *" -E "* | *" -S "*) ;; *) set -- "$@" -lunwind ;; esac\n' \
           >"$work/zig-$language"
+        printf 'exec %q -m ziglang %s -target x86_64-linux-musl "$@"\n' "$tools/zig/bin/python3" "$language" \
+          >>"$work/zig-$language"
         chmod +x "$work/zig-$language"
       done
       CC=$work/zig-cc CXX=$work/zig-c++
@@ -74,6 +77,8 @@ host() {
 end_host() {
   stop_simulator
   if [ "$target" = x86_64-windows-gnu ]; then wineserver -k >/dev/null 2>&1 || true; fi
+  # What follows is compiled for this machine.
+  unset CC CXX
 }
 
 compile_c() { # SOURCE NAME [FLAG...]: into $work/programs/NAME

@@ -16,7 +16,7 @@ from pathlib import Path
 
 GLIBC = r"lib(c|m|pthread|dl|rt)\.so\.\d|ld-linux-\S+"
 MUSL = r"libc\.so|libc\.musl-x86_64\.so\.1|ld-musl-\S+"
-WINDOWS = r"(?i)(api-ms-win-\S+|kernel32|ntdll|ws2_32|bcrypt\w*|msvcrt|advapi32|userenv|crypt32|secur32|iphlpapi|user32|ucrtbase)\.dll"
+WINDOWS = r"(?i)(api-ms-win-\S+|kernel32|ntdll|ws2_32|bcrypt\w*|msvcrt|advapi32|userenv|crypt32|ncrypt|secur32|iphlpapi|user32|ucrtbase)\.dll"
 
 #: By platform tag: the library's name, what `file` says of it, and the libraries that it may need.
 EXPECTED = {
