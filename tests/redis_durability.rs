@@ -68,6 +68,10 @@ fn reports_keyed_sends_and_stored_messages_wait_for_the_disk_and_nothing_else_do
         what();
         server.calls("waitaof") - before
     };
+    // A script that the server does not know yet is sent twice, and so is the question behind it.
+    desk.room.accept(&client, "warm");
+    desk.ok(send(&client, "warm"));
+    assert_eq!(client.cancel("warm", "nothing").status, Status::NotFound);
     assert_eq!(waits(&|| drop(desk.room.accept(&client, "o1"))), 1);
     assert_eq!(waits(&|| drop(desk.room.accept(&client, "o1"))), 1);
     assert_eq!(waits(&|| drop(desk.ok(send(&client, "o1")))), 0, "neither a hold nor a deduction");

@@ -56,17 +56,16 @@ impl Link {
     /// Sends the commands to whom their slot belongs, and returns their answers, none of which is an error. May be done
     /// twice when an answer is lost.
     pub fn run(&self, request: &Request<'_>, deadline: Deadline) -> Result<Vec<Value>, Trouble> {
-        let mut lost = None;
-        self.run_until(request, deadline, &mut lost).map_err(|trouble| lost.unwrap_or(trouble))
+        let mut in_doubt = false;
+        self.run_until(request, deadline, &mut in_doubt).map_err(|last| match last {
+            Trouble::Lost(_) | Trouble::Unconfirmed => last,
+            last if in_doubt => Trouble::InDoubt(Box::new(last)),
+            last => last,
+        })
     }
 
-    /// The same; `lost` is what is known of a try that was maybe done, whatever became of those after it.
-    fn run_until(
-        &self,
-        request: &Request<'_>,
-        deadline: Deadline,
-        lost: &mut Option<Trouble>,
-    ) -> Result<Vec<Value>, Trouble> {
+    /// The same; `in_doubt` when a try was maybe done, whatever became of those after it.
+    fn run_until(&self, request: &Request<'_>, deadline: Deadline, in_doubt: &mut bool) -> Result<Vec<Value>, Trouble> {
         let (mut pause, mut redirections, mut whole) = (FIRST_PAUSE, 0, false);
         let mut last = Trouble::TooLate;
         loop {
@@ -77,9 +76,7 @@ impl Link {
                 Ok(values) => return Ok(values),
                 Err(trouble) => trouble,
             };
-            if matches!(trouble, Trouble::Lost(_)) {
-                *lost = Some(trouble.clone());
-            }
+            *in_doubt |= matches!(trouble, Trouble::Lost(_));
             if trouble.code() == "NOSCRIPT" && !whole {
                 whole = true;
                 continue;

@@ -92,6 +92,7 @@ impl RedisStore {
         let asked = Instant::now();
         let answer = store.account("clock", json!({}), deadline)?;
         store.set_clock(&answer, asked);
+        store.load_scripts(deadline);
         if store.durable {
             let facts = store.facts(deadline)?;
             store.proof = facts.iter().map(Facts::proof).min().unwrap_or(Proof::None);
@@ -100,6 +101,16 @@ impl RedisStore {
             }
         }
         Ok(store)
+    }
+
+    /// Has the servers know the scripts, so that no first call is made twice. Where that is forbidden, or forgotten, they
+    /// learn them by those calls.
+    fn load_scripts(&self, deadline: Deadline) {
+        for address in self.link.masters(deadline).unwrap_or_default() {
+            for script in [&*script::ANSWER, &*script::SEND, &*script::OUTBOX] {
+                let _loaded = self.link.ask(&address, &script.load(), deadline);
+            }
+        }
     }
 
     /// Takes the server's clock over, which was read in the middle of the call; not from an answer that took long.

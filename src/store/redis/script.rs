@@ -18,6 +18,11 @@ impl Script {
         Script { source, sha }
     }
 
+    /// Makes the server know it.
+    pub fn load(&self) -> Cmd {
+        cmd("SCRIPT").arg("LOAD").arg(&self.source).to_owned()
+    }
+
     /// Runs one of its steps. `whole`: the server does not know it yet.
     pub fn call(&self, whole: bool, key: &str, step: &str, ask: &str) -> Cmd {
         let mut command = if whole { cmd("EVAL") } else { cmd("EVALSHA") };

@@ -22,6 +22,8 @@ pub enum Trouble {
     Unconfirmed,
     /// There was no time left to begin.
     TooLate,
+    /// This, after a try that was done or not.
+    InDoubt(Box<Trouble>),
 }
 
 impl Trouble {
@@ -82,13 +84,13 @@ impl Trouble {
                     | "ASK"
                     | "UNBLOCKED"
             ),
-            Trouble::Unconfirmed | Trouble::TooLate => false,
+            Trouble::Unconfirmed | Trouble::TooLate | Trouble::InDoubt(_) => false,
         }
     }
 
     /// Whether the step was done, or may have been.
     pub fn is_maybe_done(&self) -> bool {
-        matches!(self, Trouble::Lost(_) | Trouble::Unconfirmed)
+        matches!(self, Trouble::Lost(_) | Trouble::Unconfirmed | Trouble::InDoubt(_))
     }
 
     /// Whether another node may be the right one by now.
@@ -98,13 +100,31 @@ impl Trouble {
             Trouble::Refused { code, .. } => {
                 matches!(code.as_str(), "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "MOVED")
             }
-            Trouble::Unconfirmed | Trouble::TooLate => false,
+            Trouble::Unconfirmed | Trouble::TooLate | Trouble::InDoubt(_) => false,
         }
     }
 
     /// As `WXSUB_E_STORE`, with advice; `place` is the store's URL without its password.
     pub fn describe(&self, place: &str) -> Error {
-        let (what, ms) = match self {
+        let (what, ms) = self.in_words();
+        Error::new(Status::Store, format!("store {place}: {what}")).after_ms(ms)
+    }
+
+    fn in_words(&self) -> (String, u32) {
+        match self {
+            Trouble::InDoubt(last) => match &**last {
+                Trouble::Unreached(why) => {
+                    (format!("it was not reached: {why}. A try before: done or not, try again"), 1000)
+                }
+                Trouble::TooLate => ("no answer came in time: done or not, try again".to_owned(), 1000),
+                other => {
+                    let (what, ms) = other.in_words();
+                    (format!("{what}; a try before: done or not, try again"), ms)
+                }
+            },
+            Trouble::Unreached(why) if why.contains("certificate") => {
+                (format!("it was not reached, nothing was done: {why}; is \"ca_file\" the right one?"), 10_000)
+            }
             Trouble::Unreached(why) => (format!("it was not reached, nothing was done: {why}. Is it running?"), 1000),
             Trouble::Lost(why) => (format!("{why}: done or not, try again"), 1000),
             Trouble::Unconfirmed => ("done, but not confirmed to be on disk in time: try again".to_owned(), 1000),
@@ -113,8 +133,7 @@ impl Trouble {
                 let (advice, ms) = advice(code);
                 (format!("{advice} (it said: {code} {})", text.chars().take(90).collect::<String>()), ms)
             }
-        };
-        Error::new(Status::Store, format!("store {place}: {what}")).after_ms(ms)
+        }
     }
 }
 

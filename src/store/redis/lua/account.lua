@@ -130,7 +130,9 @@ local function version()
   return { version = tonumber(redis.call('GET', stem .. 'version') or 0), sweep = sweep and true or false, now = now }
 end
 
+-- A write, so that a server that takes none says so to whoever begins.
 local function clock()
+  redis.call('SET', stem .. 'opened', now, 'PX', HOUR)
   return { now = now }
 end
 
