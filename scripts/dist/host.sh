@@ -35,10 +35,10 @@ host() {
       mkdir -p "$work"
       local language
       for language in cc c++; do
-        # gcc links an unwinder into every program, zig into none of C: the archive wants one.
-        printf '#!/bin/sh\ncase " $* " in *" -c "* | *" -E "* | *" -S "*) ;; *) set -- "$@" -lunwind ;; esac\n' \
-          >"$work/zig-$language"
-        printf 'exec %q -m ziglang %s -target x86_64-linux-musl "$@"\n' "$tools/zig/bin/python3" "$language" \
+        # As gcc does: an unwinder for the archive, which zig links into no program of C, and no sanitizer, whose runtime wants a
+        # newer musl.
+        printf '#!/bin/sh\ncase " $* " in *libwxsub.a* | *" -lwxsub "*) set -- "$@" -lunwind ;; esac\n' >"$work/zig-$language"
+        printf 'exec %q -m ziglang %s -target x86_64-linux-musl -fno-sanitize=undefined "$@"\n' "$tools/zig/bin/python3" "$language" \
           >>"$work/zig-$language"
         chmod +x "$work/zig-$language"
       done
