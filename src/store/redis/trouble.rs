@@ -114,7 +114,7 @@ impl Trouble {
         match self {
             Trouble::InDoubt(last) => match &**last {
                 Trouble::Unreached(why) => {
-                    (format!("it was not reached: {why}. A try before: done or not, try again"), 1000)
+                    (format!("it was not reached: {why}. Is it running? A try before: done or not, try again"), 1000)
                 }
                 Trouble::TooLate => ("no answer came in time: done or not, try again".to_owned(), 1000),
                 other => {
