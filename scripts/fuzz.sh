@@ -23,7 +23,7 @@ for target in "${targets[@]}"; do
   mkdir -p "fuzz/corpus/$target"
   # LeakSanitizer finds a thread by its number. Once the kernel gives the numbers of ended threads to new ones, it does
   # not see what those hold and takes it for leaks; these targets get there within minutes, with their threads for every
-  # client. libFuzzer's option alone leaves the check at the exit. tests/c/rounds.c watches for leaks over thousands of
+  # client. libFuzzer's option alone leaves the check at the exit. tests/hosts/c/rounds.c watches for leaks over thousands of
   # clients.
   leaks=1
   case $target in wechat | calls) leaks=0 ;; esac

@@ -65,7 +65,7 @@ run_program() {
 compile() {
   local name=$1 library=$2 compiler=$3
   shift 3
-  local source=tests/c/$name.c own
+  local source=tests/hosts/c/$name.c own
   own=$(sed -n '1s|^// flags: ||p' "$source")
   # shellcheck disable=SC2086 # several flags
   "$compiler" $own -std=c99 -Wall -Wextra -Wpedantic -Werror -Wshadow -g "$@" -Iinclude "$source" -o "$scratch/$name" \
@@ -73,7 +73,7 @@ compile() {
 }
 
 programs() {
-  basename -s .c -a tests/c/*.c
+  basename -s .c -a tests/hosts/c/*.c
 }
 
 summary() { # NAME GOOD ALL
@@ -138,8 +138,8 @@ thread() {
   local good=0
   # Everything with threads of its own in the unit tests; the pure rooms have none.
   "${run[@]}" --lib -- --test-threads=2 client:: store:: log:: token:: ffi:: worker:: && good=$((good + 1)) || failed=1
-  "${run[@]}" --test holds -- --test-threads=1 && good=$((good + 1)) || failed=1
-  "${run[@]}" --test token -- --test-threads=1 && good=$((good + 1)) || failed=1
+  "${run[@]}" --test it -- --test-threads=1 holds:: && good=$((good + 1)) || failed=1
+  "${run[@]}" --test it -- --test-threads=1 token:: && good=$((good + 1)) || failed=1
   summary "ThreadSanitizer, Rust tests" "$good" 3
 
   # clang's own runtime may be too old for the library, so the programs get the one that came with the Rust compiler.

@@ -6,8 +6,8 @@
 //! [`ffi`] (`include/wxsub.h`); Rust hosts use [`Client`] directly.
 //!
 //! Imports point one way: `ffi → client → {store, token, http, wechat, …} → {error, log, config, clock, secret}`;
-//! `tests/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in `ffi`, all SQL in `store`,
-//! all sockets in `http`, all facts about WeChat in `wechat`, `template` and `event`.
+//! `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in `ffi`, all SQL in
+//! `store`, all sockets in `http`, all facts about WeChat in `wechat`, `template` and `event`.
 
 #![deny(unsafe_code, missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]

@@ -7,7 +7,7 @@
  *   WXSUB_SECRET=simulator-secret ./game_loop --appid wx0000000000000000 --openid o-player --players 20 \
  *       --template-id sim-activity --store loop.db --api-base http://127.0.0.1:PORT
  *
- * The ids and the secret are those of tests/simulator, started with --grants 1. With --players N the players are
+ * The ids and the secret are those of tools/simulator, started with --grants 1. With --players N the players are
  * o-player-1 to o-player-N. Without --api-base it talks to the real WeChat: then the openid must be a player of yours
  * who has just accepted this template, and the keys in message_for() must be the template's own. Exit code 0: all
  * that was submitted had its one result, and every message was sent.

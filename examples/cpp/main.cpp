@@ -6,7 +6,7 @@
  *   WXSUB_SECRET=simulator-secret ./round --appid wx0000000000000000 --openid o-alice --template-id sim-activity \
  *       --store round.db --api-base http://127.0.0.1:PORT
  *
- * The ids and the secret are those of tests/simulator, which must have been told that o-alice accepted. Without
+ * The ids and the secret are those of tools/simulator, which must have been told that o-alice accepted. Without
  * --api-base it talks to the real WeChat: then the openid must be a player of yours who has just accepted this
  * template, and the keys in message_for() must be the template's own. Exit code 0: everything went as told here.
  *

@@ -56,7 +56,7 @@ host() {
       wine wineboot --init >/dev/null 2>&1
       if [ ! -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ]; then
         EXTRA_DLL=$work/bcryptprimitives.dll
-        "$CC" -shared -o "$EXTRA_DLL" "$root/tests/dist/bcryptprimitives.c" -ladvapi32
+        "$CC" -shared -o "$EXTRA_DLL" "$root/tests/hosts/dist/bcryptprimitives.c" -ladvapi32
       fi
       export WXSUB_TOOL=wine
       ;;

@@ -13,7 +13,7 @@ ours=$prefix/lib/libwxsub.a
 [ -e "$ours" ] || { echo "wxsub: no $ours: scripts/dist.sh x86_64-linux-gnu makes it" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-gcc -std=c99 -Wall -Wextra -Werror "-I$prefix/include" -c "$root/tests/dist/foreign_sqlite.c" -o "$work/host.o"
+gcc -std=c99 -Wall -Wextra -Werror "-I$prefix/include" -c "$root/tests/hosts/dist/foreign_sqlite.c" -o "$work/host.o"
 
 passed=0 failed=0
 order() { # WHAT WORD...

@@ -62,7 +62,7 @@ round() { # PROGRAM WHAT
 for linkage in shared static; do
   folder=$work/$linkage shared=False
   [ "$linkage" = static ] || shared=True
-  cp -r "$root/tests/packages" "$folder"
+  cp -r "$root/tests/hosts/packages" "$folder"
   for kind in cmake make; do
     cp "$root/examples/c/main.c" "$folder/$kind/c.c"
     cp "$root/examples/cpp/main.cpp" "$folder/$kind/cpp.cpp"

@@ -101,7 +101,7 @@ linked() { # PROGRAM shared|static: it needs the shared library, or does not
 }
 
 project() { # NAME: a copy with the examples as its sources
-  cp -r "$root/tests/packages/$1" "$work/$1 project"
+  cp -r "$root/tests/hosts/packages/$1" "$work/$1 project"
   cp "$root/examples/c/main.c" "$work/$1 project/c.c"
   cp "$root/examples/cpp/main.cpp" "$work/$1 project/cpp.cpp"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scripts/dist/test-programs.sh TARGET [NAME...]: the programs of tests/dist and tests/c, compiled for the target against its
-# prefix in dist/, each against the target's own simulator: on this machine, under qemu, with musl's loader or under Wine.
-# NAMEs are some of tests/c; all that the target can run by default.
+# scripts/dist/test-programs.sh TARGET [NAME...]: the programs of tests/hosts/dist and tests/hosts/c, compiled for the
+# target against its prefix in dist/, each against the target's own simulator: here, under qemu or Wine, with musl's loader.
+# NAMEs are some of tests/hosts/c; all that the target can run by default.
 set -euo pipefail
 . "$(dirname "$0")/targets.sh"
 . "$root/scripts/packages.sh"
@@ -29,7 +29,7 @@ told() { # NAME STATUS: and what it said is in $work/said
 
 restart() {
   local status=0
-  compile_c tests/dist/restart.c restart
+  compile_c tests/hosts/dist/restart.c restart
   start_simulator
   run_program restart before >"$work/said" 2>&1 || status=$?
   # Killed by itself, not failed: 128 + SIGKILL, of which Windows keeps a byte.
@@ -55,7 +55,7 @@ share() {
 # A host of the first version's header.
 old_host() {
   local status=0
-  compile_c tests/abi/host-v1.c host-v1
+  compile_c tests/contract/abi/host-v1.c host-v1
   start_simulator
   run_program host-v1 >"$work/said" 2>&1 || status=$?
   told "a host of version 1" "$status"
@@ -64,7 +64,7 @@ old_host() {
 # Microsoft's linker is not to be had here; GNU's reads its import libraries, too.
 import_library() {
   local status=0 libs=("$prefix/lib/wxsub.lib" -static -lpthread -lws2_32)
-  compile_c tests/c/layout.c layout
+  compile_c tests/hosts/c/layout.c layout
   run_program layout >"$work/said" 2>&1 || status=$?
   told "linked with wxsub.lib" "$status"
 }
@@ -72,7 +72,7 @@ import_library() {
 # The clock counts on an idle machine only, so it is the best of many that must keep to the limit, and the median is told.
 unload() {
   local status=0 round
-  compile_c tests/dist/unload.c unload -Wno-pedantic
+  compile_c tests/hosts/dist/unload.c unload -Wno-pedantic
   case $target in
     *-windows-*) WXSUB_LIBRARY=$(seen_path "$work/programs/wxsub.dll") ;;
     *) WXSUB_LIBRARY=$prefix/lib/libwxsub.so ;;
@@ -101,14 +101,14 @@ unload() {
 # Those that the target can run. `panics` needs a debug build, whose bugs are planted.
 programs() {
   local source
-  for source in tests/c/*.c; do
+  for source in tests/hosts/c/*.c; do
     case $source in */panics.c) continue ;; esac
     if [ "$ending" = .exe ]; then
       # All about fork, signals, or Linux' /proc.
       case $source in */fork.c | */processes.c | */quiet.c | */rounds.c | */unload.c) continue ;; esac
     fi
     # It executes itself, which qemu can do only where the kernel knows of it. Other programs fork under qemu, too.
-    if [ "$target" = aarch64-linux-gnu ] && [ "$source" = tests/c/fork.c ]; then continue; fi
+    if [ "$target" = aarch64-linux-gnu ] && [ "$source" = tests/hosts/c/fork.c ]; then continue; fi
     # mallinfo2 is glibc's.
     if [ "$target" = x86_64-linux-musl ] && grep -q 'mallinfo' "$source"; then continue; fi
     basename -s .c "$source"
@@ -126,7 +126,7 @@ if [ $# -eq 0 ]; then
 fi
 for name in "$@"; do
   status=0
-  compile_c "tests/c/$name.c" "$name"
+  compile_c "tests/hosts/c/$name.c" "$name"
   start_simulator
   export WXSUB_LIBRARY=$prefix/lib/libwxsub.so
   run_program "$name" >"$work/said" 2>&1 || status=$?

@@ -63,6 +63,6 @@ for target in "${targets[@]}"; do
 done
 
 echo "wxsub: sdist"
-copy "$package/rust" Cargo.toml Cargo.lock build.rs cbindgen.toml src include benches tests/simulator
+copy "$package/rust" Cargo.toml Cargo.lock build.rs cbindgen.toml src include benches tools/simulator
 "$python" -m build --quiet --no-isolation --sdist --outdir "$out" "$package"
 ls -l "$out"

@@ -1,5 +1,4 @@
 //! Programs in other languages, built and run as hosts of the library, each against a simulator of its own.
-#![allow(dead_code)] // each test file uses its part
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,11 @@
 //! What the Rust tests share: a client on a fresh store against a simulator of its own.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code)] // each test program uses its part
+
+pub mod host;
+pub mod process;
+pub mod pushes;
+pub mod server;
+pub mod trace;
 
 use std::path::PathBuf;
 
@@ -10,18 +16,18 @@ use wxsub_simulator::{Options, Simulator};
 pub const TEMPLATE: &str = "sim-stamina";
 
 /// A simulator, a folder for stores, and clients on them.
-pub struct Room {
+pub struct TestEnv {
     pub wechat: Simulator,
     pub folder: tempfile::TempDir,
 }
 
-impl Room {
-    pub fn new() -> Room {
-        Room::with(Options::default())
+impl TestEnv {
+    pub fn new() -> TestEnv {
+        TestEnv::with(Options::default())
     }
 
-    pub fn with(options: Options) -> Room {
-        Room { wechat: Simulator::start(options), folder: tempfile::tempdir().expect("a temporary folder") }
+    pub fn with(options: Options) -> TestEnv {
+        TestEnv { wechat: Simulator::start(options), folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
     pub fn store(&self) -> PathBuf {

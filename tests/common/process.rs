@@ -1,8 +1,8 @@
 //! Child processes to kill, stop and trace: this test binary once more, playing a role.
 //!
-//! A test file that uses them has a `#[test] fn child() { process::play(…) }`, which does nothing in an ordinary run.
+//! A test file that uses them has a `#[test] fn child() { play(…) }`, which does nothing in an ordinary run, and starts it
+//! with its own `module_path!()`.
 //! Parent and child talk in lines, over the child's stdin and stdout.
-#![allow(dead_code)] // each test file uses its part
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -45,7 +45,7 @@ pub fn say(line: &str) {
 }
 
 /// In the child: waits for a word of the parent; None when it has said its last.
-pub fn ear() -> Option<String> {
+pub fn listen() -> Option<String> {
     std::io::stdin().lines().next().map(|line| line.expect("text"))
 }
 
@@ -57,12 +57,15 @@ pub struct Child {
 }
 
 impl Child {
-    pub fn start(role: &str, args: Value) -> Child {
-        Child::start_under(&[], role, args)
+    /// `module`: the `module_path!()` of the test file whose `child` plays the role.
+    pub fn start(module: &str, role: &str, args: Value) -> Child {
+        Child::start_under(module, &[], role, args)
     }
 
     /// Starts it as the last argument of another program (strace, unshare).
-    pub fn start_under(wrapper: &[&str], role: &str, args: Value) -> Child {
+    pub fn start_under(module: &str, wrapper: &[&str], role: &str, args: Value) -> Child {
+        // The test harness leaves the crate's name out.
+        let (_, module) = module.split_once("::").expect("a module of a test program");
         let exe = std::env::current_exe().expect("this test has a path");
         let mut command = match wrapper.split_first() {
             None => Command::new(exe),
@@ -73,7 +76,7 @@ impl Child {
             }
         };
         let mut process = command
-            .args(["child", "--exact", "--nocapture", "--test-threads=1"])
+            .args([&format!("{module}::child"), "--exact", "--nocapture", "--test-threads=1"])
             .env(TASK, json!({"role": role, "args": args}).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,5 +1,4 @@
 //! Events as WeChat pushes them, made by the simulator and handed to a client.
-#![allow(dead_code)] // each test file uses its part
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,4 @@
 //! Small servers that misbehave where the simulator cannot: below HTTP, below TLS, and as a proxy.
-#![allow(dead_code)] // each test file uses its part
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

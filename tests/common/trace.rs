@@ -1,12 +1,11 @@
 //! What a child does to its files and its connections, as strace sees it.
-#![allow(dead_code)] // each test file uses its part
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::process::Child;
+use super::process::Child;
 
 /// System calls of a child as strace saw them, cut into steps by what the child said.
 pub struct Trace(Vec<Call>);
@@ -17,12 +16,12 @@ pub struct Call {
 }
 
 impl Trace {
-    /// Runs the child under strace, with `more` arguments for it.
-    pub fn of(role: &str, args: Value, more: &[&str], folder: &Path) -> (Trace, Vec<String>) {
+    /// Runs the child of a `module` under strace, with `more` arguments for it.
+    pub fn of(module: &str, role: &str, args: Value, more: &[&str], folder: &Path) -> (Trace, Vec<String>) {
         let file = folder.join("trace");
         let mut wrapper = vec!["strace", "-f", "-y", "-s", "300", "-o", file.to_str().unwrap()];
         wrapper.extend(more);
-        let said = Child::start_under(&wrapper, role, args).finish();
+        let said = Child::start_under(module, &wrapper, role, args).finish();
         let text = std::fs::read_to_string(&file).expect("strace wrote a file");
         let call = |line: &str| {
             let (thread, text) = line.split_once(' ')?;

@@ -1,11 +1,11 @@
-//! What wechatpy signed and encrypted; `tests/python_peers/wechatpy_vectors.py` makes the file.
+//! What wechatpy signed and encrypted; `tests/it/python_peers/wechatpy_vectors.py` makes the file.
 
 use serde_json::{Value, json};
 
 use super::super::AesKey;
 use super::*;
 
-const VECTORS: &str = include_str!("../../../tests/python_peers/wechatpy_vectors.json");
+const VECTORS: &str = include_str!("../../../tests/it/python_peers/wechatpy_vectors.json");
 
 #[test]
 fn wechatpy_and_we_agree() {

@@ -1,0 +1,27 @@
+//! What a client does, on the store in a file: against the simulator, against small servers that misbehave, and through
+//! the deaths of processes. tests/README.md says which file answers which question.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod check;
+mod disk;
+mod events;
+mod grants;
+mod holds;
+mod keys;
+mod late;
+mod login;
+mod network;
+mod outbox;
+mod outbox_clock;
+mod outbox_crash;
+mod outbox_rules;
+mod pairing;
+mod peers;
+mod refusal;
+mod secrets;
+mod send;
+mod submit;
+mod templates;
+mod token;

@@ -1,0 +1,476 @@
+//! A Redis that dies, comes back empty, stands still or hangs up: calls end in time and in words, the ledger is right when
+//! it is back, and nothing is sent twice.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::common::{TEMPLATE, TestEnv, left, message, send};
+use crate::env::RedisEnv;
+use crate::servers::{Program, Proxy, Server, Trouble, wait_until};
+use serde_json::json;
+use wxsub::{Answer, Client, QuotaChange, Status, Verdict};
+use wxsub_simulator::{Endpoint, Fault, Options};
+
+fn accept(client: &Client, openid: &str, key: Option<&str>) -> Verdict {
+    client.report(openid, Some(TEMPLATE), Answer::Accept, key)
+}
+
+/// Tries a call again until the store does not fail.
+fn until_answered(env: &RedisEnv, mut call: impl FnMut() -> Verdict) -> Verdict {
+    let mut last = None;
+    wait_until("the store answers", || {
+        let verdict = env.recorder.record(call());
+        let answered = verdict.status != Status::Store;
+        last = Some(verdict);
+        answered
+    });
+    last.unwrap()
+}
+
+/// Players accept and are sent to, all the time; the server is killed and comes back with its AOF.
+#[test]
+fn killed_and_restarted_it_has_every_grant_that_was_acknowledged_and_nothing_is_sent_twice() {
+    const THREADS: usize = 8;
+    let base = TestEnv::with(Options { initial_grants: 1 << 40, ..Options::default() });
+    let env = &RedisEnv::on(base);
+    for program in Program::ALL {
+        let server = Server::start(RedisEnv::settings().program(program));
+        let client = &env.open(&server.url(), json!({"timeout_ms": 2000}));
+        let (done, rounds, stop) = (&AtomicUsize::new(0), &AtomicUsize::new(0), &AtomicBool::new(false));
+        let failed = &AtomicUsize::new(0);
+        let work = |thread: usize| {
+            let player = format!("{program:?}-{thread}");
+            let (mut granted, mut spent) = (0, 0);
+            let mut round = 0;
+            while !stop.load(Ordering::SeqCst) {
+                round += 1;
+                let key = format!("k{round}");
+                let counted = until_answered(env, || {
+                    let verdict = accept(client, &player, Some(&key));
+                    failed.fetch_add(usize::from(verdict.status == Status::Store), Ordering::SeqCst);
+                    verdict
+                });
+                assert_eq!(counted.status, Status::Ok, "{}", counted.message);
+                granted += 1;
+                // A hold that nobody settled is in the way until its lease ends.
+                let options = json!({"key": key, "timeout_ms": 20_000}).to_string();
+                let sent = env.recorder.record(until_answered(env, || client.send(&message(&player), Some(&options))));
+                match sent.status {
+                    // Sent, or found in progress: its verdict was lost with the server.
+                    Status::Ok => spent += 1,
+                    Status::Unknown => {}
+                    _ => panic!("{sent:?}"),
+                }
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+            rounds.fetch_add(round, Ordering::SeqCst);
+            // A deduction may be forgotten, a grant may not.
+            let count = until_answered(env, || client.quota(&player, TEMPLATE)).remaining;
+            assert!((granted - spent..=granted).contains(&count), "{granted} granted, {spent} spent, {count} left");
+            let delivered = env.base.wechat.deliveries_to(&player).len();
+            assert!((spent as usize..=round).contains(&delivered), "{spent} said to be sent, {delivered} delivered");
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || work(thread))).collect();
+            for kill in 0..5 {
+                let before = done.load(Ordering::SeqCst);
+                wait_until("work goes on", || {
+                    threads.iter().any(|t| t.is_finished()) || done.load(Ordering::SeqCst) > before + 3 * THREADS
+                });
+                server.kill();
+                if kill % 2 == 1 {
+                    let before = failed.load(Ordering::SeqCst);
+                    wait_until("its absence is noticed", || failed.load(Ordering::SeqCst) > before);
+                }
+                server.restart();
+            }
+            let before = done.load(Ordering::SeqCst);
+            wait_until("work goes on", || {
+                threads.iter().any(|t| t.is_finished()) || done.load(Ordering::SeqCst) > before + 3 * THREADS
+            });
+            stop.store(true, Ordering::SeqCst);
+        });
+        println!(
+            "{program:?}: {} rounds, {} failed calls",
+            rounds.load(Ordering::SeqCst),
+            failed.load(Ordering::SeqCst)
+        );
+    }
+    // One message per key: nothing was sent twice.
+    let wechat = &env.base.wechat;
+    assert_eq!(wechat.counters().calls_to(Endpoint::Send), wechat.counters().delivered);
+    assert_eq!(wechat.counters().overlaps, 0);
+}
+
+#[test]
+fn restarted_empty_it_is_a_new_ledger() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let client = env.open(&server.url(), json!({"timeout_ms": 20_000}));
+    for _ in 0..3 {
+        env.base.accept(&client, "o1");
+    }
+    env.ok(send(&client, "o1"));
+    // One is at WeChat while the ledger goes away.
+    env.base.wechat.arm(Fault::stall().on(Endpoint::Send).openid("o1"));
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| send(&client, "o1"));
+        wait_until("it is at WeChat", || env.base.wechat.sends_to("o1").len() == 2);
+        server.kill();
+        server.empty();
+        server.restart();
+        env.base.wechat.drop_connections();
+        let maybe = env.recorder.record(running.join().unwrap());
+        assert_eq!(maybe.status, Status::Unknown, "{}", maybe.message);
+    });
+    let none = env.recorder.record(send(&client, "o1"));
+    assert_eq!((none.status, left(&client, "o1")), (Status::NoQuota, 0), "{}", none.message);
+    assert_eq!(env.base.accept(&client, "o1").remaining, 1);
+    env.ok(send(&client, "o1"));
+    env.ok(client.check());
+    assert_eq!(env.base.wechat.deliveries_to("o1").len(), 2);
+}
+
+#[test]
+fn a_server_that_stands_still_costs_no_more_than_the_deadline() {
+    for program in Program::ALL {
+        let env = RedisEnv::new();
+        let server = Server::start(RedisEnv::settings().program(program));
+        let client = env.open(&server.url(), json!({"timeout_ms": 1000}));
+        env.base.accept(&client, "o1");
+        server.stop();
+        // The first breaks a connection, unless another thread's call did; the others make none: it is taken by the system,
+        // and nobody answers.
+        env.store_failed(accept(&client, "o1", Some("k")), 1000, &["no answer came in time"]);
+        let words = ["no answer came in time", "nothing was done"];
+        env.store_failed(client.quota("o1", TEMPLATE), 1000, &words);
+        env.store_failed(send(&client, "o1"), 1000, &words);
+        let short = client.send(&message("o1"), Some(r#"{"timeout_ms": 300, "key": "s"}"#));
+        env.store_failed(short, 300, &words);
+        env.store_failed(client.lookup("o1", "s"), 1000, &words);
+        env.open_failed(&server.url(), json!({"timeout_ms": 1000}), &words);
+        let name = server.url().replace("127.0.0.1", "localhost");
+        env.open_failed(&name, json!({"timeout_ms": 1000}), &["store redis://localhost:", "nothing was done"]);
+        assert_eq!(env.base.wechat.counters().calls_to(Endpoint::Send), 0);
+        server.go_on();
+        // What was left in the socket is done or not; with its key it is done once.
+        let verdict = until_answered(&env, || accept(&client, "o1", Some("k")));
+        assert_eq!((env.ok(verdict).status, left(&client, "o1")), (Status::Ok, 2));
+        // A hold that was in the socket, too, is in the way until its lease ends.
+        let options = json!({"timeout_ms": 20_000, "key": "s"}).to_string();
+        let sent = env.recorder.record(client.send(&message("o1"), Some(&options)));
+        // Nobody knows of the keyed one whether its process died in the middle of it.
+        assert!(matches!(sent.status, Status::Ok | Status::Unknown), "{sent:?}");
+        let options = json!({"timeout_ms": 20_000, "key": "another"}).to_string();
+        env.base.wechat.grant("o1", TEMPLATE, 1);
+        env.ok(client.send(&message("o1"), Some(&options)));
+    }
+}
+
+/// Leaving is not held up either.
+#[test]
+fn a_client_leaves_a_server_that_stands_still() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let client = env.open(&server.url(), json!({"timeout_ms": 30_000}));
+    server.stop();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| client.quota("o1", TEMPLATE));
+        std::thread::sleep(Duration::from_millis(200));
+        let began = std::time::Instant::now();
+        client.shutdown(Duration::from_millis(500), true);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        server.go_on();
+        env.recorder.record(waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn nobody_at_the_port_is_said_at_once_and_forgotten_when_somebody_is() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 3000}));
+    env.base.accept(&client, "o1");
+    proxy.refuse();
+    let words = ["it was not reached", "Is it running?"];
+    env.store_failed(accept(&client, "o1", None), 600, &words);
+    env.store_failed(client.quota("o1", TEMPLATE), 600, &words);
+    env.store_failed(send(&client, "o1"), 600, &words);
+    env.store_failed(client.cancel("o1", "k"), 600, &words);
+    let report = env.recorder.record(client.report_json("o1", &json!({TEMPLATE: "accept"}).to_string(), None));
+    assert!(report.is_err_and(|e| e.status == Status::Store));
+    let checked = env.recorder.record(client.check());
+    assert_eq!(checked.status, Status::Store, "{}", checked.message);
+    env.open_failed(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 600}), &words);
+    proxy.accept();
+    assert_eq!(until_answered(&env, || client.quota("o1", TEMPLATE)).remaining, 1, "nothing was done meanwhile");
+    env.ok(send(&client, "o1"));
+}
+
+const CUTS: [Trouble; 6] = [
+    Trouble::CutRequest(0),
+    Trouble::CutRequest(60),
+    Trouble::CutRequest(usize::MAX),
+    Trouble::CutReply(0),
+    Trouble::CutReply(3),
+    Trouble::CutReply(usize::MAX),
+];
+
+/// The step is done again on another connection, and its effect is there once.
+#[test]
+fn a_connection_that_is_cut_in_a_step_is_not_noticed() {
+    for program in Program::ALL {
+        let env = RedisEnv::new();
+        let server = Server::start(RedisEnv::settings().program(program));
+        let proxy = Proxy::to(server.port());
+        let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 20_000}));
+        let mut met = 0;
+        let mut cut = |step: &str, openid: &str, trouble| {
+            proxy.arm(&["evalsha", &format!("\r\n{step}\r\n"), openid], trouble);
+            met += 1;
+            met
+        };
+        let met_all = |met| assert_eq!(proxy.met(), met);
+        // The scripts are known from here on.
+        env.base.accept(&client, "warm");
+        env.ok(send(&client, "warm"));
+        for trouble in CUTS {
+            let player = format!("{trouble:?}");
+            for (key, count) in [(None, 1), (None, 2), (Some("k"), 3), (Some("k"), 3)] {
+                env.base.wechat.grant(&player, TEMPLATE, 1);
+                let met = cut("report", &player, trouble);
+                assert_eq!(env.ok(accept(&client, &player, key)).remaining, count, "{trouble:?} {key:?}");
+                met_all(met);
+            }
+            for (step, options, count) in
+                [("begin", None, 2), ("settle", None, 1), ("begin", Some(r#"{"key":"k"}"#), 0)]
+            {
+                let met = cut(step, &player, trouble);
+                let sent = env.ok(client.send(&message(&player), options));
+                assert_eq!(
+                    (sent.quota, sent.remaining, sent.attempts),
+                    (QuotaChange::Spent, count, 1),
+                    "{trouble:?} {step}"
+                );
+                met_all(met);
+            }
+            let met = cut("begin", &player, trouble);
+            let again = env.ok(client.send(&message(&player), Some(r#"{"key":"k"}"#)));
+            assert_eq!(again.flags, Verdict::REPLAYED, "{trouble:?}");
+            met_all(met);
+            let met = cut("remaining", &player, trouble);
+            assert_eq!((left(&client, &player), env.base.wechat.deliveries_to(&player).len()), (0, 3), "{trouble:?}");
+            met_all(met);
+        }
+        assert_eq!(env.base.wechat.counters().overlaps, 0);
+    }
+}
+
+/// Steps of the outbox, each cut in each way; every message is told of once and sent once, or cancelled.
+#[test]
+fn a_connection_that_is_cut_in_a_step_of_the_outbox_is_not_noticed() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let url = RedisEnv::url(proxy.port());
+    let client = env.open(&url, json!({"timeout_ms": 2000, "quota": "observe"}));
+    let mut steps = Vec::new();
+    for step in ["put", "hint", "claim", "begin", "settle", "looked", "upcoming", "finish"] {
+        steps.extend(CUTS.map(|trouble| (step, trouble)));
+    }
+    let mut wanted = 0;
+    for (step, trouble) in steps {
+        let key = format!("{step}-{trouble:?}");
+        env.base.wechat.grant(&key, TEMPLATE, 1);
+        let met = proxy.met();
+        // What is no step of this player's is met by whoever comes first.
+        proxy.arm(&["evalsha", &format!("\r\n{step}\r\n")], trouble);
+        let options = json!({"key": key, "durable": true, "timeout_ms": 2000}).to_string();
+        let ticket = env.recorder.record(client.submit(&message(&key), Some(&options)).unwrap());
+        let (mut stored, mut outcome) = (None, None);
+        wait_until(&format!("{key} is stored and sent"), || {
+            for result in env.recorder.record(client.poll(16, Duration::from_millis(20)).unwrap()) {
+                assert_eq!(result.key, key);
+                match result.ticket == ticket {
+                    true => assert!(stored.replace(result).is_none()),
+                    false => assert!(outcome.replace(result).is_none(), "{key}: two outcomes"),
+                }
+            }
+            stored.is_some() && outcome.is_some()
+        });
+        let (stored, outcome) = (stored.unwrap(), outcome.unwrap());
+        assert_eq!((stored.status, stored.flags), (Status::Ok, Verdict::STORED), "{}", stored.message);
+        assert_eq!(outcome.status, Status::Ok, "{key}: {}", outcome.message);
+        wanted += 1;
+        let deliveries = env.base.wechat.deliveries_to(&key).len();
+        assert_eq!(deliveries, 1, "{key}");
+        // Not every message takes every step.
+        proxy.disarm();
+        assert!(proxy.met() > met || matches!(step, "finish" | "looked"), "{key}: {step} was never taken");
+    }
+    assert_eq!(env.base.wechat.counters().delivered, wanted);
+
+    let later =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 + 3_600_000;
+    for (n, trouble) in CUTS.into_iter().enumerate() {
+        let key = format!("cancelled-{n}");
+        let options = json!({"key": key, "deliver_at": later, "notify": false, "tag": 7}).to_string();
+        client.submit(&message("o1"), Some(&options)).unwrap();
+        wait_until("it is stored", || client.lookup("o1", &key).flags == Verdict::STORED);
+        let met = proxy.met();
+        proxy.arm(&["evalsha", "\r\ncancel\r\n", &key], trouble);
+        let cancelled = env.ok(client.cancel("o1", &key));
+        assert_eq!((proxy.met(), cancelled.tag), (met + 1, 7), "{trouble:?}");
+        assert_eq!(client.lookup("o1", &key).status, Status::Cancelled);
+    }
+    assert_eq!(client.stats().unwrap().outbox.waiting, 0);
+}
+
+/// Every answer is lost, to the end of the call: it says so, and the same key settles it.
+#[test]
+fn a_report_whose_answers_are_all_lost_is_done_once_with_its_key() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 3000}));
+    for _ in 0..1000 {
+        proxy.arm(&["eval", "\r\nreport\r\n"], Trouble::CutReply(0));
+    }
+    env.store_failed(accept(&client, "o1", Some("k")), 3000, &["done or not, try again"]);
+    assert!(proxy.met() > 1, "it was tried once only");
+    proxy.disarm();
+    let again = env.ok(accept(&client, "o1", Some("k")));
+    assert_eq!((again.flags, left(&client, "o1")), (Verdict::REPLAYED, 1));
+}
+
+/// The hold was taken, and its answer did not come in time: nothing was sent, and the unit comes back.
+#[test]
+fn a_hold_whose_answer_came_too_late_is_given_back() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 1000}));
+    env.base.accept(&client, "o1");
+    for options in [json!({}), json!({"key": "k"})] {
+        let met = proxy.met();
+        // As it stands still for this one step, also for the tries that follow.
+        for _ in 0..1000 {
+            proxy.arm(&["eval", "\r\nbegin\r\n"], Trouble::HoldReply);
+        }
+        let failed = client.send(&message("o1"), Some(&options.to_string()));
+        env.store_failed(failed, 1000, &["no answer came in time", "try again"]);
+        assert!(proxy.met() > met && env.base.wechat.sends_to("o1").is_empty());
+        proxy.disarm();
+        proxy.release();
+        wait_until("the unit comes back", || client.quota("o1", TEMPLATE).remaining == 1);
+    }
+    env.ok(client.send(&message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+    assert_eq!((left(&client, "o1"), env.base.wechat.sends_to("o1").len()), (0, 1));
+}
+
+/// The message is at WeChat; that the store did not answer to the deduction takes nothing from that.
+#[test]
+fn a_deduction_whose_answer_came_too_late_was_made() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 1500}));
+    for _ in 0..2 {
+        env.base.accept(&client, "o1");
+    }
+    for _ in 0..1000 {
+        proxy.arm(&["eval", "\r\nsettle\r\n"], Trouble::HoldReply);
+    }
+    let sent = env.ok(client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+    assert!(sent.msgid != 0 && sent.elapsed_ms < 1500 + 3000, "{sent:?}");
+    assert!(proxy.met() > 0);
+    proxy.disarm();
+    proxy.release();
+    assert_eq!(until_answered(&env, || client.quota("o1", TEMPLATE)).remaining, 1);
+    let again = env.ok(client.send(&message("o1"), Some(r#"{"key": "k", "timeout_ms": 20000}"#)));
+    assert_eq!((again.flags, again.msgid), (Verdict::REPLAYED, sent.msgid));
+    env.ok(client.send(&message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+    assert_eq!((left(&client, "o1"), env.base.wechat.sends_to("o1").len()), (0, 2));
+}
+
+/// A message has reached WeChat, and the store dies before its verdict is in it.
+#[test]
+fn what_was_sent_is_said_to_be_sent_although_the_store_is_gone() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let client = env.open(&server.url(), json!({"timeout_ms": 3000}));
+    for _ in 0..2 {
+        env.base.accept(&client, "o1");
+    }
+    env.base.wechat.arm(Fault::delay(300).on(Endpoint::Send));
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+        wait_until("it is at WeChat", || env.base.wechat.sends_to("o1").len() == 1);
+        server.kill();
+        let sent = env.ok(running.join().unwrap());
+        assert_ne!(sent.msgid, 0);
+        assert!(sent.elapsed_ms < 3000 + 3000, "{} ms", sent.elapsed_ms);
+    });
+    server.restart();
+    // With the key it is not sent again: the mark was on the server's disk before the request left.
+    let options = r#"{"key": "k", "timeout_ms": 20000}"#;
+    let again = env.recorder.record(until_answered(&env, || client.send(&message("o1"), Some(options))));
+    assert!(matches!(again.status, Status::Ok | Status::Unknown), "{again:?}");
+    assert_eq!(env.base.wechat.sends_to("o1").len(), 1);
+    // Another goes out when the lease is over; the count leans to the player.
+    env.ok(client.send(&message("o1"), Some(r#"{"timeout_ms": 20000}"#)));
+    assert!((0..=1).contains(&left(&client, "o1")));
+}
+
+/// Messages that are due while their server is killed again and again.
+#[test]
+fn the_outbox_sends_each_message_once_through_kills_of_the_server() {
+    const MESSAGES: usize = 60;
+    for program in Program::ALL {
+        let base = TestEnv::with(Options {
+            initial_grants: 1 << 40,
+            send_latency: Duration::from_millis(10),
+            ..Options::default()
+        });
+        let env = RedisEnv::on(base);
+        let server = Server::start(RedisEnv::settings().program(program));
+        let client = env.open(&server.url(), json!({"timeout_ms": 3000, "quota": "observe", "workers": 4}));
+        let mut outcomes = std::collections::HashMap::new();
+        let mut submitted = 0;
+        let mut kills = 0;
+        wait_until("all have their outcome", || {
+            if submitted < MESSAGES {
+                let key = format!("k{submitted}");
+                let options = json!({"key": key, "durable": true}).to_string();
+                client.submit(&message(&format!("o{submitted}")), Some(&options)).unwrap();
+                submitted += 1;
+            }
+            for result in env.recorder.record(client.poll(64, Duration::ZERO).unwrap()) {
+                if result.flags == Verdict::OUTCOME {
+                    assert!(outcomes.insert(result.key.clone(), result).is_none(), "two outcomes");
+                } else if result.status != Status::Ok {
+                    // Not stored, as far as is known: with its key it may be said again.
+                    assert_eq!(result.status, Status::Store, "{}", result.message);
+                    let player = result.key.replace('k', "o");
+                    let options = json!({"key": result.key, "durable": true}).to_string();
+                    client.submit(&message(&player), Some(&options)).unwrap();
+                }
+            }
+            if kills < 4 && outcomes.len() > 10 * (kills + 1) {
+                server.kill();
+                server.restart();
+                kills += 1;
+            }
+            outcomes.len() == MESSAGES
+        });
+        let maybe = outcomes.values().filter(|v| v.status == Status::Unknown).count();
+        for (key, verdict) in &outcomes {
+            assert!(matches!(verdict.status, Status::Ok | Status::Unknown), "{key}: {verdict:?}");
+            let times = env.base.wechat.deliveries_to(&key.replace('k', "o")).len();
+            assert!(times <= 1 && (times == 1 || verdict.status == Status::Unknown), "{key}: {times}");
+        }
+        println!("{program:?}: {kills} kills, {maybe} maybe of {MESSAGES}");
+        assert_eq!(kills, 4);
+    }
+}

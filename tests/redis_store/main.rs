@@ -1,0 +1,16 @@
+//! A client on the Redis store: each test starts the servers that it needs and makes trouble for them.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod env;
+mod journal;
+mod recorder;
+mod servers;
+
+mod cluster;
+mod durability;
+mod faults;
+mod fleet;
+mod harness;
+mod refusals;
+mod tls;

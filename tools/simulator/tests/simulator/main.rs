@@ -1,0 +1,11 @@
+//! The simulator from outside: over real sockets, and as a program.
+
+mod common;
+
+mod account;
+mod control;
+mod faults;
+mod program;
+mod push;
+mod send;
+mod tokens;
