@@ -18,4 +18,20 @@ cargo fmt --all --check
 echo "wxsub: clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 echo "wxsub: tests"
-cargo test --workspace "$@"
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$output" && exit
+echo "wxsub: these failed; what they said is above:"
+awk '
+  $1 == "Running" { program = $2 == "unittests" ? $3 : $2 }
+  $1 == "Doc-tests" { program = "the documentation of " $2 }
+  # The first list has what each test said, the second its names.
+  /^failures:$/ { listed = 1; names = ""; next }
+  listed && /^    [^ ]/ { names = names "  " program ": " substr($0, 5) "\n" }
+  /^test result: / { if (listed) printf "%s", names; listed = 0 }
+  # A program that was ended by a signal has no list, but cargo names it.
+  /^error: ([0-9]+ targets?|test) failed/ { last = "" }
+  /^    `-/ { last = last "  cargo test " substr($0, 6, length($0) - 6) "\n" }
+  END { printf "%s", last }
+' "$output"
+exit 1

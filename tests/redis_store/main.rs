@@ -3,14 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod env;
-mod journal;
 mod recorder;
 mod servers;
 
 mod cluster;
 mod durability;
 mod faults;
-mod fleet;
 mod harness;
 mod refusals;
 mod tls;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::process::{Child, FLEET_SECONDS, listen, play, say};
 use crate::common::{TEMPLATE, TestEnv, left};
-use crate::journal::{Journal, Line};
+use crate::journal::{self, Journal, Line};
 use crate::servers::{Program, Server, Settings, wait_until};
 use serde_json::{Value, json};
 use wxsub::{Answer, Client, Config, Status, Verdict};
@@ -143,7 +143,7 @@ struct Member<'a> {
 impl Member<'_> {
     /// Starts it, to begin with what its last life left unfinished.
     fn start(&mut self) -> Child {
-        let redo = self.journals.last().map(|path| unfinished(&crate::journal::read(path))).unwrap_or_default();
+        let redo = self.journals.last().map(|path| unfinished(&journal::read(path))).unwrap_or_default();
         let lane = format!("{}-{}", self.lane, self.journals.len());
         let path = self.folder.join(format!("journal-{lane}"));
         self.journals.push(path.clone());
@@ -239,7 +239,7 @@ fn a_fleet_works(settings: Settings, program: Program) {
     client.shutdown(Duration::ZERO, false);
     let client = &env.client(json!({"store": server.url(), "timeout_ms": 60_000, "templates": "off"}));
 
-    let lines: Vec<Line> = journals.iter().flat_map(|path| crate::journal::read(path)).collect();
+    let lines: Vec<Line> = journals.iter().flat_map(|path| journal::read(path)).collect();
     let told = settle_accounts(&env, client, &lines, &outcomes);
     let uncertain = kills.load(Ordering::SeqCst) * THREADS as u64 * 2;
     units_are_sends(&env, client, &accepted, uncertain);
