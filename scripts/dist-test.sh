@@ -38,17 +38,17 @@ for name in "${targets[@]}"; do
   part "$name: C programs" scripts/dist/test-programs.sh "$name"
   # Its programs get the target's own simulator, too.
   host "$name" "$scratch/$name"
-  part "$name: CMake and pkg-config" env -u WXSUB_TOOL scripts/dist/test-prefix.sh "$prefix" "$simulator"
+  part "$name: CMake and pkg-config" env -u WXSUB_TOOL packaging/prefix/test.sh "$prefix" "$simulator"
   end_host
 done
 if [ "$has_native" = 1 ]; then
   part "SQLites side by side" scripts/dist/test-archive.sh
   part "an empty machine" scripts/dist/test-empty.sh
-  if [ -x scripts/dist/test-conan.sh ]; then part "Conan" scripts/dist/test-conan.sh; fi
+  part "Conan" packaging/conan/test.sh
 fi
 # Packages of other languages: those that dist.sh made.
-for package in wheels nuget unity; do
-  if [ -x "scripts/dist/test-$package.sh" ]; then part "$package" "scripts/dist/test-$package.sh"; fi
+for package in python nuget unity; do
+  part "$package" "packaging/$package/test.sh"
 done
 
 printf 'wxsub: %s\n' "${results[@]}"

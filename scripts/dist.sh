@@ -41,7 +41,7 @@ for target in "${targets[@]}"; do
     *-windows-*) static=- ;;
     *) static=$(built_folder "$target")/libwxsub.a ;;
   esac
-  scripts/dist/prefix.sh "$target" "$(built_library "$target")" "$static" "$(prefix_of "$target")" \
+  packaging/prefix/build.sh "$target" "$(built_library "$target")" "$static" "$(prefix_of "$target")" \
     "$dist/THIRD-PARTY-LICENSES.txt"
   ending=$(program_ending "$target")
   install -D -m 755 "$(built_folder "$target")/wxsub-simulator$ending" "$dist/simulator/$target/wxsub-simulator$ending"
@@ -52,8 +52,8 @@ for target in "${targets[@]}"; do
 done
 
 # Packages of other languages, made of the prefixes.
-for package in wheels nuget unity; do
-  if [ -x "scripts/dist/$package.sh" ]; then "scripts/dist/$package.sh" "${targets[@]}"; fi
+for package in python nuget unity; do
+  "packaging/$package/build.sh" "${targets[@]}"
 done
 
 # Of what users download; a prefix is in its archive.

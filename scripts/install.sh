@@ -23,7 +23,7 @@ cargo build --quiet --release --lib
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-scripts/dist/prefix.sh "$target" "$built/libwxsub.so" "$built/libwxsub.a" "$work/prefix"
+packaging/prefix/build.sh "$target" "$built/libwxsub.so" "$built/libwxsub.a" "$work/prefix"
 
 as_root=()
 existing=$destination

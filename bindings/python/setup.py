@@ -1,6 +1,6 @@
 """What pyproject.toml cannot say: the native library travels inside the package, and comes from the first of
 
-1. the package's own folder, where ``scripts/dist/wheels.sh`` puts one per platform;
+1. the package's own folder, where ``packaging/python/build.sh`` puts one per platform;
 2. ``WXSUB_LIBRARY``: a file is copied in; a bare name such as ``libwxsub.so.1`` stays outside and is left to the
    system's loader, here and when the package is imported;
 3. cargo, from the Rust sources of the sdist or of the checkout.

@@ -1,4 +1,4 @@
-//! What `make install` lays out is found by other people's projects: scripts/dist/prefix.sh and test-prefix.sh with this
+//! What `make install` lays out is found by other people's projects: build.sh and test.sh of packaging/prefix with this
 //! build. They need cmake, make, pkg-config and curl, which they install.
 
 use std::process::Command;
@@ -10,13 +10,13 @@ use wxsub_simulator::{Options, Simulator};
 fn projects_find_a_moved_prefix() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let prefix = folder.path().join("prefix");
-    run(Command::new(root().join("scripts/dist/prefix.sh"))
+    run(Command::new(root().join("packaging/prefix/build.sh"))
         .arg(format!("{}-linux-gnu", std::env::consts::ARCH))
         .arg(library_folder().join("libwxsub.so"))
         .arg(library_folder().join("libwxsub.a"))
         .arg(&prefix));
     let wechat = Simulator::start(Options::default());
-    let output = run(Command::new(root().join("scripts/dist/test-prefix.sh")).arg(&prefix).arg(wechat.url()));
+    let output = run(Command::new(root().join("packaging/prefix/test.sh")).arg(&prefix).arg(wechat.url()));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains(": 8 programs found the prefix and sent a message"), "{said}");
     assert_eq!(wechat.deliveries().len(), 8);

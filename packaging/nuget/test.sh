@@ -20,7 +20,7 @@ need python3:python3 npm:npm unzip:unzip mono-mcs:mcs mono-runtime:mono
 [ -f "$(echo /usr/lib/mono/gac/Mono.Cecil/0.11.*/Mono.Cecil.dll)" ] || need libmono-cecil-private-cil:no-such-program
 version=$(version)
 nupkg=$PWD/dist/nuget/Wxsub.$version.nupkg
-[ -f "$nupkg" ] || { echo "wxsub: no $nupkg: scripts/dist/nuget.sh makes it" >&2; exit 1; }
+[ -f "$nupkg" ] || { echo "wxsub: no $nupkg: packaging/nuget/build.sh makes it" >&2; exit 1; }
 
 root=$PWD
 work=$(mktemp -d)

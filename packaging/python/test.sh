@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tests what scripts/dist/wheels.sh made, in dist/python/: what can be told of each wheel without running it; that pip
+# Tests what packaging/python/build.sh made, in dist/python/: what can be told of each wheel without running it; that pip
 # takes the right one; the package's whole test suite against the installed wheel, in a fresh environment outside the
 # repository and with the simulator of dist/; and the sdist, with cargo, without, and with a library from elsewhere.
 #
-#   scripts/dist/test-wheels.sh [--no-sdist-build]     # all but the build of the sdist, which takes minutes
+#   packaging/python/test.sh [--no-sdist-build]     # all but the build of the sdist, which takes minutes
 #
 # The wheel for aarch64 runs under qemu. Those for musl and Windows are only looked at: there is no Python to run them.
 set -euo pipefail
@@ -19,7 +19,7 @@ build_sdist=1
 need file:file binutils:readelf
 shopt -s nullglob
 wheels=(dist/python/*.whl)
-[ ${#wheels[@]} -gt 0 ] || { echo "wxsub: no wheels in dist/python: scripts/dist/wheels.sh makes them" >&2; exit 1; }
+[ ${#wheels[@]} -gt 0 ] || { echo "wxsub: no wheels in dist/python: packaging/python/build.sh makes them" >&2; exit 1; }
 case "${wheels[*]}" in *win_amd64*) need binutils-mingw-w64-x86-64:x86_64-w64-mingw32-objdump ;; esac
 tools build 'setuptools>=77' auditwheel mypy
 version=$(version)
@@ -29,7 +29,7 @@ trap 'stop_simulator; rm -rf "$work"' EXIT
 unset WXSUB_LIBRARY PYTHONPATH
 
 echo "wxsub: the wheels, from outside"
-"$python" scripts/dist/wheel_check.py "${wheels[@]}"
+"$python" packaging/python/wheel_check.py "${wheels[@]}"
 for wheel in "${wheels[@]}"; do
   case $wheel in
     *-manylinux_2_17_x86_64*) tag=manylinux_2_17_x86_64 ;;

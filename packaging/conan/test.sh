@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/dist/test-conan.sh [PREFIX SIMULATOR]; by default those of dist/ for x86_64-linux-gnu
+# packaging/conan/test.sh [PREFIX SIMULATOR]; by default those of dist/ for x86_64-linux-gnu
 #
 # Conan packages the install prefix PREFIX (for this machine), as a shared library and as a static archive; a project that
 # requires the package builds with CMake and with pkg-config, and sends a message to SIMULATOR. Conan comes from PyPI into

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/dist/test-prefix.sh PREFIX SIMULATOR
+# packaging/prefix/test.sh PREFIX SIMULATOR
 #
 # Other people's projects find, build and run with the install prefix PREFIX after it was moved to a path with a space:
 # CMake's find_package and make with pkg-config, the shared library and the static archive, C and C++, each program

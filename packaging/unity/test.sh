@@ -14,7 +14,7 @@ tarball=$PWD/dist/unity/com.wxsub.wxsub-$version.tgz
 if [ ! -f "$tarball" ]; then
   ls -d dist/prefix/wxsub-"$version"-x86_64-{linux,windows}-gnu >/dev/null 2>&1 || { echo "wxsub: no package for Unity"; exit 0; }
 fi
-[ -f "$tarball" ] || { echo "wxsub: no $tarball: scripts/dist/unity.sh makes it" >&2; exit 1; }
+[ -f "$tarball" ] || { echo "wxsub: no $tarball: packaging/unity/build.sh makes it" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'stop_simulator; rm -rf "$work"' EXIT
 tar -xzf "$tarball" -C "$work"

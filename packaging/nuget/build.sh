@@ -3,8 +3,8 @@
 # runtimes/. Without a .NET SDK: Mono's compiler makes the assembly, and Cecil moves its references from Mono's own
 # libraries to "netstandard". It goes to dist/nuget/.
 #
-#   scripts/dist/nuget.sh              # every target
-#   scripts/dist/nuget.sh TARGET…      # these only, such as x86_64-linux-gnu
+#   packaging/nuget/build.sh            # every target
+#   packaging/nuget/build.sh TARGET…    # these only, such as x86_64-linux-gnu
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/packages.sh

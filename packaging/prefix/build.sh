@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/dist/prefix.sh TARGET SHARED_LIB STATIC_LIB DESTINATION [THIRD_PARTY_LICENSES]
+# packaging/prefix/build.sh TARGET SHARED_LIB STATIC_LIB DESTINATION [THIRD_PARTY_LICENSES]
 #
 # Lays out an install prefix in the folder DESTINATION (which must not exist) from what cargo has built:
 #   TARGET      x86_64-linux-gnu, aarch64-linux-gnu, x86_64-linux-musl, x86_64-windows-gnu
@@ -41,7 +41,7 @@ if [ "$system" = Linux ]; then
   ln -s libwxsub.so.1 "$prefix/lib/libwxsub.so"
   if [ "$static" != - ]; then
     "$root/scripts/dist/archive.sh" "$static" "$prefix/lib/libwxsub.a"
-    fill "$root/packaging/pkgconfig/wxsub-static.pc.in" "$prefix/lib/pkgconfig/wxsub-static.pc"
+    fill "$root/packaging/prefix/pkgconfig/wxsub-static.pc.in" "$prefix/lib/pkgconfig/wxsub-static.pc"
   fi
 else
   [ "$static" = - ] || { echo "wxsub: there is no static archive for Windows" >&2; exit 2; }
@@ -59,9 +59,9 @@ else
   llvm-dlltool -m i386:x86-64 -d "$prefix/lib/wxsub.def" -l "$prefix/lib/wxsub.lib"
 fi
 
-fill "$root/packaging/pkgconfig/wxsub.pc.in" "$prefix/lib/pkgconfig/wxsub.pc"
-install -m 644 "$root/packaging/cmake/wxsub-config.cmake" "$prefix/lib/cmake/wxsub/"
-fill "$root/packaging/cmake/wxsub-config-version.cmake.in" "$prefix/lib/cmake/wxsub/wxsub-config-version.cmake"
+fill "$root/packaging/prefix/pkgconfig/wxsub.pc.in" "$prefix/lib/pkgconfig/wxsub.pc"
+install -m 644 "$root/packaging/prefix/cmake/wxsub-config.cmake" "$prefix/lib/cmake/wxsub/"
+fill "$root/packaging/prefix/cmake/wxsub-config-version.cmake.in" "$prefix/lib/cmake/wxsub/wxsub-config-version.cmake"
 install -m 644 "$root/README.md" "$root/README.zh-CN.md" "$root/LICENSE-MIT" "$root/LICENSE-APACHE" \
   "$prefix/share/doc/wxsub/"
 if [ -n "$licenses" ]; then

@@ -2,8 +2,8 @@
 # The Python package: a wheel for each target, with that target's library of dist/prefix/ inside, and the sdist, with
 # the Rust sources inside. They go to dist/python/.
 #
-#   scripts/dist/wheels.sh              # every target
-#   scripts/dist/wheels.sh TARGET…      # these only, such as x86_64-linux-gnu, and the sdist
+#   packaging/python/build.sh            # every target
+#   packaging/python/build.sh TARGET…    # these only, such as x86_64-linux-gnu, and the sdist
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/packages.sh

@@ -2,8 +2,8 @@
 # The Unity package, as a tarball for "Add package from tarball": the wrapper's sources, and the libraries of dist/prefix/
 # with their import settings. It goes to dist/unity/.
 #
-#   scripts/dist/unity.sh              # every target that Unity's editor and its dedicated servers have
-#   scripts/dist/unity.sh TARGET…      # these only, such as x86_64-linux-gnu; what Unity does not have is left out
+#   packaging/unity/build.sh            # every target that Unity's editor and its dedicated servers have
+#   packaging/unity/build.sh TARGET…    # these only, such as x86_64-linux-gnu; what Unity does not have is left out
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/packages.sh
