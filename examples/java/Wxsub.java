@@ -1,8 +1,11 @@
 import com.sun.jna.Callback;
+import com.sun.jna.DefaultTypeMapper;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
+import com.sun.jna.ToNativeContext;
+import com.sun.jna.ToNativeConverter;
 import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +18,24 @@ import java.util.Map;
 public interface Wxsub extends Library {
     Wxsub LIBRARY = Native.load(
             System.getenv().getOrDefault("WXSUB_LIBRARY", "wxsub"), Wxsub.class,
-            Map.of(Library.OPTION_STRING_ENCODING, "UTF-8"));
+            Map.of(Library.OPTION_STRING_ENCODING, "UTF-8", Library.OPTION_TYPE_MAPPER, new Utf8Arguments()));
+
+    /** JNA keeps to OPTION_STRING_ENCODING in what it returns, but passes arguments in the platform's encoding. */
+    class Utf8Arguments extends DefaultTypeMapper {
+        Utf8Arguments() {
+            addToNativeConverter(String.class, new ToNativeConverter() {
+                @Override
+                public Object toNative(Object text, ToNativeContext context) {
+                    return text == null ? null : (text + "\0").getBytes(StandardCharsets.UTF_8);
+                }
+
+                @Override
+                public Class<?> nativeType() {
+                    return byte[].class;
+                }
+            });
+        }
+    }
 
     int WXSUB_ABI = 1;
     int WXSUB_OK = 0;

@@ -172,7 +172,8 @@ fn java() {
     ]));
     let java = || {
         let mut java = command("java");
-        java.args(["-cp", &class_path]);
+        // What it passes to the library must not depend on the locale; what it prints may, by JDK 17's name or by 19's.
+        java.env("LC_ALL", "C").args(["-Dsun.stderr.encoding=UTF-8", "-Dstderr.encoding=UTF-8", "-cp", &class_path]);
         java
     };
     let said = run(java().arg("Declarations").args(declarations::fields()));
