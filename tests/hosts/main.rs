@@ -5,4 +5,5 @@ mod common;
 
 mod languages;
 mod packages;
+mod pages;
 mod programs;

@@ -259,7 +259,7 @@ fn a_user_that_may_not_is_told_what_it_needs() {
         let url = format!("redis://{user}:{PASSWORD}@127.0.0.1:{}/0", server.port());
         env.open_failed(&url, json!({"timeout_ms": 2000}), &["this user may not do that: allow EVALSHA, EVAL"]);
     }
-    // As narrow as it can be: what the README says.
+    // As narrow as it can be: what docs/redis.md says.
     let narrow =
         [&format!(">{PASSWORD}"), "~wxsub:*", "-@all", "+@connection", "+eval", "+evalsha", "+@read", "+@write"];
     let more = ["+info", "+config|get", "+command|info", "+wait", "+time"];
