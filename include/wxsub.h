@@ -65,7 +65,7 @@
 
 
 /// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
-#define WXSUB_ABI 1
+#define WXSUB_ABI 2
 
 /// Done.
 #define WXSUB_OK 0
@@ -181,6 +181,9 @@
 /// wxsub_result.flags: the late verdict of a durable message.
 #define WXSUB_OUTCOME 4
 
+/// wxsub_result.flags: a pushed message of another kind than subscribe events: the answer is the host's. Since ABI 2.
+#define WXSUB_NOT_OURS 8
+
 /// Log level: nothing at all.
 #define WXSUB_LOG_OFF 0
 
@@ -240,7 +243,7 @@ typedef struct wxsub_result {
   uint32_t elapsed_ms;
   /// With WXSUB_RETRY_LATER: not before so many milliseconds.
   uint32_t retry_after_ms;
-  /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, or'ed.
+  /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, WXSUB_NOT_OURS, or'ed.
   uint32_t flags;
   /// Cut if longer; empty when none. NUL-terminated.
   char template_id[64];
@@ -409,11 +412,14 @@ const char *wxsub_status_name(wxsub_status status);
 ///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
 ///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
-///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
+///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
+///                         wxsub_handle_event
 ///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
 ///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
+///   "max_count"           accepts that a player may pile up for one template; one more changes nothing, so that a game
+///                         client that cheats or repeats does no harm; default 0: no limit
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
@@ -646,14 +652,24 @@ wxsub_status wxsub_lookup(const struct wxsub_client *client,
                           struct wxsub_result *out);
 
 /// Verifies and applies what WeChat pushed to the host's own HTTP endpoint, set up in the console's "message push".
-/// Needs "event": {"token", "aes_key"} in the configuration ("aes_key" for the encrypted modes; with it, plaintext is
-/// refused).
+/// Needs "event" in the configuration: "token"; "aes_key" for the encrypted modes (with it, plaintext is refused); while
+/// the EncodingAESKey is being changed, the one before as "aes_key_previous".
 ///
 /// `query`: the request's raw query string. `body`, `body_len`: the raw body; NULL and 0 for the check of the address (a
 /// GET). Popup answers, refusals in the settings and results of sends go into the count, each once, however often
 /// WeChat pushes it; an accept that the game reported too (wxsub_report) counts once. A refusal that was created less
 /// than 60 s after the newest accept, or before it, leaves that one: two clocks are being compared, in doubt it is kept.
-/// Everything else is left alone.
+///
+/// A mini game has one address for messages of all kinds. What is not about subscriptions (customer service, gifts, paid
+/// goods, accounts) is the host's to answer: WXSUB_OK with WXSUB_NOT_OURS and an empty reply. wxsub_open_event has its
+/// text. Gifts (minigame_deliver_goods) and paid goods want {"ErrCode":0} once they are delivered and are pushed again
+/// until then; most other kinds want "success". No such reply need be encrypted.
+///
+/// Plain mode (no "aes_key") signs the query only: whoever has seen one query string can put a body of his own under it,
+/// for five minutes. So from plain pushes only accepts are taken (a forged grant costs one refused call); refusals and
+/// results of sends are WXSUB_OK and change nothing, unless "trust_plain": true says that nobody else reaches the
+/// endpoint. A CreateTime more than five minutes ahead, or a query that was used with another body, is
+/// WXSUB_E_SIGNATURE. Use the encrypted modes.
 ///
 /// `reply` (`reply_capacity` bytes) gets what the host must send back as the response's body, with HTTP 200; a NUL
 /// follows if there is room. 64 bytes are enough for events; the address check echoes what WeChat sent, usually some 20
@@ -661,8 +677,8 @@ wxsub_status wxsub_lookup(const struct wxsub_client *client,
 /// capacity 0 if the host knows what to answer ("success").
 ///
 /// Returns
-///   WXSUB_OK           send the reply. With one part in the event, `out` tells what it did (template_id, quota,
-///                      remaining), flags WXSUB_REPLAYED if it came before
+///   WXSUB_OK           send the reply; with WXSUB_NOT_OURS, your own. With one part in the event, `out` tells what it did
+///                      (template_id, quota, remaining), flags WXSUB_REPLAYED if it came before
 ///   WXSUB_E_SIGNATURE  not WeChat's: bad signature, too old (5 minutes), undecryptable, another appid, plaintext where
 ///                      a key is set, unreadable. Answer 403; the reply is empty and nothing was changed
 ///   WXSUB_E_STORE, WXSUB_E_BUSY
@@ -678,6 +694,29 @@ wxsub_status wxsub_handle_event(const struct wxsub_client *client,
                                 size_t reply_capacity,
                                 size_t *reply_len,
                                 struct wxsub_result *out);
+
+/// Verifies and decrypts what WeChat pushed, of whatever kind, and hands out the message: for those that are the host's to
+/// answer (WXSUB_NOT_OURS). Applies nothing. May be called before or after wxsub_handle_event on the same request. Needs
+/// "event" in the configuration. Since ABI 2.
+///
+/// `query`, `body`, `body_len`: as for wxsub_handle_event. In plain mode what is said there holds here too: the message
+/// may be anybody's. Deliver goods by encrypted pushes only.
+///
+/// `plain` (`capacity` bytes) gets the message as WeChat wrote it, XML or JSON; a NUL follows if there is room. It is never
+/// longer than `body_len`. `*plain_len` (may be NULL) is its length, also when `capacity` is too small (WXSUB_E_ARG, and
+/// nothing is written); 0 for the check of the address and when the call fails otherwise. `plain` NULL with capacity 0: only
+/// verifies, and tells the length. `why` may be NULL.
+///
+/// Returns WXSUB_OK, WXSUB_E_SIGNATURE (not WeChat's: answer 403), WXSUB_E_STORE (answer 500), WXSUB_E_CONFIG, WXSUB_E_ARG,
+/// WXSUB_E_STATE, WXSUB_E_FORKED.
+wxsub_status wxsub_open_event(const struct wxsub_client *client,
+                              const char *query,
+                              const char *body,
+                              size_t body_len,
+                              char *plain,
+                              size_t capacity,
+                              size_t *plain_len,
+                              struct wxsub_result *why);
 
 /// Asks WeChat who a login code (wx.login in the game) belongs to, at most "timeout_ms" long. The session_key is given
 /// to the caller and kept nowhere. A code is good once and for five minutes.

@@ -214,6 +214,8 @@ class Result {
   bool stored() const noexcept { return (raw_.flags & WXSUB_STORED) != 0; }
   /// The late verdict of a durable message.
   bool outcome() const noexcept { return (raw_.flags & WXSUB_OUTCOME) != 0; }
+  /// A pushed message of another kind than subscribe events: the host answers it itself, see Client::open_event().
+  bool not_ours() const noexcept { return (raw_.flags & WXSUB_NOT_OURS) != 0; }
   /// Cut if longer than 63 bytes; empty when none.
   std::string template_id() const { return raw_.template_id; }
   /// The idempotency key; cut if longer than 63 bytes; empty when none.
@@ -246,7 +248,8 @@ class Result {
 /// What became of a pushed event.
 struct EventReply {
   Result result;
-  /// What the host sends back as the response's body, with HTTP 200; empty unless result.ok().
+  /// What the host sends back as the response's body, with HTTP 200; empty unless result.ok(), and when it is
+  /// not_ours(): then the answer is the host's own.
   std::string reply;
 };
 
@@ -465,13 +468,17 @@ class Config {
   Config &queue_capacity(std::uint32_t messages) { return number("queue_capacity", messages); }
   /// Submitted messages that are begun in a second; less than one a second takes raw().
   Config &max_per_second(std::uint32_t messages) { return number("max_per_second", messages); }
-  /// Token and EncodingAESKey (NULL: none) of the console's message push, for Client::handle_event().
-  Config &event(const Text &token, const Text &aes_key = nullptr) {
+  /// Token and EncodingAESKey (NULL: none) of the console's message push, for Client::handle_event(); and the key before,
+  /// while it is being changed. Without a key nothing signs the bodies: only accepts are taken. "trust_plain" takes raw().
+  Config &event(const Text &token, const Text &aes_key = nullptr, const Text &aes_key_previous = nullptr) {
     json::Object keys;
     keys.set("token", json::quoted(token));
     if (aes_key.c_str() != nullptr) keys.set("aes_key", json::quoted(aes_key));
+    if (aes_key_previous.c_str() != nullptr) keys.set("aes_key_previous", json::quoted(aes_key_previous));
     return raw("event", keys.text());
   }
+  /// Accepts that a player may pile up for one template; 0: no limit.
+  Config &max_count(std::uint32_t accepts) { return number("max_count", accepts); }
   /// Any key, with a value that is JSON already.
   Config &raw(const Text &key, const Text &value) {
     object_.set(key, value.c_str() == nullptr ? "null" : value.c_str());
@@ -794,6 +801,19 @@ class Client {
     });
     reply.resize(length);
     return {result, std::move(reply)};
+  }
+
+  /// wxsub_open_event: verifies and decrypts what WeChat pushed, of any kind, and applies nothing; the message as WeChat
+  /// wrote it, for those that are not_ours(). Before or after handle_event(). Empty unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, std::string> open_event(const Text &query, const Text &body) const {
+    // A message is never longer than the body that carries it.
+    std::string plain(body.size() + 1, '\0');
+    std::size_t length = 0;
+    const Result result = call({&query}, [&](wxsub_result *why) {
+      return wxsub_open_event(handle_, query.c_str(), body.c_str(), body.size(), &plain[0], plain.size(), &length, why);
+    });
+    plain.resize(result.ok() ? length : 0);
+    return {result, std::move(plain)};
   }
 
   /// wxsub_login: who a login code (wx.login in the game) belongs to. The identity is empty unless the result is ok().

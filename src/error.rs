@@ -240,6 +240,8 @@ impl Verdict {
     pub const STORED: u32 = 2;
     /// Flag: the late verdict on a message that was in the store.
     pub const OUTCOME: u32 = 4;
+    /// Flag: a pushed message of another kind, which the host answers.
+    pub const NOT_OURS: u32 = 8;
 
     /// Done, with nothing else to say yet.
     pub fn ok(message: impl Into<String>) -> Verdict {

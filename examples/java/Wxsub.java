@@ -37,7 +37,7 @@ public interface Wxsub extends Library {
         }
     }
 
-    int WXSUB_ABI = 1;
+    int WXSUB_ABI = 2;
     int WXSUB_OK = 0;
     int WXSUB_E_NO_QUOTA = 20;
     int WXSUB_E_REFUSED = 21;
@@ -53,6 +53,7 @@ public interface Wxsub extends Library {
     int WXSUB_REPLAYED = 1;
     int WXSUB_STORED = 2;
     int WXSUB_OUTCOME = 4;
+    int WXSUB_NOT_OURS = 8;
     int WXSUB_LOG_WARN = 2;
     int WXSUB_LOG_INFO = 3;
 

@@ -24,7 +24,7 @@ export const RESULT = koffi.struct('wxsub_result', {
 koffi.opaque('wxsub_client');
 koffi.alias('wxsub_status', 'int32_t');
 
-export const WXSUB_ABI = 1;
+export const WXSUB_ABI = 2;
 export const WXSUB_OK = 0;
 export const WXSUB_E_NO_QUOTA = 20;
 export const WXSUB_E_REFUSED = 21;
@@ -40,6 +40,7 @@ export const WXSUB_RETRY_UNSAFE = 2;
 export const WXSUB_REPLAYED = 1;
 export const WXSUB_STORED = 2;
 export const WXSUB_OUTCOME = 4;
+export const WXSUB_NOT_OURS = 8;
 
 const library = koffi.load(
   process.env.WXSUB_LIBRARY ?? (process.platform === 'win32' ? 'wxsub.dll' : 'libwxsub.so.1'));

@@ -52,13 +52,16 @@ share() {
   told "three processes on one store" "$status"
 }
 
-# A host of the first version's header.
+# A host of each version's header.
 old_host() {
-  local status=0
-  compile_c tests/contract/abi/host-v1.c host-v1
-  start_simulator
-  run_program host-v1 >"$work/said" 2>&1 || status=$?
-  told "a host of version 1" "$status"
+  local status version
+  for version in 1 2; do
+    status=0
+    compile_c "tests/contract/abi/host-v$version.c" "host-v$version"
+    start_simulator
+    run_program "host-v$version" >"$work/said" 2>&1 || status=$?
+    told "a host of version $version" "$status"
+  done
 }
 
 # Microsoft's linker is not to be had here; GNU's reads its import libraries, too.

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Inner;
+use super::{Inner, event};
 use crate::clock::{Deadline, Now, wall_ms};
 use crate::config::{Templates, TokenMode};
 use crate::error::{Error, Status, Verdict};
@@ -44,6 +44,9 @@ impl Inner {
             if works && kept {
                 note("templates", self.check_templates(deadline));
             }
+        }
+        if let Some(warning) = event::warning(&self.config) {
+            right.insert(0, format!("event: {warning}"));
         }
         // What is wrong comes first: a message that is too long for its field is cut at the end.
         wrong.append(&mut right);

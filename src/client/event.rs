@@ -1,19 +1,23 @@
 //! What WeChat pushes to the host's HTTP endpoint goes into the count, each part once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Inner;
+use super::nonces::Use;
 use super::report::verdict_of;
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::event::{self, AesKey, Change as Pushed, EventConfig, Opened};
+use crate::event::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
 use crate::log::log_line;
 use crate::store::{Applied, Change, Event, EventPart, Item, Outcome};
 use crate::wechat::{Act, Endpoint, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
 const REPLY_MS: u64 = 4000;
+
+/// What became of a part of an unsigned event that could harm the player.
+const IGNORED: &str = "nothing changed: WeChat's plain mode signs no body, so only accepts are taken from it; set event.aes_key and secure mode";
 
 /// The keys of pushed events, if any are configured.
 ///
@@ -22,46 +26,113 @@ const REPLY_MS: u64 = 4000;
 pub(super) fn keys(config: &Config) -> Result<Option<EventConfig>, Error> {
     let Some(keys) = &config.event else { return Ok(None) };
     let wrong = |e: event::BadConfig| Error::new(Status::Config, e.to_string());
-    let aes_key = keys.aes_key.as_ref().map(|k| AesKey::from_encoded(k.expose())).transpose().map_err(wrong)?;
-    EventConfig::new(keys.token.expose(), aes_key, &config.appid).map(Some).map_err(wrong)
+    let aes_keys = [("aes_key", &keys.aes_key), ("aes_key_previous", &keys.aes_key_previous)]
+        .into_iter()
+        .filter_map(|(name, key)| key.as_ref().map(|key| AesKey::from_encoded(name, key.expose())))
+        .collect::<Result<_, _>>()
+        .map_err(wrong)?;
+    EventConfig::new(keys.token.expose(), aes_keys, &config.appid).map(Some).map_err(wrong)
+}
+
+/// What an operator should know of how pushed events are set up.
+pub(super) fn warning(config: &Config) -> Option<&'static str> {
+    match &config.event {
+        Some(keys) if keys.aes_key.is_some() => None,
+        Some(keys) if keys.trust_plain => Some(
+            "without event.aes_key nothing signs the bodies of pushes, and event.trust_plain believes them: whoever sees one query string can clear counts",
+        ),
+        Some(_) => Some(
+            "without event.aes_key nothing signs the bodies of pushes: refusals and results in them are ignored; set secure mode and the key",
+        ),
+        None => None,
+    }
 }
 
 impl Inner {
     /// Verifies and applies one request; returns the reply with the verdict. Nothing is applied if the reply is longer
     /// than `room`.
     pub(super) fn handle_event(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
+        let now_s = Now::read().wall_ms / 1000;
+        let push = match self.verify_event(query, body, now_s)? {
+            Verified::Echo(text) => {
+                let verdict = Verdict::ok("WeChat checked the address; send the reply back");
+                return fitting(text, room).map(|reply| (reply, verdict));
+            }
+            Verified::Push(push) => push,
+        };
+        let opened = push.read(now_s).map_err(|refusal| self.refused_event(&refusal))?;
+        let reply = match opened {
+            Opened::Event(_) => "success",
+            Opened::Other => "",
+        };
+        let reply = fitting(reply.to_owned(), room)?;
+        self.refuse_reused(&push)?;
+        let verdict = match opened {
+            Opened::Event(pushed) => self.apply_event(pushed, push.unsigned.is_some())?,
+            Opened::Other => {
+                let what =
+                    "not about subscribe messages; nothing changed. The answer is yours: wxsub_open_event has the text";
+                Verdict { flags: Verdict::NOT_OURS, ..Verdict::ok(what) }
+            }
+        };
+        Ok((reply, verdict))
+    }
+
+    /// Verifies and decrypts one request of any kind; applies nothing. The check of the address has no text.
+    pub(super) fn open_event(&self, query: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.verify_event(query, body, Now::read().wall_ms / 1000)? {
+            Verified::Echo(_) => Ok(Vec::new()),
+            Verified::Push(push) => {
+                self.refuse_reused(&push)?;
+                Ok(push.plain)
+            }
+        }
+    }
+
+    fn verify_event(&self, query: &str, body: &[u8], now_s: i64) -> Result<Verified, Error> {
         let Some(keys) = &self.event_keys else {
             return Err(Error::new(
                 Status::Config,
                 "pushed events need \"event\": {\"token\": …} in the configuration",
             ));
         };
-        let opened = event::open(keys, query, body, Now::read().wall_ms / 1000).map_err(|refusal| {
-            log_line!(self.log, Warn, "a pushed event was refused: {refusal}");
-            Error::new(Status::Signature, refusal.to_string())
-        })?;
-        let reply = opened.reply().to_owned();
-        if reply.len() > room {
-            return Err(Error::new(
-                Status::Arg,
-                format!("the reply has {} bytes, the buffer {room}; nothing was applied", reply.len()),
-            ));
-        }
-        let verdict = match opened {
-            Opened::Echo(_) => Verdict::ok("WeChat checked the address; send the reply back"),
-            Opened::Other => Verdict::ok("not about subscribe messages; nothing changed"),
-            Opened::Event(pushed) => self.apply_event(&pushed)?,
-        };
-        Ok((reply, verdict))
+        event::verify(keys, query, body, now_s).map_err(|refusal| self.refused_event(&refusal))
     }
 
-    fn apply_event(&self, pushed: &event::Event) -> Result<Verdict, Error> {
+    fn refused_event(&self, refusal: &Refusal) -> Error {
+        log_line!(self.log, Warn, "a pushed event was refused: {refusal}");
+        Error::new(Status::Signature, refusal.to_string())
+    }
+
+    /// An unsigned body must be the first that came with its query.
+    fn refuse_reused(&self, push: &Push) -> Result<(), Error> {
+        let Some(unsigned) = &push.unsigned else { return Ok(()) };
+        match self.nonces.first_use(unsigned, Instant::now()) {
+            Use::First | Use::SameBody => Ok(()),
+            Use::OtherBody => Err(self.refused_event(&Refusal::Reused)),
+        }
+    }
+
+    fn apply_event(&self, mut pushed: event::Event, unsigned: bool) -> Result<Verdict, Error> {
         for note in &pushed.notes {
             log_line!(self.log, Warn, "a pushed event: {note}");
         }
-        if pushed.changes.is_empty() {
-            return Ok(Verdict::ok("nothing in the event changes a count"));
+        let believed = !unsigned || self.config.event.as_ref().is_some_and(|event| event.trust_plain);
+        let ignored = if believed { Vec::new() } else { extract(&mut pushed.changes, Pushed::may_lower) };
+        for change in &ignored {
+            log_line!(self.log, Debug, "event {} {}: {IGNORED}", pushed.from_openid, change.template_id());
         }
+        if pushed.changes.is_empty() {
+            return Ok(match ignored.as_slice() {
+                [] => Verdict::ok("nothing in the event changes a count"),
+                [one] => Verdict { template_id: one.template_id().to_owned(), ..Verdict::ok(IGNORED) },
+                _ => Verdict::ok(IGNORED),
+            });
+        }
+        self.apply_changes(&pushed)
+    }
+
+    fn apply_changes(&self, pushed: &event::Event) -> Result<Verdict, Error> {
         let deadline = Deadline::in_ms(self.config.timeout_ms.min(REPLY_MS));
         let parts: Vec<(String, EventPart)> =
             pushed.changes.iter().map(|change| (pushed.identity(change), self.part_of(change, deadline))).collect();
@@ -137,6 +208,22 @@ impl Inner {
             }
         }
     }
+}
+
+/// A reply that has room.
+fn fitting(reply: String, room: usize) -> Result<String, Error> {
+    if reply.len() <= room {
+        return Ok(reply);
+    }
+    let why = format!("the reply has {} bytes, the buffer {room}; nothing was applied", reply.len());
+    Err(Error::new(Status::Arg, why))
+}
+
+/// Takes out what fits; the order stays.
+fn extract(changes: &mut Vec<Pushed>, wanted: fn(&Pushed) -> bool) -> Vec<Pushed> {
+    let (taken, kept) = std::mem::take(changes).into_iter().partition(wanted);
+    *changes = kept;
+    taken
 }
 
 /// What a part of an event came to. The event itself was fine, whatever it says of the message.

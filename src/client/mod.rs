@@ -12,6 +12,7 @@ mod event;
 mod exchange;
 mod hosts;
 mod login;
+mod nonces;
 mod options;
 mod outbox;
 mod report;
@@ -44,6 +45,7 @@ use catalogue::Catalogue;
 use courier::Courier;
 use credentials::Credentials;
 pub use login::Identity;
+use nonces::Nonces;
 use results::Results;
 use running::Running;
 use stats::Counters;
@@ -70,6 +72,7 @@ struct Inner {
     credentials: Arc<Credentials>,
     catalogue: Arc<Catalogue>,
     event_keys: Option<EventConfig>,
+    nonces: Nonces,
     turnstile: Turnstile,
     breakers: Breakers,
     running: Arc<Running>,
@@ -115,6 +118,9 @@ impl Client {
         if config.store == StoreAt::Memory {
             log_line!(log, Warn, "the store is in memory: every grant is lost when this client is closed");
         }
+        if let Some(warning) = event::warning(&config) {
+            log_line!(log, Warn, "event: {warning}");
+        }
         for warning in store.warnings(Deadline::in_ms(config.timeout_ms))? {
             log_line!(log, Warn, "store: {warning}");
         }
@@ -158,6 +164,7 @@ impl Client {
                 credentials,
                 catalogue,
                 event_keys,
+                nonces: Nonces::default(),
                 running,
                 upkeep,
                 log,
@@ -203,6 +210,15 @@ impl Client {
     /// again, [`Status::Config`] without `"event"`, [`Status::Arg`], [`Status::State`].
     pub fn handle_event(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
         self.inner.run(|inner| inner.handle_event(query, body, room))
+    }
+
+    /// Verifies and decrypts what WeChat pushed, of any kind, and applies nothing: the message as WeChat wrote it. See
+    /// `wxsub_open_event`.
+    ///
+    /// # Errors
+    /// [`Status::Signature`] when it is not WeChat's, [`Status::Config`] without `"event"`, [`Status::State`].
+    pub fn open_event(&self, query: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+        self.inner.run(|inner| inner.open_event(query, body))
     }
 
     /// Asks WeChat who a login code belongs to. See `wxsub_login`.

@@ -143,6 +143,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn boolean(&mut self, key: &str) -> Option<bool> {
+        match self.get(key)? {
+            Value::Bool(yes) => Some(*yes),
+            other => self.wrong(key, "true or false", other),
+        }
+    }
+
     pub fn positive(&mut self, key: &str) -> Option<f64> {
         let value = self.get(key)?;
         match value.as_f64() {
@@ -218,16 +225,21 @@ impl<'a> Fields<'a> {
             other => return self.wrong(key, "an object {\"token\", \"aes_key\"}", other),
         };
         let mut inner = Fields { object, mistakes: Vec::new() };
-        inner.refuse_unknown("event.", object, &["token", "aes_key"]);
+        inner.refuse_unknown("event.", object, &["token", "aes_key", "aes_key_previous", "trust_plain"]);
         let token = inner.text("token");
         let aes_key = inner.text("aes_key").map(Secret::new);
+        let aes_key_previous = inner.text("aes_key_previous").map(Secret::new);
+        let trust_plain = inner.boolean("trust_plain").unwrap_or(false);
+        if aes_key_previous.is_some() && inner.get("aes_key").is_none() {
+            inner.mistake("aes_key_previous needs event.aes_key, the key that takes its place");
+        }
         if token.is_none() && !object.contains_key("token") {
             inner.mistake("token is missing");
         }
         let prefixed =
             inner.mistakes.iter().map(|m| if m.starts_with("unknown") { m.clone() } else { format!("event.{m}") });
         self.mistakes.extend(prefixed);
-        Some(EventKeys { token: Secret::new(token?), aes_key })
+        Some(EventKeys { token: Secret::new(token?), aes_key, aes_key_previous, trust_plain })
     }
 }
 

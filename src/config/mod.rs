@@ -67,6 +67,10 @@ pub struct EventKeys {
     pub token: Secret,
     /// The console's "EncodingAESKey".
     pub aes_key: Option<Secret>,
+    /// The one before it, while it is being changed.
+    pub aes_key_previous: Option<Secret>,
+    /// Whether a body that nobody signed may lower counts.
+    pub trust_plain: bool,
 }
 
 /// How a client works. Made by [`Config::from_json`]; the keys are those of `wxsub_init` in the header.
@@ -94,12 +98,16 @@ pub struct Config {
     pub queue_capacity: usize,
     pub max_per_second: Option<f64>,
     pub store_prefix: Option<String>,
+    pub max_count: u64,
 }
 
 /// The longest `timeout_ms` that may be asked for.
 pub const MAX_TIMEOUT_MS: u64 = 60_000;
 
-const KEYS: [&str; 21] = [
+/// The largest `max_count`; a larger one could not be told from none.
+const MAX_COUNT: u64 = 1_000_000;
+
+const KEYS: [&str; 22] = [
     "appid",
     "secret",
     "store",
@@ -121,6 +129,7 @@ const KEYS: [&str; 21] = [
     "queue_capacity",
     "max_per_second",
     "store_prefix",
+    "max_count",
 ];
 
 /// `miniprogram_state` as WeChat knows it (wechat-api: section 3).
@@ -183,6 +192,7 @@ impl Config {
             queue_capacity: f.integer("queue_capacity", 1, 10_000_000).unwrap_or(10_000) as usize,
             max_per_second: f.positive("max_per_second"),
             store_prefix: f.plain_name("store_prefix"),
+            max_count: f.integer("max_count", 0, MAX_COUNT).unwrap_or(0),
         };
         f.finish()?;
         Ok(config)

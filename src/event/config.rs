@@ -16,32 +16,40 @@ const KEY_CHARS: usize = 43;
 #[derive(Clone)]
 pub struct EventConfig {
     token: Zeroizing<String>,
-    aes_key: Option<AesKey>,
+    aes_keys: Vec<AesKey>,
     appid: String,
 }
 
 impl EventConfig {
-    /// `token` is the console's Token, `aes_key` its EncodingAESKey (none: plain mode), `appid` the client's own.
+    /// `token` is the console's Token; `aes_keys` its EncodingAESKey and, while it is being changed, the one before (none:
+    /// plain mode); `appid` the client's own.
     ///
     /// # Errors
     ///
     /// A token that is empty, which would let anybody sign, or that holds a blank, which the console does not allow.
-    pub fn new(token: &str, aes_key: Option<AesKey>, appid: &str) -> Result<Self, BadConfig> {
+    pub fn new(token: &str, aes_keys: Vec<AesKey>, appid: &str) -> Result<Self, BadConfig> {
         if token.is_empty() {
             return Err(BadConfig::NoToken);
         }
         if token.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(BadConfig::BlankInToken);
         }
-        Ok(Self { token: Zeroizing::new(token.to_owned()), aes_key, appid: appid.to_owned() })
+        Ok(Self { token: Zeroizing::new(token.to_owned()), aes_keys, appid: appid.to_owned() })
     }
 
     pub(super) fn token(&self) -> &str {
         &self.token
     }
 
-    pub(super) fn aes_key(&self) -> Option<&AesKey> {
-        self.aes_key.as_ref()
+    /// Whether messages must be encrypted.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        !self.aes_keys.is_empty()
+    }
+
+    /// The present key first.
+    pub(super) fn aes_keys(&self) -> &[AesKey] {
+        &self.aes_keys
     }
 
     pub(super) fn appid(&self) -> &str {
@@ -53,7 +61,7 @@ impl fmt::Debug for EventConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventConfig")
             .field("token", &"…")
-            .field("aes_key", &self.aes_key)
+            .field("aes_keys", &self.aes_keys)
             .field("appid", &self.appid)
             .finish()
     }
@@ -64,7 +72,7 @@ impl fmt::Debug for EventConfig {
 pub struct AesKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl AesKey {
-    /// From the console's EncodingAESKey: 43 characters of base64 (a `=` behind them is tolerated).
+    /// From the console's EncodingAESKey, which the configuration has under `name`: 43 characters of base64 (a `=` behind them is tolerated).
     ///
     /// Decoded leniently (`wechat-api.md` section 6): 43 characters carry 258 bits, and most keys in use have spare
     /// bits that are not zero, which a strict decoder refuses.
@@ -72,17 +80,17 @@ impl AesKey {
     /// # Errors
     ///
     /// Another number of characters, or one that is not base64's. The error holds nothing of the key.
-    pub fn from_encoded(encoded: &str) -> Result<Self, BadConfig> {
+    pub fn from_encoded(name: &'static str, encoded: &str) -> Result<Self, BadConfig> {
         let bare = encoded.strip_suffix('=').unwrap_or(encoded);
         let chars = bare.chars().count();
         if chars != KEY_CHARS {
-            return Err(BadConfig::KeyLength(chars));
+            return Err(BadConfig::KeyLength(name, chars));
         }
         // One byte more than the key: the decoder wants room for its own estimate.
         let mut decoded = Zeroizing::new([0; KEY_BYTES + 1]);
         let filled = LENIENT.decode_slice(bare, decoded.as_mut_slice());
         if filled != Ok(KEY_BYTES) {
-            return Err(BadConfig::KeyAlphabet);
+            return Err(BadConfig::KeyAlphabet(name));
         }
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         key.copy_from_slice(&decoded[..KEY_BYTES]);
@@ -107,10 +115,10 @@ pub enum BadConfig {
     NoToken,
     /// The token has a blank, line break or control character in it.
     BlankInToken,
-    /// The key has this many characters.
-    KeyLength(usize),
-    /// The key has a character outside base64's alphabet.
-    KeyAlphabet,
+    /// The key of this name has this many characters.
+    KeyLength(&'static str, usize),
+    /// The key of this name has a character outside base64's alphabet.
+    KeyAlphabet(&'static str),
 }
 
 impl fmt::Display for BadConfig {
@@ -118,8 +126,10 @@ impl fmt::Display for BadConfig {
         match self {
             Self::NoToken => f.write_str("event.token: is empty"),
             Self::BlankInToken => f.write_str("event.token: holds a blank or control character; copy it again"),
-            Self::KeyLength(chars) => write!(f, "event.aes_key: {chars} characters, an EncodingAESKey has {KEY_CHARS}"),
-            Self::KeyAlphabet => f.write_str("event.aes_key: holds a character that is not base64's"),
+            Self::KeyLength(name, chars) => {
+                write!(f, "event.{name}: {chars} characters, an EncodingAESKey has {KEY_CHARS}")
+            }
+            Self::KeyAlphabet(name) => write!(f, "event.{name}: holds a character that is not base64's"),
         }
     }
 }

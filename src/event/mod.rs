@@ -2,7 +2,7 @@
 //!
 //! Pure: the time is a parameter; there is no socket, no file and no state. The facts are section 6 of
 //! `wechat-api.md`. One request goes through these stations, each in its own file:
-//! query → signature → age → body (XML or JSON → tree) → decryption → changes.
+//! query → signature → age → decryption → body (XML or JSON → tree) → changes.
 //!
 //! The signature is looked at before a byte of the body, so whoever does not know the token reaches no parser and no
 //! cipher. In plain mode WeChat does *not* sign the body; only secure (or mixed) mode with a key protects it.
@@ -16,6 +16,7 @@ mod query;
 mod refusal;
 mod signature;
 mod tree;
+mod unsigned;
 mod xml;
 
 #[cfg(test)]
@@ -24,42 +25,49 @@ mod tests;
 pub use change::{Change, Event};
 pub use config::{AesKey, BadConfig, EventConfig};
 pub use refusal::Refusal;
+pub use unsigned::{Digest, Unsigned};
 
 use query::Query;
 use tree::Node;
 
-/// The largest body that [`open`] looks at, in bytes. Subscribe events have a few hundred.
+/// The largest body that [`verify`] looks at, in bytes. Subscribe events have a few hundred.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// How far the signed timestamp may be from the host's clock, in seconds and in both directions.
 ///
 /// WeChat tries three times within some 15 s, so nearly all of this is for a host whose clock is off. A replay within
-/// the window is harmless: [`Event::identity`] lets the store apply each change once.
+/// the window is harmless: [`Event::identity`] lets the store apply each change once, and [`Unsigned`] tells a repeated
+/// query with another body.
 pub const WINDOW_S: i64 = 300;
 
-/// A request that is WeChat's.
+/// A request that is WeChat's: verified and decrypted, its message not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opened {
+pub enum Verified {
     /// The check of the address, made when the console's message push is set up: the host answers with this text.
     Echo(String),
+    /// A message, of whatever kind.
+    Push(Push),
+}
+
+/// A pushed message in plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// XML or JSON, as WeChat wrote it.
+    pub plain: Vec<u8>,
+    /// What a message that came in plain is recognised by; None: it came encrypted, so its body is signed, too.
+    pub unsigned: Option<Unsigned>,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
     /// A subscribe event: apply its changes, then answer `success`.
     Event(Event),
-    /// A message of another kind (customer service, payments …): not ours, answer `success` and leave it alone.
+    /// A message of another kind (customer service, gifts, paid goods, accounts …): the host's to answer.
     Other,
 }
 
-impl Opened {
-    /// The text that the host sends back as the HTTP body, once what was opened has been applied.
-    #[must_use]
-    pub fn reply(&self) -> &str {
-        match self {
-            Self::Echo(text) => text,
-            Self::Event(_) | Self::Other => "success",
-        }
-    }
-}
-
-/// Verifies, decrypts and reads one request of WeChat's message push (`wechat-api.md` section 6).
+/// Verifies and decrypts one request of WeChat's message push (`wechat-api.md` section 6).
 ///
 /// `query` is the raw query string, with or without its `?`; `body` the raw body, empty for the address check; `now_s`
 /// the host's clock in Unix seconds. The content type and the query's `openid` are not looked at: neither is signed.
@@ -69,9 +77,8 @@ impl Opened {
 ///
 /// # Errors
 ///
-/// A [`Refusal`] says for the operator what was wrong; every one of them is `WXSUB_E_SIGNATURE`. This includes a body
-/// that cannot be read, or one of our events without sender or time: with nothing to apply there is nothing to confirm.
-pub fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Opened, Refusal> {
+/// A [`Refusal`] says for the operator what was wrong; every one of them is `WXSUB_E_SIGNATURE`.
+pub fn verify(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Verified, Refusal> {
     if body.len() > MAX_BODY {
         return Err(Refusal::TooBig);
     }
@@ -86,20 +93,41 @@ pub fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Resul
     }
     if body.trim_ascii().is_empty() {
         return match query.echostr {
-            Some(echostr) => Ok(Opened::Echo(echostr)),
+            Some(echostr) => Ok(Verified::Echo(echostr)),
             None => Err(Refusal::Unreadable("it is empty".to_owned())),
         };
     }
-    let outer = body::read(body)?;
-    match config.aes_key() {
-        Some(key) => change::read(&body::read(&unseal(config, key, &query, &outer)?)?),
-        None if is_only_sealed(&outer) => Err(Refusal::NoKey),
-        None => change::read(&outer),
+    Ok(Verified::Push(if config.is_keyed() {
+        Push { plain: unseal(config, &query, &body::read(body)?)?, unsigned: None }
+    } else if is_only_sealed(body) {
+        return Err(Refusal::NoKey);
+    } else {
+        let still_valid_s = ahead_s.saturating_add(WINDOW_S).unsigned_abs();
+        Push { plain: body.to_vec(), unsigned: Some(Unsigned::of(config.token(), &query, body, still_valid_s)) }
+    }))
+}
+
+impl Push {
+    /// Reads what the message is about; `now_s` is the host's clock in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// A message that cannot be read, or one of our events without sender or time: with nothing to apply there is
+    /// nothing to confirm. An unsigned event from the future, too: it cannot be a late or repeated push.
+    pub fn read(&self, now_s: i64) -> Result<Opened, Refusal> {
+        let opened = change::read(&body::read(&self.plain)?)?;
+        if let (Opened::Event(event), Some(_)) = (&opened, &self.unsigned) {
+            let ahead_s = event.create_time_s.saturating_sub(now_s);
+            if ahead_s > WINDOW_S {
+                return Err(Refusal::Future { ahead_s });
+            }
+        }
+        Ok(opened)
     }
 }
 
 /// The decrypted message of a body that must hold one.
-fn unseal(config: &EventConfig, key: &AesKey, query: &Query, outer: &Node) -> Result<Vec<u8>, Refusal> {
+fn unseal(config: &EventConfig, query: &Query, outer: &Node) -> Result<Vec<u8>, Refusal> {
     let encrypt = outer.text_of("Encrypt").map_err(Refusal::Unreadable)?;
     let encrypt = encrypt.ok_or(Refusal::Plaintext)?;
     let given = query.msg_signature.as_deref();
@@ -108,10 +136,20 @@ fn unseal(config: &EventConfig, key: &AesKey, query: &Query, outer: &Node) -> Re
     if !signature::matches(given, &signed) {
         return Err(Refusal::MsgSignature);
     }
-    crypt::decrypt(key, encrypt, config.appid())
+    let mut refused = Refusal::Undecryptable;
+    for key in config.aes_keys() {
+        match crypt::decrypt(key, encrypt, config.appid()) {
+            Ok(message) => return Ok(message),
+            // Only the right key finds an appid at all.
+            Err(Refusal::OtherAppid) => refused = Refusal::OtherAppid,
+            Err(_) => {}
+        }
+    }
+    Err(refused)
 }
 
 /// Secure mode's body has nothing but `Encrypt` and an address; mixed mode's has the plain message too.
-fn is_only_sealed(outer: &Node) -> bool {
-    outer.has("Encrypt") && !outer.has("MsgType") && !outer.has("Event")
+fn is_only_sealed(body: &[u8]) -> bool {
+    let outer = body::read(body);
+    outer.is_ok_and(|outer| outer.has("Encrypt") && !outer.has("MsgType") && !outer.has("Event"))
 }

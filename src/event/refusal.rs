@@ -24,6 +24,13 @@ pub enum Refusal {
         /// How far the request's timestamp is ahead of the host's clock; negative: behind.
         ahead_s: i64,
     },
+    /// In plain mode: the event says that it happened later than now.
+    Future {
+        /// How far its `CreateTime` is ahead of the host's clock.
+        ahead_s: i64,
+    },
+    /// In plain mode: the query was used before, with another body.
+    Reused,
     /// A key is configured and the body is not encrypted.
     Plaintext,
     /// The body is encrypted and no key is configured.
@@ -56,6 +63,13 @@ impl fmt::Display for Refusal {
                 ahead_s.unsigned_abs(),
                 if *ahead_s < 0 { "behind" } else { "ahead of" },
             ),
+            Self::Future { ahead_s } => write!(
+                f,
+                "its CreateTime is {ahead_s} s ahead of this host's clock and {WINDOW_S} s are allowed: check the clock, or somebody made it up, since plain mode signs no body"
+            ),
+            Self::Reused => f.write_str(
+                "its query string was used before, with another body: somebody repeats a query that was seen; use secure mode (event.aes_key), which signs the body",
+            ),
             Self::Plaintext => f.write_str(
                 "the body is not encrypted although event.aes_key is set: set the console's message push to secure mode, or take event.aes_key out",
             ),
@@ -66,7 +80,7 @@ impl fmt::Display for Refusal {
                 "msg_signature does not match the encrypted message: it was altered on its way; hand over the raw body",
             ),
             Self::Undecryptable => f.write_str(
-                "rightly signed, but does not decrypt: event.aes_key is not the EncodingAESKey set in the console",
+                "rightly signed, but does not decrypt: event.aes_key is not the EncodingAESKey set in the console; while you change it, event.aes_key_previous is tried too",
             ),
             Self::OtherAppid => f.write_str(
                 "rightly signed, but meant for another appid: this address belongs to another account, too",

@@ -37,11 +37,14 @@ use crate::error::{Error, Status, Verdict};
 ///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
 ///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
-///   "event"               {"token", "aes_key"} of the console's message push: see wxsub_handle_event
+///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
+///                         wxsub_handle_event
 ///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
 ///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
+///   "max_count"           accepts that a player may pile up for one template; one more changes nothing, so that a game
+///                         client that cheats or repeats does no harm; default 0: no limit
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.

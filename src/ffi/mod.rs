@@ -29,7 +29,7 @@ mod types;
 
 pub use account::{wxsub_check, wxsub_login};
 pub use count::{wxsub_quota, wxsub_report, wxsub_report_json};
-pub use event::wxsub_handle_event;
+pub use event::{wxsub_handle_event, wxsub_open_event};
 pub use library::{wxsub_abi, wxsub_status_name, wxsub_version};
 pub use lifecycle::{wxsub_free, wxsub_init, wxsub_set_log, wxsub_shutdown};
 pub use outbox::{wxsub_cancel, wxsub_lookup};

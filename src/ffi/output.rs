@@ -104,9 +104,9 @@ pub struct Text {
 impl Text {
     /// # Safety
     /// `to` is NULL, or points to `capacity` bytes.
-    pub unsafe fn new(to: *mut c_char, capacity: usize) -> Result<Text, Error> {
+    pub unsafe fn new(name: &str, to: *mut c_char, capacity: usize) -> Result<Text, Error> {
         if to.is_null() && capacity > 0 {
-            return Err(Error::new(Status::Arg, format!("reply is NULL, and its capacity {capacity}")));
+            return Err(Error::new(Status::Arg, format!("{name} is NULL, and its capacity {capacity}")));
         }
         Ok(Text { to: to.cast(), capacity, wanted: !to.is_null() })
     }
@@ -117,7 +117,7 @@ impl Text {
     }
 
     /// Writes a text that fits, and a NUL behind it if that fits too.
-    pub fn put(&mut self, text: &str) {
+    pub fn put(&mut self, text: &[u8]) {
         if !self.wanted || text.len() > self.capacity {
             return;
         }

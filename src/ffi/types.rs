@@ -7,7 +7,7 @@ use crate::error::{QuotaChange, Retry, Status, Verdict};
 use crate::log::Level;
 
 /// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
-pub const WXSUB_ABI: u32 = 1;
+pub const WXSUB_ABI: u32 = 2;
 
 /// A verdict in one number: WXSUB_OK or one of WXSUB_E_*.
 pub type wxsub_status = i32;
@@ -92,6 +92,8 @@ pub const WXSUB_REPLAYED: u32 = 1;
 pub const WXSUB_STORED: u32 = 2;
 /// wxsub_result.flags: the late verdict of a durable message.
 pub const WXSUB_OUTCOME: u32 = 4;
+/// wxsub_result.flags: a pushed message of another kind than subscribe events: the answer is the host's. Since ABI 2.
+pub const WXSUB_NOT_OURS: u32 = 8;
 
 /// Log level: nothing at all.
 pub const WXSUB_LOG_OFF: i32 = 0;
@@ -140,7 +142,7 @@ pub struct wxsub_result {
     pub elapsed_ms: u32,
     /// With WXSUB_RETRY_LATER: not before so many milliseconds.
     pub retry_after_ms: u32,
-    /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, or'ed.
+    /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, WXSUB_NOT_OURS, or'ed.
     pub flags: u32,
     /// Cut if longer; empty when none. NUL-terminated.
     pub template_id: [c_char; 64],
@@ -309,7 +311,7 @@ const _: () = {
     assert!(WXSUB_QUOTA_GRANTED == QuotaChange::Granted as i32);
     assert!(WXSUB_ACCEPT == Answer::Accept as i32 && WXSUB_REJECT == Answer::Reject as i32);
     assert!(WXSUB_BAN == Answer::Ban as i32 && WXSUB_FILTER == Answer::Filter as i32);
-    assert!(WXSUB_REPLAYED == Verdict::REPLAYED);
+    assert!(WXSUB_REPLAYED == Verdict::REPLAYED && WXSUB_NOT_OURS == Verdict::NOT_OURS);
     assert!(WXSUB_LOG_ERROR == Level::Error as i32 && WXSUB_LOG_WARN == Level::Warn as i32);
     assert!(WXSUB_LOG_INFO == Level::Info as i32 && WXSUB_LOG_DEBUG == Level::Debug as i32);
 };

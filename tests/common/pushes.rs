@@ -11,8 +11,13 @@ pub const TOKEN: &str = "wxsubExampleToken7";
 /// Its spare bits are not zero, as those of most keys.
 pub const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-/// `"event"` of a configuration in plain mode.
+/// `"event"` of a configuration in plain mode, for a host that nobody else reaches.
 pub fn plain() -> Value {
+    json!({"event": {"token": TOKEN, "trust_plain": true}})
+}
+
+/// The same for a host that anybody may reach: only accepts are believed.
+pub fn unsigned() -> Value {
     json!({"event": {"token": TOKEN}})
 }
 
@@ -67,6 +72,11 @@ pub fn push(wechat: &Simulator, client: &Client, push: &Push) -> Verdict {
         }
         Err(e) => panic!("{e}\n{}\n{}", pushed.query, pushed.body),
     }
+}
+
+/// A message of another kind.
+pub fn message(text: &str, mode: Mode) -> Push {
+    Push { message: Some(text.to_owned()), mode, ..event(EventKind::Popup, "", Vec::new(), now_s()) }
 }
 
 /// The same event in another mode.

@@ -18,7 +18,7 @@ use wxsub_simulator::push::{EventItem, EventKind, Format, ListName, Mode, Push, 
 
 /// Refused as none of WeChat's.
 #[track_caller]
-fn assert_refused(result: Result<(String, Verdict), Error>, part: &str) {
+pub fn assert_refused(result: Result<(String, Verdict), Error>, part: &str) {
     match result {
         Ok((reply, verdict)) => panic!("taken with {reply:?}: {}", verdict.message),
         Err(e) => {
@@ -86,7 +86,7 @@ fn every_shape_is_read() {
     }
 }
 
-fn merged(mut into: Value, from: Value) -> Value {
+pub fn merged(mut into: Value, from: Value) -> Value {
     into.as_object_mut().unwrap().extend(from.as_object().unwrap().clone());
     into
 }
@@ -361,24 +361,9 @@ fn a_push_that_comes_many_times_at_once_counts_once() {
 }
 
 #[test]
-fn what_is_not_ours_is_answered_and_left_alone() {
+fn of_an_event_what_is_understood_is_applied() {
     let env = TestEnv::new();
     let client = env.client(plain());
-    let query = env.wechat.push(&popup("o1", TEMPLATE, "accept", now_s())).unwrap().query;
-    for body in [
-        "<xml><FromUserName>o1</FromUserName><CreateTime>1</CreateTime><MsgType>text</MsgType><Content>在吗</Content></xml>",
-        r#"{"FromUserName":"o1","CreateTime":1,"MsgType":"event","Event":"user_enter_tempsession"}"#,
-        r#"{"MsgType":"event","Event":"minigame_game_pay_goods_deliver_notify","MiniGame":{"Payload":"{}"}}"#,
-        r#"{"Event":"subscribe_msg_popup_event","MsgType":"text","FromUserName":"o1"}"#,
-        "{}",
-        "\u{feff}<xml/>",
-    ] {
-        let (reply, verdict) = client.handle_event(&query, body.as_bytes(), 64).unwrap();
-        assert_eq!((reply.as_str(), verdict.status, verdict.quota), ("success", Status::Ok, QuotaChange::Untouched));
-    }
-    assert_eq!(left(&client, "o1"), 0);
-
-    // Of an event of ours what is understood is applied.
     let items = vec![
         EventItem::answer(TEMPLATE, "perhaps"),
         EventItem::answer("", "accept"),
@@ -421,7 +406,7 @@ fn a_reply_that_does_not_fit_applies_nothing() {
 }
 
 /// One call through the C ABI, with a buffer of so many bytes: the status, the reply's length, the buffer, the result.
-fn through_c(
+pub fn through_c(
     client: *const wxsub_client,
     query: &str,
     body: &[u8],

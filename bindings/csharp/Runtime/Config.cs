@@ -67,6 +67,15 @@ namespace Wxsub
         /// <summary>Its EncodingAESKey, for the encrypted modes; with it, plaintext is refused.</summary>
         public string EventAesKey { get; set; }
 
+        /// <summary>The EncodingAESKey before it, while it is being changed.</summary>
+        public string EventAesKeyPrevious { get; set; }
+
+        /// <summary>
+        /// Without a key nothing signs the bodies of pushes, and only accepts are taken from them; true: refusals and
+        /// results, too, since nobody else reaches the address. Default false.
+        /// </summary>
+        public bool? EventTrustPlain { get; set; }
+
         /// <summary>Submitted messages, and those of the store, that are sent at once; default 4, at most 256.</summary>
         public int? Workers { get; set; }
 
@@ -78,6 +87,9 @@ namespace Wxsub
         /// be less than 1.
         /// </summary>
         public double? MaxPerSecond { get; set; }
+
+        /// <summary>Accepts that a player may pile up for one template; default 0: no limit.</summary>
+        public int? MaxCount { get; set; }
 
         /// <summary>The configuration as the library takes it. It holds secrets: don't log it.</summary>
         /// <returns>JSON, for <see cref="Client"/>.</returns>
@@ -100,10 +112,15 @@ namespace Wxsub
                 .Add("miniprogram_state", MiniprogramState)
                 .Add("lang", Lang)
                 .Add("templates", Templates)
-                .Add("event", new JsonObject().Add("token", EventToken).Add("aes_key", EventAesKey))
+                .Add("event", new JsonObject()
+                    .Add("token", EventToken)
+                    .Add("aes_key", EventAesKey)
+                    .Add("aes_key_previous", EventAesKeyPrevious)
+                    .Add("trust_plain", EventTrustPlain))
                 .Add("workers", Workers)
                 .Add("queue_capacity", QueueCapacity)
                 .Add("max_per_second", MaxPerSecond)
+                .Add("max_count", MaxCount)
                 .ToString();
         }
     }

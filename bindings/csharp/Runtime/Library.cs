@@ -7,7 +7,7 @@ namespace Wxsub
     public static class Library
     {
         /// <summary>The ABI that this wrapper was written for; the library's must be at least this.</summary>
-        public const int Abi = 1;
+        public const int Abi = 2;
 
         private static volatile bool _checked;
 

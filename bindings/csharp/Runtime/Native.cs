@@ -89,6 +89,11 @@ namespace Wxsub
             [In, Out] byte[] reply, UIntPtr replyCapacity, out UIntPtr replyLength, [In, Out] byte[] result);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_open_event(
+            ClientHandle client, byte[] query, byte[] body, UIntPtr bodyLength,
+            [In, Out] byte[] plain, UIntPtr capacity, out UIntPtr plainLength, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int wxsub_login(
             ClientHandle client, byte[] code, [In, Out] byte[] identity, [In, Out] byte[] why);
 

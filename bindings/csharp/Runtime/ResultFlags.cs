@@ -17,5 +17,8 @@ namespace Wxsub
 
         /// <summary>The late verdict of a durable message.</summary>
         Outcome = 4,
+
+        /// <summary>A pushed message of another kind than subscribe events: the answer is the server's.</summary>
+        NotOurs = 8,
     }
 }

@@ -100,6 +100,12 @@ namespace Wxsub.Tests
             Check.Equal("t\"", (string)Json.At(json, "event", "token"));
             Check.Equal("k", (string)Json.At(json, "event", "aes_key"));
             Check.Equal("{\"event\":{\"token\":\"t\"}}", new Config { EventToken = "t" }.ToJson());
+            Check.Equal(
+                "{\"event\":{\"token\":\"t\",\"aes_key\":\"k\",\"aes_key_previous\":\"p\",\"trust_plain\":false},\"max_count\":9}",
+                new Config
+                {
+                    EventToken = "t", EventAesKey = "k", EventAesKeyPrevious = "p", EventTrustPlain = false, MaxCount = 9,
+                }.ToJson());
         }
     }
 }

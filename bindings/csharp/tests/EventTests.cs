@@ -21,7 +21,9 @@ namespace Wxsub.Tests
             tests.Add("event: refusals, and several parts", Refusals);
             tests.Add("event: one act that comes both ways counts once", BothWays);
             tests.Add("event: a late result settles what was uncertain", Late);
-            tests.Add("event: what is not ours is left alone", NotOurs);
+            tests.Add("event: what is not ours is left to the host", NotOurs);
+            tests.Add("event: an encrypted message of another kind is opened", Opened);
+            tests.Add("event: plain mode signs no body", Unsigned);
             tests.Add("event: what is not WeChat's changes nothing", NotWeChats);
             tests.Add("event: wrong calls", WrongCalls);
         }
@@ -31,6 +33,7 @@ namespace Wxsub.Tests
             Config config = Simulator.Config();
             config.EventToken = Token;
             config.EventAesKey = aesKey;
+            config.EventTrustPlain = aesKey == null ? true : (bool?)null;
             return new Client(config);
         }
 
@@ -150,16 +153,60 @@ namespace Wxsub.Tests
             using (Client client = Open())
             {
                 string player = Simulator.Player("not-ours");
-                string query = Push(player).Query;
                 foreach (string body in new[]
                 {
                     "\uFEFF {\"MsgType\":\"text\",\"FromUserName\":\"o\",\"Content\":\"你好\"}",
                     "<xml><MsgType>event</MsgType><Event>user_enter_tempsession</Event></xml>",
                 })
                 {
-                    Applied(client, new Pushed(query, Encoding.UTF8.GetBytes(body)));
+                    string query = Push(player).Query;
+                    byte[] bytes = Encoding.UTF8.GetBytes(body);
+                    Result result = client.HandleEvent(query, bytes, out string reply).Ensure();
+                    Check.Equal("", reply);
+                    Check.Equal(ResultFlags.NotOurs, result.Flags);
+                    client.OpenEvent(query, bytes, out byte[] plain).Ensure();
+                    Check.Equal(body, Encoding.UTF8.GetString(plain));
                 }
                 Check.Equal(0L, Count(client, player));
+            }
+        }
+
+        private static void Opened()
+        {
+            const string Gift = "{\"MsgType\":\"event\",\"Event\":\"minigame_deliver_goods\",\"Order\":\"一\"}";
+            using (Client client = Open(AesKey))
+            {
+                Pushed gift = Push("o", Key(AesKey, "secure") + ",\"message\":\"" + Gift.Replace("\"", "\\\"") + "\"");
+                client.OpenEvent(gift.Query, gift.Body, out byte[] plain).Ensure();
+                Check.Equal(Gift, Encoding.UTF8.GetString(plain));
+                Check.Equal(ResultFlags.NotOurs, client.HandleEvent(gift.Query, gift.Body, out string reply).Ensure().Flags);
+                Check.Equal("", reply);
+                Check.Status(Status.Signature, client.OpenEvent(gift.Query + "1", gift.Body, out plain));
+                Check.Equal(0, plain.Length);
+                Check.Status(Status.Arg, client.OpenEvent(null, gift.Body, out plain));
+                Check.Status(Status.Signature, client.OpenEvent(gift.Query, null, out plain));
+                Pushed accept = Push(Simulator.Player("opened"), Key(AesKey, "secure"));
+                client.OpenEvent(accept.Query, accept.Body, out plain).Ensure();
+                Check.Contains("subscribe_msg_popup_event", Encoding.UTF8.GetString(plain));
+                Check.Equal(ResultFlags.None, Applied(client, accept).Flags, "nothing was applied before");
+            }
+        }
+
+        private static void Unsigned()
+        {
+            Config config = Simulator.Config();
+            config.EventToken = Token;
+            using (var client = new Client(config))
+            {
+                string player = Simulator.Player("unsigned");
+                Pushed accept = Push(player);
+                Check.Equal(1L, Applied(client, accept).Remaining);
+                string later = ",\"create_time\":" + (DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 200);
+                string refusal = "[{\"template_id\":\"" + Simulator.Template + "\",\"status\":\"reject\"}]";
+                Check.Equal(QuotaChange.Untouched, Applied(client, Push(player, later, "popup", refusal)).Quota);
+                string forged = Encoding.UTF8.GetString(accept.Body).Replace("accept", "reject");
+                Check.Contains("another body", Refused(client, accept.Query, Encoding.UTF8.GetBytes(forged)));
+                Check.Equal(1L, Count(client, player));
             }
         }
 

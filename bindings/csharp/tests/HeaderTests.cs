@@ -32,7 +32,7 @@ namespace Wxsub.Tests
             Same(typeof(QuotaChange), "QUOTA_", rest);
             Same(typeof(LogLevel), "LOG_", rest);
             Same(typeof(Answer), null, rest, new[] { "ACCEPT", "REJECT", "BAN", "FILTER" });
-            Same(typeof(ResultFlags), null, rest, new[] { "REPLAYED", "STORED", "OUTCOME" }, new[] { "None" });
+            Same(typeof(ResultFlags), null, rest, new[] { "REPLAYED", "STORED", "OUTCOME", "NOT_OURS" }, new[] { "None" });
             Check.Equal("", string.Join(", ", rest.Keys), "constants that the wrapper lacks:");
         }
 

@@ -29,7 +29,8 @@ def pushed(openid: str, status: str = "accept", event: str = "popup", **more: An
 
 class Events(support.SimCase):
     def client(self, **more: Any) -> wxsub.Client:
-        return super().client(**{"event": {"token": TOKEN}, **more})
+        """A client of plain mode that nobody but WeChat reaches."""
+        return super().client(**{"event": {"token": TOKEN, "trust_plain": True}, **more})
 
     def secure_client(self, **more: Any) -> wxsub.Client:
         """A client that takes only what is encrypted."""
@@ -169,16 +170,42 @@ class Events(support.SimCase):
         self.assertEqual([one["status"] for one in bad["tries"]], [403] * 3)
         self.assertEqual(client.quota(openid, TEMPLATE), 1)
 
-    def test_what_is_not_ours_is_left_alone(self) -> None:
+    def test_what_is_not_ours_is_left_to_the_host(self) -> None:
         client = self.client()
         openid = self.player(grants=0)
-        query, _ = pushed(openid)
         for body in (
             b'\xef\xbb\xbf {"MsgType": "text", "FromUserName": "o", "Content": "\xff"}',
             b"<xml><MsgType>event</MsgType><Event>user_enter_tempsession</Event></xml>",
         ):
-            self.assertEqual(client.handle_event(query, body).reply, "success")
+            query, _ = pushed(openid)
+            done = client.handle_event(query, body)
+            self.assertEqual((done.reply, done.result.not_ours, done.result.ok), ("", True, True))
+            self.assertEqual(client.open_event(query.encode(), body), body)
         self.assertEqual(client.quota(openid, TEMPLATE), 0)
+
+    def test_an_encrypted_message_of_another_kind_is_opened(self) -> None:
+        client = self.secure_client()
+        gift = '{"MsgType":"event","Event":"minigame_deliver_goods","MiniGame":{"OrderId":"一"}}'
+        query, body = pushed("o", mode="secure", aes_key=AES_KEY, message=gift)
+        self.assertEqual(client.open_event(query, body).decode(), gift)
+        self.assertTrue(client.handle_event(query, body).result.not_ours)
+        with self.assertRaises(wxsub.SignatureError):
+            client.open_event(query.replace("nonce=", "nonce=1"), body)
+        ours, with_accept = pushed(self.player(grants=0), mode="secure", aes_key=AES_KEY)
+        self.assertIn(b"subscribe_msg_popup_event", client.open_event(ours, with_accept))
+        done = client.handle_event(ours, with_accept)
+        self.assertEqual((done.result.remaining, done.result.not_ours, done.result.replayed), (1, False, False))
+
+    def test_plain_mode_signs_no_body(self) -> None:
+        client = self.client(event={"token": TOKEN})
+        openid = self.player(grants=0)
+        query, body = pushed(openid)
+        self.assertEqual(client.handle_event(query, body).result.remaining, 1)
+        done = client.handle_event(*pushed(openid, "reject", create_time=int(time.time()) + 200))
+        self.assertEqual((done.reply, done.result.quota), ("success", Quota.UNTOUCHED))
+        self.assertIn("another body", self.refused(client, query, body.replace(b"accept", b"reject")))
+        self.assertEqual(client.quota(openid, TEMPLATE), 1)
+        self.assertIn("event.aes_key", client.check().message)
 
     def test_what_is_not_wechats_changes_nothing(self) -> None:
         client, secure = self.client(), self.secure_client()
@@ -202,8 +229,9 @@ class Events(support.SimCase):
         client = self.client()
         query, body = pushed(self.player(grants=0))
         for wrong in (None, query + "\0", query.encode() + b"\0", "\ud800", b"\xff"):
-            with self.assertRaises(wxsub.InvalidArgument):
-                client.handle_event(wrong, body)  # type: ignore[arg-type]
+            for call in (client.handle_event, client.open_event):
+                with self.assertRaises(wxsub.InvalidArgument):
+                    call(wrong, body)  # type: ignore[arg-type]
         for no_bytes in (body.decode(), bytearray(body), None):
             with self.assertRaises(TypeError):
                 client.handle_event(query, no_bytes)  # type: ignore[arg-type]
@@ -211,6 +239,8 @@ class Events(support.SimCase):
             client.handle_event(1, body)  # type: ignore[arg-type]
         with self.assertRaises(wxsub.ConfigError):
             super().client().handle_event(query, body)
+        with self.assertRaises(wxsub.ConfigError):
+            super().client().open_event(query, body)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Loading(unittest.TestCase):
         self.assertNotIsInstance(_native.lib, ctypes.PyDLL)
 
     def test_an_older_library_is_refused_and_a_newer_one_taken(self) -> None:
-        with self.assertRaisesRegex(ImportError, r"libwxsub\.so has ABI 0, this package needs 1"):
+        with self.assertRaisesRegex(ImportError, r"libwxsub\.so has ABI 1, this package needs 2"):
             declare(Library(wxsub.ABI - 1))
         declare(Library(wxsub.ABI))
         declare(Library(wxsub.ABI + 5))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 #: The header's ``WXSUB_ABI`` that this package was written against. The library's may be higher.
-ABI = 1
+ABI = 2
 
 
 class RawResult(ctypes.Structure):
@@ -163,6 +163,10 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "wxsub_cancel": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
     "wxsub_lookup": (c_int32, [c_void_p, c_char_p, c_char_p, _Result]),
     "wxsub_handle_event": (
+        c_int32,
+        [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
+    ),
+    "wxsub_open_event": (
         c_int32,
         [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
     ),

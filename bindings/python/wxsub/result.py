@@ -134,6 +134,8 @@ class Flags(IntFlag):
     STORED = 2
     #: The late verdict of a durable message.
     OUTCOME = 4
+    #: A pushed message of another kind than subscribe events: the answer is the host's.
+    NOT_OURS = 8
 
 
 class LogLevel(_Open):
@@ -221,6 +223,11 @@ class Result:
         return bool(self.flags & Flags.OUTCOME)
 
     @property
+    def not_ours(self) -> bool:
+        """:attr:`Flags.NOT_OURS`."""
+        return bool(self.flags & Flags.NOT_OURS)
+
+    @property
     def retry_after(self) -> float:
         """:attr:`retry_after_ms` in seconds, as :func:`time.sleep` takes it."""
         return self.retry_after_ms / 1000
@@ -230,7 +237,8 @@ class Result:
 class EventReply:
     """What became of a pushed event."""
 
-    #: What the host sends back as the response's body, with HTTP 200.
+    #: What the host sends back as the response's body, with HTTP 200. Empty when the result is ``not_ours``: then the
+    #: answer is the host's own, see :meth:`Client.open_event`.
     reply: str
     #: With one part in the event: what it did (``template_id``, ``quota``, ``remaining``), ``replayed`` if it came
     #: before.

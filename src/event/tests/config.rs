@@ -10,10 +10,10 @@ fn spare_bits_of_a_key_do_not_matter() {
     let keys: Vec<_> = ["g", "h", "i", "j"]
         .iter()
         .map(|last| format!("{}{last}", &ZERO_SPARE[..42]))
-        .map(|key| *AesKey::from_encoded(&key).unwrap().bytes())
+        .map(|key| *AesKey::from_encoded("aes_key", &key).unwrap().bytes())
         .collect();
     assert!(keys.iter().all(|key| *key == keys[0]));
-    let with_padding = AesKey::from_encoded(&format!("{ZERO_SPARE}=")).unwrap();
+    let with_padding = AesKey::from_encoded("aes_key", &format!("{ZERO_SPARE}=")).unwrap();
     assert_eq!(*with_padding.bytes(), keys[0]);
 }
 
@@ -25,14 +25,14 @@ fn a_malformed_key_is_told_but_not_shown() {
     let padded_inside = format!("{}==", &ZERO_SPARE[..42]);
     let two_lines = format!("{ZERO_SPARE}\n");
     for (key, expected) in [
-        ("", BadConfig::KeyLength(0)),
-        (short, BadConfig::KeyLength(12)),
-        (&umlaut, BadConfig::KeyAlphabet),
-        (&blank, BadConfig::KeyAlphabet),
-        (&padded_inside, BadConfig::KeyAlphabet),
-        (&two_lines, BadConfig::KeyLength(44)),
+        ("", BadConfig::KeyLength("aes_key", 0)),
+        (short, BadConfig::KeyLength("aes_key", 12)),
+        (&umlaut, BadConfig::KeyAlphabet("aes_key")),
+        (&blank, BadConfig::KeyAlphabet("aes_key")),
+        (&padded_inside, BadConfig::KeyAlphabet("aes_key")),
+        (&two_lines, BadConfig::KeyLength("aes_key", 44)),
     ] {
-        let error = AesKey::from_encoded(key).unwrap_err();
+        let error = AesKey::from_encoded("aes_key", key).unwrap_err();
         assert_eq!(error, expected);
         let text = format!("{error} {error:?}");
         assert!(text.contains("event.aes_key"), "{text}");
@@ -42,7 +42,7 @@ fn a_malformed_key_is_told_but_not_shown() {
 
 #[test]
 fn a_token_that_cannot_be_right_is_refused() {
-    let bad = |token| EventConfig::new(token, None, "wx1").unwrap_err();
+    let bad = |token| EventConfig::new(token, Vec::new(), "wx1").unwrap_err();
     assert_eq!(bad(""), BadConfig::NoToken);
     for token in [" abc", "abc\n", "a bc", "a\0bc", "a\u{3000}bc"] {
         assert_eq!(bad(token), BadConfig::BlankInToken);
@@ -53,7 +53,7 @@ fn a_token_that_cannot_be_right_is_refused() {
 #[test]
 fn debug_shows_no_secret() {
     let sealer = Sealer::new();
-    let key = AesKey::from_encoded(sealer.key).unwrap();
+    let key = AesKey::from_encoded("aes_key", sealer.key).unwrap();
     let text = format!("{:?} {key:?} {:#?}", sealer.secure(), sealer.plain());
     assert!(text.contains(sealer.appid), "{text}");
     assert!(!text.contains(sealer.token), "{text}");

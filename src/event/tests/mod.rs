@@ -11,8 +11,26 @@ mod sealer;
 mod shapes;
 mod vectors;
 
-use super::{Change, Event, EventConfig, Opened, Refusal, open};
+use super::{Change, Event, EventConfig, Refusal, Verified, verify};
 use sealer::{NOW, Sealer};
+
+/// What a request is, once it has passed all stations.
+#[derive(Debug, PartialEq)]
+enum Opened {
+    Echo(String),
+    Event(Event),
+    Other,
+}
+
+fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Opened, Refusal> {
+    Ok(match verify(config, query, body, now_s)? {
+        Verified::Echo(text) => Opened::Echo(text),
+        Verified::Push(push) => match push.read(now_s)? {
+            super::Opened::Event(event) => Opened::Event(event),
+            super::Opened::Other => Opened::Other,
+        },
+    })
+}
 
 /// Opens a plain body that is rightly signed.
 fn open_plain(body: &str) -> Result<Opened, Refusal> {

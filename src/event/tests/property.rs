@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn what_is_sealed_is_opened_unchanged(message in prop::collection::vec(any::<u8>(), 0..500)) {
         let sealer = Sealer::new();
-        let key = super::super::AesKey::from_encoded(sealer.key).unwrap();
+        let key = super::super::AesKey::from_encoded("aes_key", sealer.key).unwrap();
         let opened = super::super::crypt::decrypt(&key, &sealer.seal(&message), sealer.appid);
         prop_assert_eq!(opened, Ok(message));
     }

@@ -36,13 +36,18 @@ impl Sealer {
 
     /// The configuration of plain mode.
     pub fn plain(&self) -> EventConfig {
-        EventConfig::new(self.token, None, self.appid).unwrap()
+        EventConfig::new(self.token, Vec::new(), self.appid).unwrap()
     }
 
     /// The configuration of secure mode.
     pub fn secure(&self) -> EventConfig {
-        let key = AesKey::from_encoded(self.key).unwrap();
-        EventConfig::new(self.token, Some(key), self.appid).unwrap()
+        self.secure_with(&[self.key])
+    }
+
+    /// The same with other keys.
+    pub fn secure_with(&self, keys: &[&str]) -> EventConfig {
+        let keys = keys.iter().map(|key| AesKey::from_encoded("aes_key", key).unwrap()).collect();
+        EventConfig::new(self.token, keys, self.appid).unwrap()
     }
 
     /// The query of plain mode.
@@ -73,7 +78,7 @@ impl Sealer {
 
     /// Any whole blocks, encrypted.
     pub fn encrypt(&self, blocks: &[u8]) -> String {
-        let key = AesKey::from_encoded(self.key).unwrap();
+        let key = AesKey::from_encoded("aes_key", self.key).unwrap();
         let key = key.bytes();
         let mut bytes = blocks.to_vec();
         Encryptor::<Aes256>::new_from_slices(key, &key[..16])

@@ -15,8 +15,8 @@ fn wechatpy_and_we_agree() {
     for case in cases {
         let text = |name: &str| case[name].as_str().unwrap();
         let key = case["aes_key"].as_str();
-        let key = key.map(|key| AesKey::from_encoded(key).unwrap());
-        let config = EventConfig::new(text("token"), key, text("appid")).unwrap();
+        let keys = key.map(|key| AesKey::from_encoded("aes_key", key).unwrap()).into_iter().collect();
+        let config = EventConfig::new(text("token"), keys, text("appid")).unwrap();
         let now_s = case["now_s"].as_i64().unwrap();
         let opened = open(&config, text("query"), text("body").as_bytes(), now_s);
         assert_eq!(described(&opened), case["expect"], "{}", case["name"]);

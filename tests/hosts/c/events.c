@@ -7,6 +7,8 @@
 #define TOKEN "console-token"
 /* As the console makes them: the last character's spare bits are not zero. */
 #define AES_KEY "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+/* Plain mode, for a host that nobody but WeChat reaches. */
+#define TRUSTING ",\"event\":{\"token\":\"" TOKEN "\",\"trust_plain\":true}"
 #define SECURE ",\"mode\":\"secure\",\"aes_key\":\"" AES_KEY "\""
 #define ACCEPT "{\"template_id\":\"T\",\"status\":\"accept\"}"
 #define REJECT "{\"template_id\":\"T\",\"status\":\"reject\"}"
@@ -144,7 +146,7 @@ static void an_answer_counts_once_however_often_it_comes(void) {
 }
 
 static void after_a_restart_too(void) {
-  char *config = config_with(in_tmp("restart.db"), ",\"event\":{\"token\":\"" TOKEN "\"}");
+  char *config = config_with(in_tmp("restart.db"), TRUSTING);
   struct pushed p = pushed("popup", "o-restart", ACCEPT, "");
   wxsub_client *before = open_config(config), *after;
   SUCCESS(before, p);
@@ -269,7 +271,7 @@ static void *send_slowly(void *status) {
 /* A result that comes while a send to the player runs: the host answers 500, and WeChat pushes again. */
 static void a_result_waits_for_the_send_that_runs(void) {
   wxsub_client *hasty = open_config(
-      config_with(in_tmp("events.db"), ",\"event\":{\"token\":\"" TOKEN "\"},\"timeout_ms\":300"));
+      config_with(in_tmp("events.db"), TRUSTING ",\"timeout_ms\":300"));
   wxsub_status status = -1;
   pthread_t sender;
   struct pushed p;
@@ -326,21 +328,86 @@ static void many_at_once(void) {
 
 /* What does not count ------------------------------------------------------------------------------------------ */
 
-static void what_is_not_ours_is_left_alone(void) {
+static void handed_on(const wxsub_client *to, const struct pushed *p, const char *message) {
+  static char plain[4096];
+  size_t length = 7777;
+  CHECK_VERDICT(handle_pushed(to, p), &r, WXSUB_OK);
+  CHECK_TEXT(reply, "");
+  CHECK_INT(reply_len, 0);
+  CHECK_TEXT(r.template_id, "");
+  CHECK_INT(r.quota, WXSUB_QUOTA_UNTOUCHED);
+  CHECK_INT(r.flags, WXSUB_NOT_OURS);
+  memset(plain, FILL, sizeof plain);
+  CHECK_VERDICT(wxsub_open_event(to, p->query, p->body, p->body_len, plain, sizeof plain, &length, &r), &r, WXSUB_OK);
+  CHECK_INT(length, strlen(message));
+  CHECK_TEXT(plain, message);
+  CHECK_INT(r.flags, 0);
+  memset(plain, FILL, sizeof plain);
+  CHECK_VERDICT(wxsub_open_event(to, p->query, p->body, p->body_len, plain, length, &length, &r), &r, WXSUB_OK);
+  CHECK(memcmp(plain, message, length) == 0 && untouched(plain + length, plain + sizeof plain));
+  memset(plain, FILL, sizeof plain);
+  CHECK_VERDICT(wxsub_open_event(to, p->query, p->body, p->body_len, plain, length - 1, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_INT(length, strlen(message));
+  CHECK(plain[0] == '\0' && untouched(plain + 1, plain + sizeof plain));
+}
+
+static void what_is_not_ours_is_left_to_the_host(void) {
   static const char *const bodies[] = {
       "<xml><ToUserName><![CDATA[gh]]></ToUserName><MsgType>text</MsgType><Content>accept</Content></xml>",
       "<xml><MsgType>event</MsgType><Event>user_enter_tempsession</Event></xml>",
       "\xef\xbb\xbf {\"MsgType\":\"text\",\"FromUserName\":\"o-other\",\"Content\":\"\xff\"}",
   };
-  struct pushed p = pushed("popup", "o-other", ACCEPT, "");
+  struct pushed p;
   size_t i;
   for (i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
-    CHECK_VERDICT(handle(client, p.query, bodies[i], strlen(bodies[i])), &r, WXSUB_OK);
-    CHECK_TEXT(reply, "success");
-    CHECK_TEXT(r.template_id, "");
-    CHECK_INT(r.quota, WXSUB_QUOTA_UNTOUCHED);
+    p = pushed("popup", "o-other", ACCEPT, "");
+    strcpy(p.body, bodies[i]);
+    p.body_len = strlen(p.body);
+    handed_on(client, &p, bodies[i]);
   }
   CHECK_INT(count_of(client, "o-other", "T"), 0);
+  p = pushed("popup", "o-other", ACCEPT, SECURE ",\"message\":\"<xml><Event>minigame_deliver_goods</Event></xml>\"");
+  handed_on(secure, &p, "<xml><Event>minigame_deliver_goods</Event></xml>");
+}
+
+static void what_cannot_be_opened(void) {
+  struct pushed p = pushed("popup", "o-open", ACCEPT, SECURE);
+  char plain[8] = "before";
+  size_t length = 7777;
+  CHECK_VERDICT(wxsub_open_event(secure, "a=b", p.body, p.body_len, plain, sizeof plain, &length, &r), &r,
+                WXSUB_E_SIGNATURE);
+  CHECK_INT(length, 0);
+  CHECK_TEXT(plain, "");
+  CHECK_VERDICT(wxsub_open_event(secure, NULL, p.body, p.body_len, plain, sizeof plain, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_open_event(secure, p.query, NULL, 5, plain, sizeof plain, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_open_event(secure, p.query, p.body, p.body_len, NULL, 5, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_HAS(r.message, "plain is NULL");
+  CHECK_INT(wxsub_open_event(NULL, NULL, NULL, 0, NULL, 0, NULL, NULL), WXSUB_E_STATE);
+  CHECK_INT(wxsub_open_event(secure, p.query, p.body, p.body_len, NULL, 0, NULL, NULL), WXSUB_OK);
+  CHECK_VERDICT(wxsub_open_event(secure, p.query, p.body, p.body_len, NULL, 0, &length, &r), &r, WXSUB_OK);
+  CHECK(length > 100 && length < p.body_len);
+  SUCCESS(secure, p);
+  CHECK_INT(r.flags, 0); /* opening it applied nothing */
+}
+
+/* One query that somebody saw signs no body of his own. */
+static void an_unsigned_body_lowers_no_count(void) {
+  wxsub_client *wary = open_config(config_with(in_tmp("wary.db"), ",\"event\":{\"token\":\"" TOKEN "\"}"));
+  struct pushed seen = pushed("popup", "o-wary", ACCEPT, ""), forged;
+  SUCCESS(wary, seen);
+  CHECK_INT(r.remaining, 1);
+  SUCCESS(wary, pushed("popup", "o-wary", REJECT, seconds_ago(-200)));
+  CHECK_INT(r.quota, WXSUB_QUOTA_UNTOUCHED);
+  SUCCESS(wary, pushed("sent", "o-wary", sent_item(4713, 43101), ""));
+  CHECK_INT(r.quota, WXSUB_QUOTA_UNTOUCHED);
+  forged = pushed("popup", "o-forged", ACCEPT, "");
+  REFUSED(wary, seen.query, forged.body, forged.body_len);
+  CHECK_HAS(r.message, "another body");
+  SUCCESS(wary, seen);
+  CHECK_INT(r.flags, WXSUB_REPLAYED);
+  CHECK_INT(count_of(wary, "o-wary", "T"), 1);
+  CHECK_INT(count_of(wary, "o-forged", "T"), 0);
+  wxsub_free(wary);
 }
 
 static void signatures(void) {
@@ -506,7 +573,7 @@ static void result_sizes(void) {
 }
 
 int main(void) {
-  client = open_config(config_with(in_tmp("events.db"), ",\"event\":{\"token\":\"" TOKEN "\"}"));
+  client = open_config(config_with(in_tmp("events.db"), TRUSTING));
   secure = open_config(
       config_with(in_tmp("secure.db"), ",\"event\":{\"token\":\"" TOKEN "\",\"aes_key\":\"" AES_KEY "\"}"));
   the_check_of_the_address();
@@ -518,7 +585,9 @@ int main(void) {
   a_late_result_settles_a_maybe();
   a_result_waits_for_the_send_that_runs();
   many_at_once();
-  what_is_not_ours_is_left_alone();
+  what_is_not_ours_is_left_to_the_host();
+  what_cannot_be_opened();
+  an_unsigned_body_lowers_no_count();
   signatures();
   too_old_or_too_new();
   encryption();

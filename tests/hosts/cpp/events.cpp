@@ -25,6 +25,11 @@ std::string member(const std::string &json, const std::string &name) {
   return text;
 }
 
+// Plain mode, for a host that nobody but WeChat reaches.
+wxsub::Config trusting() {
+  return test::config().raw("event", std::string("{\"token\":\"") + token + "\",\"trust_plain\":true}");
+}
+
 struct Pushed {
   std::string query;
   std::string body;
@@ -63,7 +68,7 @@ std::string refused(const wxsub::Client &client, const wxsub::Text &query, const
 }
 
 void the_check_of_the_address() {
-  const wxsub::Client client = test::opened(test::config().event(token));
+  const wxsub::Client client = test::opened(trusting());
   CHECK_EQUAL(client.handle_event(address_check(token, "5837397520665623")).reply, "5837397520665623");
   CHECK_EQUAL(client.handle_event(address_check(token, "1"), "").reply, "1");
   const std::string lengthy(2000, 'e');
@@ -72,7 +77,7 @@ void the_check_of_the_address() {
 }
 
 void every_format_and_mode() {
-  const wxsub::Client plain = test::opened(test::config().event(token));
+  const wxsub::Client plain = test::opened(trusting());
   const wxsub::Client secure = test::opened(test::config().event(token, aes_key));
   for (const char *format : {"xml", "json"}) {
     for (const char *mode : {"plain", "mixed", "secure"}) {
@@ -88,7 +93,7 @@ void every_format_and_mode() {
 }
 
 void each_act_counts_once() {
-  const wxsub::Client client = test::opened(test::config().event(token));
+  const wxsub::Client client = test::opened(trusting());
   const Pushed event = pushed("popup", "o-once", accept);
   CHECK(!applied(client, event).replayed());
   CHECK(applied(client, event).replayed());
@@ -105,17 +110,55 @@ void each_act_counts_once() {
   CHECK_EQUAL(client.quota("o-off", "T").remaining(), 0);
 }
 
-void what_is_not_ours_is_left_alone() {
-  const wxsub::Client client = test::opened(test::config().event(token));
-  const Pushed event = pushed("popup", "o-not-ours", accept);
-  CHECK_EQUAL(client.handle_event(event.query, "<xml><MsgType>text</MsgType></xml>").reply, "success");
+void handed_on(const wxsub::Client &client, const Pushed &event, const std::string &message) {
+  CHECK_EQUAL(client.open_event(event.query, event.body).second, message);
+  const wxsub::EventReply done = client.handle_event(event.query, event.body);
+  CHECK(done.result.ok() && done.result.not_ours());
+  CHECK_EQUAL(done.reply, "");
+  const auto opened = client.open_event(event.query, event.body);
+  CHECK(opened.first.ok() && !opened.first.not_ours());
+  CHECK_EQUAL(opened.second, message);
+}
+
+void what_is_not_ours_is_left_to_the_host() {
+  const wxsub::Client client = test::opened(trusting());
+  const std::string query = pushed("popup", "o-not-ours", accept).query;
   const std::string with_nul("{\"MsgType\":\"text\",\"Content\":\"a\\u0000b\"}");
-  CHECK_EQUAL(client.handle_event(event.query, with_nul).reply, "success");
+  handed_on(client, {query, with_nul}, with_nul);
+  const std::string customer("<xml><MsgType>text</MsgType></xml>");
+  handed_on(client, {pushed("popup", "o-not-ours", accept).query, customer}, customer);
   CHECK_EQUAL(client.quota("o-not-ours", "T").remaining(), 0);
+
+  const wxsub::Client secure = test::opened(test::config().event(token, aes_key));
+  const std::string gift("<xml><Event>minigame_deliver_goods</Event></xml>");
+  handed_on(secure, pushed("popup", "o", accept, in_mode("secure") + ",\"message\":\"" + gift + "\""), gift);
+  const Pushed event = pushed("popup", "o-opened", accept, in_mode("secure"));
+  CHECK(secure.open_event(event.query, event.body).second.find("o-opened") != std::string::npos);
+  CHECK(!applied(secure, event).replayed());
+  const auto forged = secure.open_event(event.query + "1", event.body);
+  CHECK_EQUAL(forged.first.status(), wxsub::Status::signature);
+  CHECK_EQUAL(forged.second, "");
+}
+
+void an_unsigned_body_lowers_no_count() {
+  const wxsub::Client client = test::opened(test::config().event(token));
+  const Pushed event = pushed("popup", "o-unsigned", accept);
+  CHECK_EQUAL(applied(client, event).remaining(), 1);
+  const std::string later = ",\"create_time\":" + std::to_string(std::time(nullptr) + 200);
+  CHECK_EQUAL(applied(client, pushed("popup", "o-unsigned", reject, later)).quota(), wxsub::Quota::untouched);
+  CHECK(refused(client, event.query, event.body + " ").find("another body") != std::string::npos);
+  CHECK_EQUAL(client.quota("o-unsigned", "T").remaining(), 1);
+}
+
+void two_keys_during_a_change() {
+  const char next[] = "kZvGYbDKbtPbhv4LBWOcdsp5VktA3xe9epVhINevtGg";
+  const wxsub::Client client = test::opened(test::config().event(token, next, aes_key));
+  CHECK_EQUAL(applied(client, pushed("popup", "o-next", accept, in_mode("secure", next))).remaining(), 1);
+  CHECK_EQUAL(applied(client, pushed("popup", "o-before", accept, in_mode("secure"))).remaining(), 1);
 }
 
 void what_is_not_wechats_changes_nothing() {
-  const wxsub::Client client = test::opened(test::config().event(token));
+  const wxsub::Client client = test::opened(trusting());
   const wxsub::Client secure = test::opened(test::config().event(token, aes_key));
   const Pushed good = pushed("popup", "o-forged", accept);
   const Pushed forged = pushed("popup", "o-forged", accept, "", "wrong-token");
@@ -138,7 +181,7 @@ void wrong_calls() {
   CHECK_EQUAL(deaf.result.status(), wxsub::Status::config);
   CHECK(deaf.result.message().find("event") != std::string::npos);
   CHECK_EQUAL(deaf.reply, "");
-  const wxsub::Client listening = test::opened(test::config().event(token));
+  const wxsub::Client listening = test::opened(trusting());
   CHECK_EQUAL(listening.handle_event(nullptr).result.status(), wxsub::Status::arg);
 }
 
@@ -148,7 +191,9 @@ int main() {
   the_check_of_the_address();
   every_format_and_mode();
   each_act_counts_once();
-  what_is_not_ours_is_left_alone();
+  what_is_not_ours_is_left_to_the_host();
+  an_unsigned_body_lowers_no_count();
+  two_keys_during_a_change();
   what_is_not_wechats_changes_nothing();
   wrong_calls();
   return test::finish();

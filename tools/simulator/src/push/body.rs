@@ -27,6 +27,7 @@ impl<'a> Message<'a> {
 
     pub(super) fn render(&self) -> String {
         match self.push.format {
+            _ if self.plain && self.push.message.is_some() => self.push.message.clone().unwrap_or_default(),
             Format::Xml => self.xml(),
             Format::Json => self.json().to_string(),
         }

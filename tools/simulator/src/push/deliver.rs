@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How a push went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PushReport {
-    /// Whether the endpoint answered `success` or nothing, with HTTP 200.
+    /// Whether the endpoint answered as it must, with HTTP 200: `success` or nothing; for gifts and paid goods
+    /// `{"ErrCode":0}`.
     pub accepted: bool,
     /// Every try, in order.
     pub tries: Vec<PushTry>,
@@ -48,13 +49,20 @@ pub(crate) async fn deliver(pushed: &Pushed, url: &str) -> Result<PushReport, St
             Ok(Err(error)) => PushTry { status: None, body: String::new(), error: Some(error) },
             Err(_) => PushTry { status: None, body: String::new(), error: Some("no answer within 5 s".to_owned()) },
         };
-        let accepted = one.status == Some(200) && matches!(one.body.trim(), "" | "success");
+        let accepted = one.status == Some(200) && confirms(pushed, &one.body);
         tries.push(one);
         if accepted {
             return Ok(PushReport { accepted, tries });
         }
     }
     Ok(PushReport { accepted: false, tries })
+}
+
+fn confirms(pushed: &Pushed, answer: &str) -> bool {
+    if !pushed.wants_delivery {
+        return matches!(answer.trim(), "" | "success");
+    }
+    serde_json::from_str(answer).is_ok_and(|answer: serde_json::Value| answer["ErrCode"] == 0)
 }
 
 async fn post(pushed: &Pushed, uri: &Uri) -> Result<(u16, String), String> {

@@ -125,6 +125,9 @@ pub struct Push {
     pub nonce: Option<String>,
     /// The act happens too: an accept grants one, a reject clears.
     pub apply: bool,
+    /// A message of any other kind, as it stands: XML or JSON. Then the event's own fields are not used, and `mode` is
+    /// plain or secure.
+    pub message: Option<String>,
 }
 
 /// The request of a push.
@@ -136,7 +139,13 @@ pub struct Pushed {
     pub body: String,
     /// Its content type.
     pub content_type: &'static str,
+    /// Whether the endpoint must answer that it delivered: `{"ErrCode":0}`.
+    pub wants_delivery: bool,
 }
+
+/// Gifts and paid goods: pushed until the endpoint says that they were delivered (section 6).
+const GOODS: [&str; 3] =
+    ["minigame_deliver_goods", "minigame_h5_goods_deliver_notify", "minigame_game_pay_goods_deliver_notify"];
 
 /// The query of WeChat's check of an address; the endpoint must answer `echostr` itself.
 pub fn verification_query(token: &str, echostr: &str) -> String {
@@ -150,8 +159,11 @@ pub fn verification_query(token: &str, echostr: &str) -> String {
 }
 
 pub(crate) fn build(shared: &Shared, push: &Push) -> Result<Pushed, String> {
-    if push.openid.is_empty() || push.items.is_empty() {
+    if push.message.is_none() && (push.openid.is_empty() || push.items.is_empty()) {
         return Err("push: openid and at least one item are needed".to_owned());
+    }
+    if push.message.is_some() && push.mode == Mode::Mixed {
+        return Err("push: a message goes in plain or secure mode".to_owned());
     }
     let (appid, now_ms) = {
         let mut world = shared.world.lock();
@@ -192,6 +204,7 @@ pub(crate) fn build(shared: &Shared, push: &Push) -> Result<Pushed, String> {
             Format::Xml => "text/xml",
             Format::Json => "application/json",
         },
+        wants_delivery: push.message.as_ref().is_some_and(|text| GOODS.iter().any(|event| text.contains(event))),
     })
 }
 
