@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::ffi::{CString, c_char};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aes::Aes256;
 use base64::Engine as _;
@@ -18,6 +19,7 @@ use wxsub_fuzz::{Client, Kept, MARK, Out, c_string, check, quotes_mark, text};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
+static NONCE: AtomicU64 = AtomicU64::new(1);
 static PLAIN: Kept = Kept::new();
 static SECURE: Kept = Kept::new();
 
@@ -62,7 +64,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let Some((shape, rest)) = data.split_first() else { return };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
-    let plain = || format!("signature={}&timestamp={now}&nonce=7", sign(&[MARK, &now, "7"]));
+    // WeChat uses a query once.
+    let nonce = NONCE.fetch_add(1, Ordering::Relaxed).to_string();
+    let plain = || format!("signature={}&timestamp={now}&nonce={nonce}", sign(&[MARK, &now, &nonce]));
     let capacity = usize::from(shape >> 3) * 4;
     match shape & 3 {
         // Any query and any body, unsigned.
@@ -86,7 +90,7 @@ fuzz_target!(|data: &[u8]| {
         // Sealed: an honest frame around any message, or any frame.
         kind => {
             let encrypt = seal(rest, kind == 2);
-            let signature = sign(&[MARK, &now, "7", &encrypt]);
+            let signature = sign(&[MARK, &now, &nonce, &encrypt]);
             let query = format!("{}&encrypt_type=aes&msg_signature={signature}", plain());
             let body = if shape & 4 == 0 {
                 format!("<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>")
@@ -125,7 +129,27 @@ fn push(kept: &Kept, query: &CString, body: &[u8], capacity: usize) -> wxsub_sta
             check(status, &out);
             assert!(status == WXSUB_OK || length == 0);
             assert!(capacity == 0 || length <= capacity);
+            let opened = open_message(client, query, &body);
+            assert!(status != WXSUB_OK || opened == WXSUB_OK, "{opened}");
             status
         },
     )
+}
+
+/// What is handed out fits where the body did.
+fn open_message(client: &Client, query: &CString, body: &[u8]) -> wxsub_status {
+    let mut plain: Box<[c_char]> = vec![0x55; body.len()].into_boxed_slice();
+    let (mut length, mut why) = (usize::MAX, Out::new());
+    // SAFETY: pointers to what their types say, and their lengths.
+    let status = unsafe {
+        let (to, from) = if body.is_empty() {
+            (std::ptr::null_mut(), std::ptr::null())
+        } else {
+            (plain.as_mut_ptr(), body.as_ptr().cast())
+        };
+        wxsub_open_event(client.0, query.as_ptr(), from, body.len(), to, body.len(), &mut length, why.pointer())
+    };
+    check(status, &why);
+    assert!(length <= body.len() && (status == WXSUB_OK || length == 0));
+    status
 }

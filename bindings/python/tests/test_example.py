@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import unittest
-from typing import List
+from typing import Any, Dict, List, Tuple
 
 import support
-from support import TEMPLATE
+import wxsub
+from support import TEMPLATE, sim
 
 EXAMPLES = support.CHECKOUT / "examples" / "python"
 
@@ -108,6 +110,68 @@ class ScheduleExample(support.SimCase):
         done = run("--openid", "a", "--openid", "a", "--openid", "a", "--template-id", TEMPLATE, name="schedule.py")
         self.assertEqual(done.returncode, 2)
         self.assertIn("three players", done.stderr)
+
+
+@unittest.skipUnless(os.path.isdir(EXAMPLES), "not in a checkout: no examples")
+class PushExample(support.SimCase):
+    """WeChat pushes messages of all kinds to one address; each gets the answer that it wants."""
+
+    TOKEN = "console-token"
+    AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+
+    def setUp(self) -> None:
+        super().setUp()
+        command = [sys.executable, str(EXAMPLES / "push.py"), "--appid", support.APPID, "--store", self.store]
+        env = {**support.child_env(), "WXSUB_SECRET": support.SECRET, "PYTHONIOENCODING": "utf-8"}
+        env.update(WXSUB_EVENT_TOKEN=self.TOKEN, WXSUB_EVENT_AES_KEY=self.AES_KEY)
+        server = subprocess.Popen(
+            [*command, "--port", "0"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.kill)
+        assert server.stdout
+        self.url = server.stdout.readline().strip()
+        self.assertRegex(self.url, "^http://127")
+
+    def pushed(self, **push: Any) -> Dict[str, Any]:
+        """How WeChat fares with one push: whether it was answered rightly, and each try."""
+        secure = {"token": self.TOKEN, "aes_key": self.AES_KEY, "mode": "secure", "url": self.url}
+        report: Dict[str, Any] = sim("push", {**secure, **push})["report"]
+        return report
+
+    def test_each_kind_gets_its_answer(self) -> None:
+        gift = {"OrderId": "7", "ToUserOpenid": "o-gift", "GoodsList": [{"Id": "gem", "Num": 1}]}
+        payload = json.dumps({"OutTradeNo": "8", "OpenId": "o-paid"})
+        goods: List[Tuple[str, Any, str]] = [
+            ("minigame_deliver_goods", gift, '{"ErrCode": 0}'),
+            ("minigame_deliver_goods", gift, '{"ErrCode": 0}'),
+            ("minigame_game_pay_goods_deliver_notify", {"Payload": payload}, '{"ErrCode": 0}'),
+            ("minigame_h5_goods_deliver_notify", {"Payload": payload}, '{"ErrCode": 0}'),
+        ]
+        for kind, what, answer in goods:
+            report = self.pushed(message=json.dumps({"MsgType": "event", "Event": kind, "MiniGame": what}))
+            self.assertEqual((report["accepted"], [one["body"] for one in report["tries"]]), (True, [answer]), kind)
+        # Another player's order is not delivered; WeChat tries again.
+        stolen = {"MsgType": "event", "Event": "minigame_deliver_goods", "MiniGame": {**gift, "ToUserOpenid": "o2"}}
+        report = self.pushed(message=json.dumps(stolen))
+        self.assertEqual((report["accepted"], len(report["tries"])), (False, 3))
+        self.assertIn("ErrMsg", report["tries"][0]["body"])
+        for other in (
+            '{"MsgType": "event", "Event": "user_authorization_cancellation", "OpenID": "o-gone"}',
+            "<xml><MsgType>text</MsgType><Content>\u5728\u5417</Content></xml>",
+        ):
+            report = self.pushed(message=other)
+            self.assertEqual((report["accepted"], report["tries"][0]["body"]), (True, "success"), other)
+
+    def test_subscribe_events_count_and_strangers_are_turned_away(self) -> None:
+        openid = self.player(grants=0)
+        accept = {"openid": openid, "items": [{"template_id": TEMPLATE, "status": "accept"}]}
+        self.assertTrue(self.pushed(**accept)["accepted"])
+        with wxsub.Client(appid=support.APPID, secret=support.SECRET, store=self.store) as client:
+            self.assertEqual(client.quota(openid, TEMPLATE), 1)
+        for forged in ({"token": "wrong"}, {"mode": "plain"}):
+            report = self.pushed(**{**accept, **forged})
+            self.assertEqual([one["status"] for one in report["tries"]], [403] * 3, forged)
 
 
 if __name__ == "__main__":
