@@ -6,6 +6,9 @@
  *  1. Any function may be called from any thread, at any time, at once on one client. A freed, foreign or garbage
  *     handle is WXSUB_E_STATE, not a crash. wxsub_free(NULL) does nothing.
  *  2. Strings in are NUL-terminated UTF-8, borrowed for the call. Bodies that may hold anything are pointer + length.
+ *     What players' devices hand in is bounded: ids (openid, template_id) of at most 128 bytes without white space or
+ *     control characters; messages, options and client objects of at most 64 KiB, with at most 64 entries; nesting of at
+ *     most 32 levels. More is WXSUB_E_ARG, and nothing of it is done.
  *  3. Nothing of the caller's memory is kept after a call; nothing of ours must be freed, except a client.
  *  4. Out-structs begin with uint32_t struct_size. The caller sets it (WXSUB_RESULT_INIT does) and the library never
  *     writes it. It is checked before any effect: below version 1's size or above 4096 is WXSUB_E_ARG. The library

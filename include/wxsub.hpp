@@ -661,14 +661,14 @@ class Client {
   }
 
   /// wxsub_report_json: what the player's game client got from WeChat, untouched. One result per template, at most
-  /// 128; none when there was nothing to count. If the whole call failed there is one result, not ok(), without a
+  /// 64; none when there was nothing to count. If the whole call failed there is one result, not ok(), without a
   /// template_id(), and nothing was changed.
   WXSUB_NODISCARD std::vector<Result> report_json(const Text &openid, const Text &json,
                                                   const Text &key = nullptr) const {
     const char *text = json.c_str();
     // Each entry has a colon. A second call with more room would count twice.
     const std::ptrdiff_t colons = text == nullptr ? 0 : std::count(text, text + json.size(), ':');
-    std::vector<Result> results(static_cast<std::size_t>((std::min<std::ptrdiff_t>)(colons + 1, 128)));
+    std::vector<Result> results(static_cast<std::size_t>((std::min<std::ptrdiff_t>)(colons + 1, 65)));
     static_assert(sizeof(Result) == sizeof(wxsub_result), "the results lie one after the other");
     std::size_t count = 0;
     const Result whole = call({&openid, &json, &key}, [&](wxsub_result *) {

@@ -31,6 +31,7 @@ mod worker;
 mod clock;
 mod config;
 mod error;
+mod json;
 mod log;
 mod panics;
 mod secret;

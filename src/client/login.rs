@@ -1,6 +1,6 @@
 //! A login code becomes an openid.
 
-use super::{Inner, not_empty};
+use super::Inner;
 use crate::error::{Error, Status};
 use crate::secret::Secret;
 use crate::wechat::{Endpoint, Request};
@@ -16,9 +16,18 @@ pub struct Identity {
     pub session_key: Secret,
 }
 
+/// The longest login code that is sent to WeChat, in bytes: it comes from a player's device and goes into a URL.
+const MAX_CODE: usize = 512;
+
 impl Inner {
     pub(super) fn login(&self, code: &str) -> Result<Identity, Error> {
-        not_empty("code", code)?;
+        if code.is_empty() {
+            return Err(Error::new(Status::Arg, "code is empty"));
+        }
+        if code.len() > MAX_CODE {
+            let why = format!("code is {} bytes long, at most {MAX_CODE} are allowed", code.len());
+            return Err(Error::new(Status::Arg, why));
+        }
         let Some(secret) = &self.config.secret else {
             return Err(Error::new(
                 Status::Config,

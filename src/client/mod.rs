@@ -38,6 +38,7 @@ use crate::log::{Logger, Sink, log_line};
 use crate::secret::Secret;
 use crate::store::{self, Store};
 pub use crate::wechat::PlayerAnswer as Answer;
+use crate::wechat::check_id;
 use crate::worker::Pool;
 use account::{Account, Network};
 use breaker::Breakers;
@@ -323,8 +324,8 @@ impl Inner {
     }
 
     fn quota(&self, openid: &str, template_id: &str) -> Result<Verdict, Error> {
-        not_empty("openid", openid)?;
-        not_empty("template_id", template_id)?;
+        check_id("openid", openid)?;
+        check_id("template_id", template_id)?;
         let deadline = self.deadline();
         let count = self.store.remaining(openid, template_id, &Now::read(), deadline)?;
         let lasting = self.is_lasting(template_id, deadline);
@@ -347,10 +348,6 @@ impl Inner {
 
 fn since(started: Instant) -> u32 {
     u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX)
-}
-
-fn not_empty(name: &str, text: &str) -> Result<(), Error> {
-    if text.is_empty() { Err(Error::new(Status::Arg, format!("{name} is empty"))) } else { Ok(()) }
 }
 
 /// An empty key is none: hosts in languages without NULL pass one.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::usable_key;
 use crate::config::MAX_TIMEOUT_MS;
 use crate::error::{Error, Status};
+use crate::json;
 
 /// A Unix time below this is one in seconds.
 const LEAST_MS: i64 = 1_000_000_000_000;
@@ -168,12 +169,10 @@ impl Options {
 
 fn object(text: Option<&str>) -> Result<Map<String, Value>, Error> {
     let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(Map::new()) };
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => Err(wrong("the options are not a JSON object".to_owned())),
-        Err(e) => Err(wrong(format!("the options are not JSON: {e}"))),
+    if text.trim() == "null" {
+        return Ok(Map::new());
     }
+    json::small("the options are", text).map_err(wrong)
 }
 
 fn wrong(text: String) -> Error {

@@ -3,13 +3,13 @@
 use super::options::Options;
 use super::results::Place;
 use super::send::Row;
-use super::{Inner, not_empty, since, usable_key};
+use super::{Inner, since, usable_key};
 use crate::clock::{Deadline, Now};
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::{After, Cancelled, Claimed, Letter, Look, NewMessage, Put};
-use crate::wechat::Message;
+use crate::wechat::{Message, check_id};
 use crate::worker::Found;
 
 /// The first pause after a try that failed; doubled with each …
@@ -266,7 +266,7 @@ fn seconds(ms: i64) -> i64 {
 }
 
 fn a_key<'a>(openid: &str, key: &'a str) -> Result<&'a str, Error> {
-    not_empty("openid", openid)?;
+    check_id("openid", openid)?;
     usable_key(Some(key))?
         .ok_or_else(|| Error::new(Status::Arg, "key is empty: only a message that was given a key can be found"))
 }

@@ -1,11 +1,11 @@
 //! What players answered in the game goes into the count.
 
-use super::{Answer, Inner, not_empty, usable_key};
+use super::{Answer, Inner, usable_key};
 use crate::clock::{Deadline, Now};
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::log::log_line;
 use crate::store::{Applied, Change, Item, Report};
-use crate::wechat::{self, Entry, Word};
+use crate::wechat::{self, Entry, Word, check_id};
 
 impl Inner {
     pub(super) fn report(
@@ -27,7 +27,7 @@ impl Inner {
 
     /// One verdict per entry, in their order; all that are understood in one transaction.
     fn apply(&self, openid: &str, entries: Vec<Entry>, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
-        not_empty("openid", openid)?;
+        check_id("openid", openid)?;
         let key = usable_key(key)?;
         let deadline = self.deadline();
         let understood: Vec<(String, Result<Item, Error>)> =
@@ -62,8 +62,10 @@ impl Inner {
         let template_id = entry.template_id.clone().unwrap_or_default();
         let lasting = entry.template_id.is_some() && self.is_lasting(&template_id, deadline);
         let act = matches!(entry.word, Word::Act(_));
-        if template_id.is_empty() && entry.template_id.is_some() || template_id.contains('\0') {
-            let why = "a template id that is empty or holds a NUL character is none; nothing was changed for it";
+        if entry.template_id.is_some()
+            && let Err(e) = check_id("the template id", &template_id)
+        {
+            let why = format!("{}; nothing was changed for it", e.message);
             return (template_id, Err(Error::new(Status::Arg, why)));
         }
         let change = match entry.word {
@@ -92,7 +94,7 @@ impl Inner {
 /// Only a refusal can be for all templates.
 pub(super) fn check(template_id: Option<&str>, answer: Answer) -> Result<(), Error> {
     match (template_id, answer) {
-        (Some(id), _) => not_empty("template_id", id),
+        (Some(id), _) => check_id("template_id", id),
         (None, Answer::Reject) => Ok(()),
         (None, _) => Err(Error::new(Status::Arg, "template_id is NULL; only WXSUB_REJECT can be for all templates")),
     }

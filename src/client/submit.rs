@@ -1,23 +1,22 @@
 //! Submitting: a message or a report is copied, and worked on by other threads. Its result waits to be polled.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use serde::Deserialize;
 
 use super::options::Options;
 use super::results::Place;
 use super::running::cancelled;
-use super::{Answer, Client, Inner, not_empty, since, usable_key};
+use super::{Answer, Client, Inner, since, usable_key};
 use crate::clock::Deadline;
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::log::{Hold, log_line};
 use crate::panics;
 use crate::store::Claimed;
+use crate::wechat::{Message, check_id};
 use crate::worker::{Class, Job, Pool, Refused};
 
 /// How long the store is waited for when claimed messages are put back.
@@ -123,13 +122,6 @@ impl Job for Errand {
     }
 }
 
-/// What is looked at while the host waits: the rest is checked by the thread that sends.
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow)]
-    touser: Option<Cow<'a, str>>,
-}
-
 impl Client {
     /// Copies a message, to be sent by another thread; returns its ticket, 0 when no result is wanted. Never waits. See
     /// `wxsub_submit`.
@@ -142,14 +134,7 @@ impl Client {
             None => Options::default(),
             text => Options::of_submit(text)?,
         };
-        let not_an_object =
-            |e: &dyn std::fmt::Display| Error::new(Status::Arg, format!("the message is not a JSON object: {e}"));
-        if !message_json.trim_start().starts_with('{') {
-            return Err(not_an_object(&"it does not begin with {"));
-        }
-        let head: Head<'_> = serde_json::from_str(message_json).map_err(|e| not_an_object(&e))?;
-        let openid = head.touser.filter(|touser| !touser.is_empty() && !touser.contains('\0'));
-        let openid = openid.ok_or_else(|| Error::new(Status::Arg, "the message has no \"touser\""))?;
+        let openid = Message::receiver(message_json)?;
         let key = options.key.clone();
         let (ticket, place) = self.place(options.notify, options.tag, key.as_deref())?;
         let message = message_json.to_owned();
@@ -174,7 +159,7 @@ impl Client {
         tag: u64,
     ) -> Result<u64, Error> {
         self.inner.running.check()?;
-        not_empty("openid", openid)?;
+        check_id("openid", openid)?;
         super::report::check(template_id, answer)?;
         let key = usable_key(key)?;
         let (ticket, place) = self.place(true, tag, key)?;

@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::error::{Error, Status};
+use crate::json;
 use crate::secret::Secret;
 use fields::Fields;
 pub use host::Host;
@@ -143,13 +144,7 @@ impl Config {
     /// # Errors
     /// [`Status::Arg`] when the text is not a JSON object; [`Status::Config`] with every mistake in it.
     pub fn from_json(text: &str) -> Result<Config, Error> {
-        let value: Value = serde_json::from_str(text).map_err(|e| {
-            // serde_json quotes no input in its syntax errors, so no secret can be in there.
-            Error::new(Status::Arg, format!("the configuration is not JSON: {e}"))
-        })?;
-        let Value::Object(object) = value else {
-            return Err(Error::new(Status::Arg, "the configuration is not a JSON object"));
-        };
+        let object = json::object("the configuration is", text).map_err(|why| Error::new(Status::Arg, why))?;
         let mut f = Fields::new(&object, &KEYS);
 
         let token = f.one_of(

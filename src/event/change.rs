@@ -12,6 +12,8 @@ use super::{Opened, Refusal};
 const PARENTS: [&str; 3] = ["SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"];
 /// The longest openid or template id; WeChat's have 28 and 43 characters.
 const MAX_ID: usize = 128;
+/// The most items of one event; an account has 50 templates.
+const MAX_ITEMS: usize = 64;
 /// The longest `ErrorStatus` that is kept, in characters.
 const MAX_STATUS: usize = 256;
 /// The last second of the year 9999: later times cannot be meant, and would overflow when they are reckoned with.
@@ -153,6 +155,10 @@ pub(super) fn read(message: &Node) -> Result<Opened, Refusal> {
         notes: Vec::new(),
     };
     let items = items(message);
+    if items.len() > MAX_ITEMS {
+        let why = format!("it has {} items, at most {MAX_ITEMS} are taken", items.len());
+        return Err(Refusal::Unreadable(why));
+    }
     if items.is_empty() {
         event.notes.push("the event has no items".to_owned());
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::json;
 use crate::secret::Secret;
 
 /// An answer that could be read. Without `Debug`: it may hold a token.
@@ -29,6 +30,9 @@ impl Answer {
     /// WeChat did. Survives what was seen in the field (wechat-api: top): errcode as a string, control characters and
     /// broken UTF-8 inside errmsg.
     pub fn parse(body: &[u8]) -> Option<Answer> {
+        if json::is_too_deep(body) {
+            return None;
+        }
         let fields = match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return None,

@@ -1,9 +1,14 @@
 //! The message: WeChat's own request body, read leniently and written as WeChat wants it.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::check_id;
 use crate::config::{LANGS, MINIPROGRAM_STATES};
 use crate::error::{Error, Status};
+use crate::json;
 
 /// A message to one player from one template.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,18 +27,30 @@ impl Message {
     /// [`Status::Arg`] when it is not a JSON object with the strings `touser` and `template_id`.
     pub fn parse(text: &str) -> Result<Message, Error> {
         let arg = |why: String| Error::new(Status::Arg, why);
-        let value: Value = serde_json::from_str(text).map_err(|e| arg(format!("the message is not JSON: {e}")))?;
-        let Value::Object(body) = value else {
-            return Err(arg("the message is not a JSON object".to_owned()));
-        };
+        let body: Map<String, Value> = json::small("the message is", text).map_err(arg)?;
         let text_of = |field: &str| match body.get(field) {
-            Some(Value::String(s)) if !s.is_empty() && !s.contains('\0') => Ok(s.clone()),
+            Some(Value::String(s)) => check_id(field, s).map(|()| s.clone()),
             None => Err(arg(format!("the message has no \"{field}\""))),
-            Some(_) => {
-                Err(arg(format!("\"{field}\" of the message must be a string that is not empty and holds no NUL")))
-            }
+            Some(_) => Err(arg(format!("\"{field}\" of the message must be a string"))),
         };
         Ok(Message { touser: text_of("touser")?, template_id: text_of("template_id")?, body })
+    }
+
+    /// The player that a message is for: what is looked at while the host waits. Whoever sends it reads the rest.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] when it is not a JSON object with the string `touser`.
+    pub fn receiver(text: &str) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Head<'a> {
+            #[serde(borrow)]
+            touser: Option<Cow<'a, str>>,
+        }
+        let arg = |why: String| Error::new(Status::Arg, why);
+        let head: Head<'_> = json::small("the message is", text).map_err(arg)?;
+        let touser = head.touser.ok_or_else(|| arg("the message has no \"touser\"".to_owned()))?;
+        check_id("touser", &touser)?;
+        Ok(touser.into_owned())
     }
 
     /// Brings the values of `data` into WeChat's form, `{"thing1":{"value":"…"}}`, since a value must be a JSON string

@@ -4,12 +4,14 @@
 
 mod answer;
 mod errcode;
+mod id;
 mod message;
 mod request;
 mod subscription;
 
 pub use answer::{Answer, TokenAnswer};
 pub use errcode::{Act, Endpoint, rule};
+pub use id::{MAX_ID, check_id};
 pub use message::Message;
 pub use request::Request;
 pub use subscription::{Answer as PlayerAnswer, Entry, Word, client_answers, is_system};

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::MAX_ID;
 use crate::error::{Error, Status};
+use crate::json;
 
 /// A player's answer for one template; the numbers of the C constants `WXSUB_ACCEPT` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Entry {
 
 /// `errCode` of `wx.requestSubscribeMessage` when the player has turned the main switch off.
 const MAIN_SWITCH_OFF: i64 = 20004;
+/// The most entries that are taken; WeChat asks for three templates at once, and an account has 50.
+const MAX_ENTRIES: usize = 64;
 /// Members of the objects that are never template ids.
 const NO_TEMPLATES: [&str; 3] = ["errMsg", "errCode", "errno"];
 
@@ -85,22 +89,34 @@ const NO_TEMPLATES: [&str; 3] = ["errMsg", "errCode", "errno"];
 /// [`Status::Arg`] when it is not such an object.
 pub fn client_answers(text: &str) -> Result<Vec<Entry>, Error> {
     let arg = |why: String| Error::new(Status::Arg, why);
-    let value: Value = serde_json::from_str(text).map_err(|e| arg(format!("json is not JSON: {e}")))?;
-    let Value::Object(object) = value else {
-        return Err(arg("json is not a JSON object as wx.requestSubscribeMessage gives one".to_owned()));
-    };
+    let object: Map<String, Value> = json::small("the client's answer is", text).map_err(arg)?;
     if let Some(code) = object.get("errCode").and_then(number).filter(|code| *code != 0) {
         let refused_all = Entry { template_id: None, word: Word::Act(Answer::Reject) };
         return Ok(if code == MAIN_SWITCH_OFF { vec![refused_all] } else { Vec::new() });
     }
-    match (object.get("subscriptionsSetting"), object.get("errMsg").and_then(Value::as_str)) {
-        (Some(Value::Object(setting)), _) => settings(setting),
-        (Some(_), _) => Err(arg("subscriptionsSetting is not an object".to_owned())),
-        (None, Some(message)) if message.starts_with("getSetting:") => Ok(Vec::new()),
-        (None, Some(message)) if message.contains(":fail") => Ok(Vec::new()),
-        _ if object.contains_key("mainSwitch") || object.contains_key("itemSettings") => settings(&object),
-        _ => Ok(answers(&object)),
-    }
+    let entries = match (object.get("subscriptionsSetting"), object.get("errMsg").and_then(Value::as_str)) {
+        (Some(Value::Object(setting)), _) => settings(setting)?,
+        (Some(_), _) => return Err(arg("subscriptionsSetting is not an object".to_owned())),
+        (None, Some(message)) if message.starts_with("getSetting:") => Vec::new(),
+        (None, Some(message)) if message.contains(":fail") => Vec::new(),
+        _ if object.contains_key("mainSwitch") || object.contains_key("itemSettings") => settings(&object)?,
+        _ => answers(&object),
+    };
+    bounded(entries)
+}
+
+/// The object comes from a player's device: what WeChat never makes is not taken, as a whole.
+fn bounded(entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
+    let too_long = |entry: &Entry| entry.template_id.as_ref().is_some_and(|id| id.len() > MAX_ID);
+    let many = entries.iter().filter(|entry| entry.template_id.is_some()).count();
+    let why = if many > MAX_ENTRIES {
+        format!("the client's answer has {many} entries, at most {MAX_ENTRIES} are allowed")
+    } else if entries.iter().any(too_long) {
+        format!("the client's answer has a template id of more than {MAX_ID} bytes")
+    } else {
+        return Ok(entries);
+    };
+    Err(Error::new(Status::Arg, format!("{why}; nothing was changed")))
 }
 
 fn answers(object: &Map<String, Value>) -> Vec<Entry> {

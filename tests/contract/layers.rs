@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 4] = [
     &["ffi"],
     &["client"],
     &["worker", "token", "store", "http", "wechat", "template", "event"],
-    &["error", "log", "config", "clock", "secret", "panics"],
+    &["error", "log", "config", "clock", "json", "secret", "panics"],
 ];
 
 /// What may appear in one module only: the text, the module, and why.

@@ -150,10 +150,13 @@ namespace Wxsub.Tests
             using (Client client = Simulator.Open())
             {
                 string player = Simulator.Player("many");
-                string json = "{" + string.Join(",", Enumerable.Range(0, 200).Select(i => "\"t" + i + "\":\"accept\"")) + "}";
-                Result[] results = client.ReportJson(player, json);
-                Check.Equal(200, results.Length);
+                Func<int, string> accepts = many =>
+                    "{" + string.Join(",", Enumerable.Range(0, many).Select(i => "\"t" + i + "\":\"accept\"")) + "}";
+                Result[] results = client.ReportJson(player, accepts(64));
+                Check.Equal(64, results.Length);
                 Check.True(results.All(r => r.IsOk && r.Remaining == 1), "each counts one");
+                Check.Equal(Status.Arg, client.ReportJson(player, accepts(65)).Single().Status, "more than 64:");
+                Check.Equal(1L, client.Quota(player, "t0").Ensure().Remaining);
                 string huge = "{\"a\":\"" + new string(':', 5000000) + "\"}";
                 Check.Equal(Status.Arg, client.ReportJson(player, huge).Single().Status, "no memory for colons:");
             }

@@ -192,11 +192,14 @@ void many_answers() {
   CHECK_EQUAL(client.quota("o-many", "B").remaining(), 0);
 
   std::string crowd = "{";
-  for (int i = 0; i < 200; ++i) crowd += (i > 0 ? ",\"T" : "\"T") + std::to_string(i) + "\":\"accept\"";
+  for (int i = 0; i < 64; ++i) crowd += (i > 0 ? ",\"T" : "\"T") + std::to_string(i) + "\":\"accept\"";
   results = client.report_json("o-crowd", crowd + "}");
-  CHECK_EQUAL(results.size(), std::size_t{128});
-  CHECK_EQUAL(results[127].template_id(), "T127");
-  CHECK_EQUAL(client.quota("o-crowd", "T199").remaining(), 1);
+  CHECK_EQUAL(results.size(), std::size_t{64});
+  CHECK_EQUAL(results[63].template_id(), "T63");
+  results = client.report_json("o-crowd", crowd + ",\"T64\":\"accept\"}");
+  CHECK_EQUAL(results.size(), std::size_t{1});
+  CHECK_EQUAL(results[0].status(), wxsub::Status::arg);
+  CHECK_EQUAL(client.quota("o-crowd", "T63").remaining(), 1);
 }
 
 void a_nul_inside_is_refused() {
