@@ -250,7 +250,8 @@ typedef struct wxsub_result {
   uint32_t flags;
   /// Cut if longer; empty when none. NUL-terminated.
   char template_id[64];
-  /// The idempotency key; cut if longer; empty when none. NUL-terminated.
+  /// The idempotency key; cut after 63 bytes, so a SHA-256 in hex (64) loses its last digit: tell results apart by
+  /// `tag`, or use shorter keys. Empty when none. NUL-terminated.
   char key[64];
   /// What happened and what to do. UTF-8, NUL-terminated, cut at a character, no secrets.
   char message[248];
@@ -584,7 +585,8 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 ///                  being sent)
 ///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
 ///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
-///   "notify"       false: neither result nor outcome is wanted; *ticket is 0
+///   "notify"       false: neither result nor outcome is wanted; *ticket is 0. A stored message whose outcome is wanted
+///                  needs a tag when its key has more than 63 bytes, which is all that a result shows
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,

@@ -12,6 +12,9 @@ const LEAST_MS: i64 = 1_000_000_000_000;
 /// A scheduled message without `expires_at` is too late so long after its time.
 const LIFE_MS: i64 = 24 * 3_600_000;
 
+/// How much of a key `wxsub_result.key` shows, in bytes.
+const SHOWN_KEY: usize = 63;
+
 /// What may be said beside the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -98,6 +101,16 @@ impl Options {
         }
         if options.replace && options.key.is_none() {
             return Err(wrong("option on_conflict needs a key".to_owned()));
+        }
+        if options.durable && options.notify && options.tag == 0 {
+            // Its outcome comes without a ticket, and the key in it is cut.
+            if let Some(key) = options.key.as_ref().filter(|key| key.len() > SHOWN_KEY) {
+                return Err(wrong(format!(
+                    "the key is {} bytes long, and a result shows {SHOWN_KEY}: give a tag, or notify false, or the outcome \
+                     could not be told apart",
+                    key.len()
+                )));
+            }
         }
         if let (Some(deliver), Some(expires)) = (options.deliver_at, options.expires_at)
             && expires <= deliver
@@ -214,6 +227,11 @@ mod tests {
     #[test]
     fn options_of_a_submit() {
         let read = |text: &str| Options::of_submit(Some(text));
+        let stored = |key: usize, more: &str| format!(r#"{{"durable":true,"key":"{}"{more}}}"#, "k".repeat(key));
+        for fine in [stored(63, ""), stored(64, r#","tag":1"#), stored(512, r#","notify":false"#)] {
+            assert!(read(&fine).is_ok(), "{fine}");
+        }
+        assert!(read(&format!(r#"{{"key":"{}"}}"#, "k".repeat(512))).is_ok(), "a ticket tells it apart");
         let options = read(r#"{"key":"k","deliver_at":1800000000000,"on_conflict":"replace","notify":false}"#).unwrap();
         assert!(options.durable && options.replace && !options.resend && !options.notify);
         assert_eq!(options.times(7), (1_800_000_000_000, 1_800_000_000_000 + LIFE_MS));
@@ -231,6 +249,8 @@ mod tests {
             (r#"{"durable":true,"key":"k","on_conflict":"drop"}"#, "\"keep\" or \"replace\""),
             (r#"{"durable":1}"#, "true or false"),
             (r#"{"delay":1}"#, "unknown option"),
+            (&stored(64, ""), "the key is 64 bytes long, and a result shows 63"),
+            (&stored(64, r#","tag":0"#), "give a tag"),
         ] {
             let e = read(text).expect_err(text);
             assert!(e.status == Status::Arg && e.message.contains(part), "{text}: {e}");

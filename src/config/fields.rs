@@ -48,13 +48,8 @@ impl<'a> Fields<'a> {
 
     fn refuse_unknown(&mut self, prefix: &str, object: &Map<String, Value>, known: &[&str]) {
         for key in object.keys().filter(|k| !known.contains(&k.as_str())) {
-            let nearest = known
-                .iter()
-                .map(|k| (strsim::osa_distance(key, k), k))
-                .min()
-                .filter(|(distance, k)| *distance <= k.len().div_ceil(2));
-            let hint = match nearest {
-                Some((_, k)) => format!("did you mean {prefix}{k}?"),
+            let hint = match nearest(key, known) {
+                Some(k) => format!("did you mean {prefix}{k}?"),
                 None => "wxsub.h lists the known ones at wxsub_init".to_owned(),
             };
             self.mistake(format!("unknown key {prefix}{}; {hint}", shown(key)));
@@ -241,6 +236,20 @@ impl<'a> Fields<'a> {
         self.mistakes.extend(prefixed);
         Some(EventKeys { token: Secret::new(token?), aes_key, aes_key_previous, trust_plain })
     }
+}
+
+/// The known key that was meant, if one is near: another spelling, WeChat's own name for it, or a slip of the pen.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let named = match plain(key).as_str() {
+        "appsecret" => "secret".to_owned(),
+        "encodingaeskey" => "aeskey".to_owned(),
+        other => other.to_owned(),
+    };
+    known.iter().copied().find(|k| plain(k) == named).or_else(|| {
+        let distances = known.iter().map(|k| (strsim::osa_distance(key, k), *k));
+        distances.min().filter(|(distance, k)| *distance <= k.len().div_ceil(2)).map(|(_, k)| k)
+    })
 }
 
 /// A value in quotes, cut, for a message.

@@ -49,7 +49,17 @@ impl StoreAt {
             {
                 return Err("behind the colon of redis: and the like stand two slashes".to_owned());
             }
-            return Ok(if text == ":memory:" { StoreAt::Memory } else { StoreAt::File(text.to_owned()) });
+            if text == ":memory:" {
+                return Ok(StoreAt::Memory);
+            }
+            if looks_like_an_address(text) {
+                return Err(
+                    "looks like an address and would become a file of that name; write redis://host:6379 for Redis, \
+                     or ./ before a file's name"
+                        .to_owned(),
+                );
+            }
+            return Ok(StoreAt::File(text.to_owned()));
         };
         let (cluster, tls) = match scheme {
             "redis" | "valkey" => (false, false),
@@ -99,6 +109,20 @@ impl RedisAt {
         }
         Ok(RedisAt { nodes, cluster, tls, user, password, db })
     }
+}
+
+/// What other libraries take as a server's address or as a connection's settings, and a file is hardly called.
+fn looks_like_an_address(text: &str) -> bool {
+    let text = text.strip_prefix("//").unwrap_or(text);
+    if text.starts_with(['/', '\\', '.', '~']) {
+        return false;
+    }
+    let first = text.split(['/', '\\']).next().unwrap_or_default();
+    let is_drive = |before: &str| before.len() == 1 && before.starts_with(|c: char| c.is_ascii_alphabetic());
+    let has_port_or_scheme = first.split_once(':').is_some_and(|(before, _)| !is_drive(before));
+    let lower = text.to_ascii_lowercase();
+    let has_settings = ["password=", "pwd=", "data source="].iter().any(|setting| lower.contains(setting));
+    has_port_or_scheme || has_settings || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// The URL without the password.

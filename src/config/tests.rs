@@ -33,6 +33,18 @@ fn every_mistake_is_named() {
     for part in ["unknown key \"appId\"; did you mean appid?", "appid is missing", "secret must be a string", "60001"] {
         assert!(m.contains(part), "{part} in {m}");
     }
+    for (key, meant) in [
+        ("appSecret", "secret"),
+        ("app_secret", "secret"),
+        ("timeoutMs", "timeout_ms"),
+        ("miniprogramState", "miniprogram_state"),
+        ("apiBase", "api_base"),
+    ] {
+        let m = refused(&format!(r#"{{"appid":"x","secret":"s","{key}":"y"}}"#));
+        assert!(m.contains(&format!("unknown key \"{key}\"; did you mean {meant}?")), "{m}");
+    }
+    let m = refused(r#"{"appid":"x","secret":"s","event":{"token":"t","EncodingAESKey":"k"}}"#);
+    assert!(m.contains("did you mean event.aes_key?"), "{m}");
     let many = refused(r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1}"#);
     assert!(many.len() < 248 && many.contains("more"), "{many}");
     assert!(
@@ -47,6 +59,21 @@ fn wrong_values_by_key() {
         ("store", "\"\"", "empty string"),
         ("store", "\"mysql://h\"", "mysql:// is no store"),
         ("store", "\"redis:hunter2@h\"", "two slashes"),
+        ("store", "\"host:6379,password=hunter2\"", "looks like an address"),
+        ("store", "\"host,password=hunter2,ssl=True\"", "looks like an address"),
+        ("store", "\"hunter2@h:6379\"", "looks like an address"),
+        ("store", "\":hunter2@h:6379/0\"", "looks like an address"),
+        ("store", "\"//:hunter2@h:6379\"", "looks like an address"),
+        ("store", "\"localhost:6379\"", "looks like an address"),
+        ("store", "\"10.0.0.1\"", "looks like an address"),
+        ("store", "\"::1\"", "looks like an address"),
+        ("store", "\"[::1]:6379\"", "looks like an address"),
+        ("store", "\"localhost\"", "looks like an address"),
+        ("store", "\"file:wxsub.db?mode=memory\"", "looks like an address"),
+        ("store", "\"Data Source=wxsub.db;Password=hunter2\"", "looks like an address"),
+        ("store", "\":memory\"", "looks like an address"),
+        ("max_count", "-1", "from 0 to 1000000"),
+        ("max_count", "\"5\"", "a string"),
         ("appid", "\"wx{1}\"", "brace"),
         ("store_prefix", "\"a b\"", "space"),
         ("store_prefix", "\"a{b\"", "brace"),
@@ -91,6 +118,22 @@ fn accepted_values() {
     let hosts: Vec<&str> = c.api_base.iter().map(Host::as_str).collect();
     assert_eq!(hosts, ["http://localhost:1", "http://[::1]:2/gw", "https://h"]);
     assert!(c.secret.is_none());
+    for path in [
+        "wxsub.db",
+        "/var/lib/game/wxsub.db",
+        "./a:1.db",
+        "../data/10.0.0.1",
+        "data/host:6379/wxsub.db",
+        "C:\\\\game\\\\wxsub.db",
+        "C:/game/wxsub.db",
+        "game@prod.db",
+        "a,b=c.db",
+        "游戏.db",
+        ":memory:",
+    ] {
+        let config = Config::from_json(&format!(r#"{{"appid":"x","secret":"s","store":"{path}"}}"#));
+        assert!(config.is_ok(), "{path}: {:?}", config.err());
+    }
 }
 
 /// What no error and no `Debug` may show, wherever in the configuration it stands.

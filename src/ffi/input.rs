@@ -26,10 +26,21 @@ pub unsafe fn optional<'a>(name: &str, pointer: *const c_char) -> Result<Option<
     }
     // SAFETY: not NULL, so a NUL-terminated string by the caller's promise.
     let bytes = unsafe { CStr::from_ptr(pointer) };
-    bytes
-        .to_str()
-        .map(Some)
-        .map_err(|e| Error::new(Status::Arg, format!("{name} is not UTF-8: bad byte at offset {}", e.valid_up_to())))
+    bytes.to_str().map(Some).map_err(|e| {
+        Error::new(Status::Arg, format!("{name} is not UTF-8: {}", what_is_at(bytes.to_bytes(), e.valid_up_to())))
+    })
+}
+
+/// What is no UTF-8 there. Half of a surrogate pair is what languages with UTF-16 strings hand over.
+fn what_is_at(bytes: &[u8], offset: usize) -> String {
+    match bytes.get(offset..) {
+        Some([0xED, 0xA0..=0xBF, ..]) => {
+            format!(
+                "half of a character (a lone surrogate, as where a text was cut inside an emoji) at offset {offset}"
+            )
+        }
+        _ => format!("bad byte at offset {offset}"),
+    }
 }
 
 /// The bytes at `pointer`, which may be NULL when there are none.

@@ -29,7 +29,8 @@ use crate::error::{Error, Status, Verdict};
 ///                  being sent)
 ///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
 ///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
-///   "notify"       false: neither result nor outcome is wanted; *ticket is 0
+///   "notify"       false: neither result nor outcome is wanted; *ticket is 0. A stored message whose outcome is wanted
+///                  needs a tag when its key has more than 63 bytes, which is all that a result shows
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,

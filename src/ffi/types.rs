@@ -146,7 +146,8 @@ pub struct wxsub_result {
     pub flags: u32,
     /// Cut if longer; empty when none. NUL-terminated.
     pub template_id: [c_char; 64],
-    /// The idempotency key; cut if longer; empty when none. NUL-terminated.
+    /// The idempotency key; cut after 63 bytes, so a SHA-256 in hex (64) loses its last digit: tell results apart by
+    /// `tag`, or use shorter keys. Empty when none. NUL-terminated.
     pub key: [c_char; 64],
     /// What happened and what to do. UTF-8, NUL-terminated, cut at a character, no secrets.
     pub message: [c_char; 248],

@@ -246,7 +246,7 @@ fn is_currency(c: char) -> bool {
 /// What the two ends of a period may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Point {
-    /// A time, with or without a date before it.
+    /// A time, with or without a date before it; or a date alone.
     Time,
     /// A date, with or without a time after it.
     Date,
@@ -328,8 +328,9 @@ impl Scan<'_> {
         if self.clock() {
             return true;
         }
+        // A date alone is in use in live templates for either kind (section 4).
         self.rest = after_date;
-        kind == Point::Date
+        true
     }
 
     /// `15:01`, `15:01:30`; one digit for the hour and 24:00 pass, in doubt.

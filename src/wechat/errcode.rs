@@ -81,7 +81,12 @@ pub fn rule(endpoint: Endpoint, errcode: i32) -> Rule {
         48001 => row(Auth, Tell, 0, "the account has no permission for this API: see the console"),
         61007 => row(Auth, Tell, 0, "the third-party platform lacks the permission for this API"),
 
-        40029 => row(Wechat, Tell, 0, "the login code is invalid or too old: let the game call wx.login again"),
+        40029 => row(
+            Wechat,
+            Tell,
+            0,
+            "the login code is another appid's (is the game built with the configured appid?), invalid or too old: let the game call wx.login again",
+        ),
         40163 => row(Wechat, Tell, 0, "the login code was used before: let the game call wx.login again"),
         40226 => row(Wechat, Tell, 0, "WeChat blocks this player's login as high-risk"),
 
@@ -93,7 +98,12 @@ pub fn rule(endpoint: Endpoint, errcode: i32) -> Rule {
             "template_id is not one of this account's templates (or the token is another account's)",
         ),
         40165 => row(Message, Tell, 0, "page is not a valid path"),
-        41030 => row(Message, Tell, 0, "page is not a published page of the game"),
+        41030 => row(
+            Message,
+            Tell,
+            0,
+            "page is not a published page of the game; while it is being developed, send with miniprogram_state developer or trial",
+        ),
         43116 => row(Message, Tell, 0, "the template was deleted or blocked: see the console"),
         45168 => row(Message, Tell, 0, "the text holds a blocked word"),
         47003 => row(Message, Tell, 0, "a value breaks its template's rule"),

@@ -10,6 +10,13 @@ use crate::config::{LANGS, MINIPROGRAM_STATES};
 use crate::error::{Error, Status};
 use crate::json;
 
+/// WeChat's fields (wechat-api: section 3).
+const FIELDS: [&str; 6] = ["touser", "template_id", "page", "data", "miniprogram_state", "lang"];
+/// Those that may be left out.
+const OPTIONAL: [&str; 3] = ["page", "miniprogram_state", "lang"];
+/// How many characters of a name of the caller's an error shows.
+const SHOWN: usize = 48;
+
 /// A message to one player from one template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
@@ -27,7 +34,15 @@ impl Message {
     /// [`Status::Arg`] when it is not a JSON object with the strings `touser` and `template_id`.
     pub fn parse(text: &str) -> Result<Message, Error> {
         let arg = |why: String| Error::new(Status::Arg, why);
-        let body: Map<String, Value> = json::small("the message is", text).map_err(arg)?;
+        let mut body: Map<String, Value> = json::small("the message is", text).map_err(arg)?;
+        // Languages that have no absence say null.
+        body.retain(|field, value| !(OPTIONAL.contains(&field.as_str()) && value.is_null()));
+        for field in body.keys() {
+            if let Some(meant) = misspelt(field) {
+                let shown: String = field.escape_debug().take(SHOWN).collect();
+                return Err(arg(format!("the message has no field \"{shown}\"; did you mean {meant}?")));
+            }
+        }
         let text_of = |field: &str| match body.get(field) {
             Some(Value::String(s)) => check_id(field, s).map(|()| s.clone()),
             None => Err(arg(format!("the message has no \"{field}\""))),
@@ -48,7 +63,10 @@ impl Message {
         }
         let arg = |why: String| Error::new(Status::Arg, why);
         let head: Head<'_> = json::small("the message is", text).map_err(arg)?;
-        let touser = head.touser.ok_or_else(|| arg("the message has no \"touser\"".to_owned()))?;
+        let Some(touser) = head.touser else {
+            // The whole may say what stands there instead.
+            return Message::parse(text).map(|message| message.touser);
+        };
         check_id("touser", &touser)?;
         Ok(touser.into_owned())
     }
@@ -64,7 +82,8 @@ impl Message {
             Some(Value::Object(data)) => {
                 for (key, value) in data.iter_mut() {
                     if let Err(fault) = normalise_value(value) {
-                        faults.push(format!("data.{key}: {fault}"));
+                        let shown: String = key.escape_debug().take(SHOWN).collect();
+                        faults.push(format!("data.{shown}: {fault}"));
                     }
                 }
             }
@@ -117,6 +136,12 @@ impl Message {
         // A map of strings to values always serialises.
         serde_json::to_vec(&self.body).unwrap_or_default()
     }
+}
+
+/// The field that this is another spelling of, such as `templateId`: WeChat would take no notice of it.
+fn misspelt(field: &str) -> Option<&'static str> {
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    FIELDS.into_iter().find(|known| *known != field && plain(known) == plain(field))
 }
 
 fn normalise_value(value: &mut Value) -> Result<(), &'static str> {
@@ -190,6 +215,46 @@ mod tests {
             assert_eq!(e.status, Status::Message);
             assert!(e.message.contains(part), "{rest}: {e}");
         }
+    }
+
+    #[test]
+    fn null_is_absent_and_other_spellings_are_told() {
+        let text = r#"{"touser":"o","template_id":"t","data":{},"page":null,"lang":null,"miniprogram_state":null,"more":null}"#;
+        let mut message = Message::parse(text).unwrap();
+        message.default_field("lang", "zh_CN");
+        message.normalise().unwrap();
+        let sent = String::from_utf8(message.to_body()).unwrap();
+        assert_eq!(sent, r#"{"touser":"o","template_id":"t","data":{},"more":null,"lang":"zh_CN"}"#);
+        for (wrong, meant) in [
+            ("toUser", "touser"),
+            ("to_user", "touser"),
+            ("templateId", "template_id"),
+            ("template-id", "template_id"),
+            ("TemplateID", "template_id"),
+            ("miniprogramState", "miniprogram_state"),
+            ("Page", "page"),
+            ("Data", "data"),
+        ] {
+            let whole = format!(r#"{{"touser":"o","template_id":"t","data":{{}},"{wrong}":"x"}}"#);
+            let alone = format!(r#"{{"{wrong}":"x"}}"#);
+            for text in [whole, alone] {
+                let e = Message::parse(&text).expect_err(wrong);
+                let hint = format!("no field \"{wrong}\"; did you mean {meant}?");
+                assert!(e.status == Status::Arg && e.message.contains(&hint), "{e}");
+            }
+        }
+        let e = Message::receiver(r#"{"toUser":"o","template_id":"t"}"#).unwrap_err();
+        assert!(e.message.contains("did you mean touser?"), "{e}");
+        assert!(Message::receiver(r#"{"template_id":"t"}"#).unwrap_err().message.contains("no \"touser\""));
+        // What is none of them travels on.
+        assert!(Message::parse(r#"{"touser":"o","template_id":"t","data":{},"users":1,"pages":"x"}"#).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_shown_on_one_line() {
+        let mut message = Message::parse(r#"{"touser":"o","template_id":"t","data":{"a\nb\u0007":true}}"#).unwrap();
+        let e = message.normalise().unwrap_err();
+        assert!(e.message.starts_with("data.a\\nb\\u{7}: "), "{e}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn codes_that_are_no_good() {
     let client = env.client(json!({}));
     client.login("code-o1").unwrap();
     for (code, errcode, part) in [
-        ("made-up", 40029, "let the game call wx.login again"),
+        ("made-up", 40029, "is the game built with the configured appid?"),
         ("code-o1", 40163, "let the game call wx.login again"),
         ("risky", 40226, "high-risk"),
     ] {

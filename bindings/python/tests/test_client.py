@@ -134,6 +134,17 @@ class Reports(support.Case):
         self.assertEqual([(r.template_id, r.quota) for r in off], [("", Quota.CLEARED)])
         self.assertEqual(client.quota("o", "T1"), 0)
 
+    def test_wechats_own_words_are_answers(self) -> None:
+        client = self.offline()
+        self.assertEqual(client.report("o", "T", "accept").remaining, 1)
+        self.assertEqual(client.report("o", "T", "acceptWithAudio").remaining, 2)
+        self.assertEqual(client.report("o", "T", "ban").remaining, 2)
+        self.assertEqual(client.report("o", "T", "reject").quota, Quota.CLEARED)
+        self.assertGreater(client.submit_report("o", "T", "accept"), 0)
+        for wrong in ("Accept", "", "yes", "REJECT"):
+            with self.assertRaisesRegex(wxsub.InvalidArgument, "WeChat's word: accept, reject, ban, filter"):
+                client.report("o", "T", wrong)
+
     def test_no_result_is_lost_however_many_there_are(self) -> None:
         client = self.offline(durability="normal")
         answers = {f"T{n}": "accept" for n in range(64)}

@@ -81,7 +81,7 @@ class AsyncClient:
         self,
         openid: str,
         template_id: Optional[str],
-        answer: Union[Answer, int],
+        answer: Union[Answer, int, str],
         key: Optional[str] = None,
         *,
         tag: int = 0,

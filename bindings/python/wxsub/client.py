@@ -84,11 +84,13 @@ class Client:
     # What players answered.
 
     def report(
-        self, openid: str, template_id: Optional[str], answer: Union[Answer, int], key: Optional[str] = None
+        self, openid: str, template_id: Optional[str], answer: Union[Answer, int, str], key: Optional[str] = None
     ) -> Result:
         """Tells what a player answered for one template. When it returns, the answer is on disk.
 
         :param template_id: None with :attr:`Answer.REJECT`: every template of this player.
+        :param answer: an :class:`Answer`, or WeChat's word: ``"accept"`` (and what begins so), ``"reject"``, ``"ban"``,
+            ``"filter"``.
         :param key: an id of this one answer. A second report with it within 24 hours changes nothing, and its result is
             ``replayed``. Give one whenever your own retry could repeat the call.
         :returns: ``remaining`` is the count now.
@@ -99,7 +101,7 @@ class Client:
             lib.wxsub_report,
             _bytes("openid", openid),
             _bytes("template_id", template_id),
-            _fits("answer", answer, -(2**31), 2**31 - 1),
+            _answer(answer),
             _bytes("key", key),
             byref(out),
         )
@@ -291,7 +293,7 @@ class Client:
         self,
         openid: str,
         template_id: Optional[str],
-        answer: Union[Answer, int],
+        answer: Union[Answer, int, str],
         key: Optional[str] = None,
         *,
         tag: int = 0,
@@ -307,7 +309,7 @@ class Client:
             self._handle,
             _bytes("openid", openid),
             _bytes("template_id", template_id),
-            _fits("answer", answer, -(2**31), 2**31 - 1),
+            _answer(answer),
             _bytes("key", key),
             _fits("tag", tag, 0, 2**64 - 1),
             byref(ticket),
@@ -646,6 +648,17 @@ def _request(query: Union[str, bytes], body: bytes) -> Optional[bytes]:
     if not isinstance(body, bytes):
         raise TypeError(f"body must be bytes, not {type(body).__name__}")
     return text
+
+
+def _answer(answer: Union[Answer, int, str]) -> int:
+    """The number of an answer, which may be in WeChat's own word."""
+    if not isinstance(answer, str):
+        return _fits("answer", answer, -(2**31), 2**31 - 1)
+    word = "accept" if answer.startswith("accept") else answer
+    if word not in ("accept", "reject", "ban", "filter"):
+        what = "pass an Answer, or WeChat's word: accept, reject, ban, filter"
+        raise InvalidArgument(Result(Status.ARG, f"answer is {answer!r}; {what}"))
+    return Answer[word.upper()]
 
 
 def _fits(name: str, number: int, low: int, high: int) -> int:

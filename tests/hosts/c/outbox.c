@@ -108,7 +108,11 @@ static void a_long_key(void) {
   wxsub_result result;
   memset(key, 'k', sizeof key);
   key[512] = '\0';
-  result = store("o-long", text_of("\"deliver_at\":4000000000000,\"key\":\"%s\"", key));
+  /* Without a tag nobody could tell whose outcome it is. */
+  CHECK_INT(wxsub_submit(client, message_to("o-long", "T"), text_of("{\"durable\":true,\"key\":\"%s\"}", key), NULL, &r),
+            WXSUB_E_ARG);
+  CHECK_HAS(r.message, "give a tag");
+  result = store("o-long", text_of("\"deliver_at\":4000000000000,\"tag\":1,\"key\":\"%s\"", key));
   CHECK_INT(result.flags, WXSUB_STORED);
   CHECK_INT(strlen(result.key), 63);
   key[511] = 'l';

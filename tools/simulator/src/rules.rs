@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{MOMENT}(~{MOMENT})?$")));
+static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}(~{})?$", moment(), moment())));
 static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{DAY}( ?{CLOCK})?(~{DAY}( ?{CLOCK})?)?$")));
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\D{0,4}\d{1,10}(\.\d+)?元?$"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^-?\d{1,32}(\.\d+)?$"));
@@ -13,8 +13,11 @@ static CAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\S[A-Za-z0-9]{0,6}\S?$
 const CLOCK: &str = r"\d{1,2}:\d{2}(:\d{2})?";
 const DAY: &str =
     r"(\d{4}年\d{1,2}月(\d{1,2}日)?|\d{1,2}月\d{1,2}日|\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2})";
-const MOMENT: &str =
-    r"((\d{4}年\d{1,2}月\d{1,2}日|\d{1,2}月\d{1,2}日|(\d{4}[-/.])?\d{1,2}[-/.]\d{1,2}) ?)?\d{1,2}:\d{2}(:\d{2})?";
+
+/// A time, with or without a date before it, or a date alone.
+fn moment() -> String {
+    format!("(({DAY} ?)?{CLOCK}|{DAY})")
+}
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant pattern")
@@ -72,6 +75,9 @@ mod tests {
             ("time1", "2019年10月1日 15:01"),
             ("time1", "2019-10-01 15:01"),
             ("time1", "15:01~16:30"),
+            ("time1", "2026年09月03日"),
+            ("time1", "2024-07-12"),
+            ("time1", "2026年8月15日~2027年4月30日"),
             ("date1", "2019年10月1日"),
             ("date1", "2019年10月"),
             ("date1", "10月1日"),
@@ -108,6 +114,11 @@ mod tests {
             ("character_string1", "中文"),
             ("time1", "tomorrow"),
             ("time1", "15:01～16:30"),
+            ("time1", "2026年8月15日～2027年4月30日"),
+            ("time1", "2024-07-24 08~12"),
+            ("time1", "15日 07:00~23:00"),
+            ("time1", ":2020年4月12日"),
+            ("time1", "2024-07-12-2024-07-13"),
             ("date1", "soon"),
             ("amount1", "¥12345678901"),
             ("phone_number1", "call me"),
