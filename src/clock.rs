@@ -87,6 +87,11 @@ impl Deadline {
         self.0
     }
 
+    /// The earlier of this one and so many milliseconds from now.
+    pub fn or_at_most_ms(&self, ms: u64) -> Deadline {
+        Deadline(self.0.min(Instant::now() + Duration::from_millis(ms)))
+    }
+
     /// The later of this one and so many milliseconds from now.
     pub fn or_at_least_ms(&self, ms: u64) -> Deadline {
         Deadline(self.0.max(Instant::now() + Duration::from_millis(ms)))

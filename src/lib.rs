@@ -5,9 +5,10 @@
 //! and answers with a [`Verdict`]. It is linked into C++, Unity, Python and other servers through the C ABI of
 //! [`ffi`] (`include/wxsub.h`); Rust hosts use [`Client`] directly.
 //!
-//! Imports point one way: `ffi → client → {store, token, http, wechat, …} → {error, log, config, clock, secret}`;
-//! `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in `ffi`, all SQL in
-//! `store`, all sockets in `http`, all facts about WeChat in `wechat`, `template` and `event`.
+//! Imports point one way: `ffi → client → ledger → store → {error, config, clock, secret, …}`, and `client → {http,
+//! wechat, worker, …}`; `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in
+//! `ffi`, all rules in `ledger`, all SQL and Lua in `store`, all sockets in `http`, all facts about WeChat in `wechat`,
+//! `template` and `event`.
 
 #![deny(unsafe_code, missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -22,9 +23,9 @@ mod client;
 
 mod event;
 mod http;
+mod ledger;
 mod store;
 mod template;
-mod token;
 mod wechat;
 mod worker;
 

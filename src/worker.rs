@@ -2,7 +2,7 @@
 //!
 //! Jobs of one lane run one after the other, in the order they came; lanes take turns, so that a long one holds up
 //! nobody else. Urgent jobs go first and have a thread of their own beside those that all share, so that slow jobs never
-//! keep them waiting.
+//! keep them waiting. Due jobs and paced ones share the threads: while both wait, each gets half.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub enum Class {
     Urgent,
     /// It may take long, and is not paced.
     Prompt,
+    /// Its time has come; begun at the pace of [`Class::Paced`].
+    Due,
     /// So many are begun in a second at most.
     Paced,
 }
@@ -77,11 +79,16 @@ struct Shared<J: Job> {
 }
 
 struct State<J> {
-    lanes: HashMap<Arc<str>, Lane<J>>,
+    lanes: HashMap<u64, Lane<J>>,
     /// Lanes whose first job may run now, by that job's class.
-    ready: [VecDeque<Arc<str>>; 3],
+    ready: [VecDeque<u64>; 4],
     queued: usize,
     running: usize,
+    /// Those of them that are due, and that are paced.
+    due: usize,
+    paced: usize,
+    /// Of a due and a paced one that both waited, the due one was begun last.
+    due_was_last: bool,
     /// Threads that take everything and have nothing to do.
     sleeping: usize,
     /// Between the starts of two paced jobs; and when the next may start.
@@ -113,6 +120,9 @@ impl<J: Job> Pool<J> {
             ready: Default::default(),
             queued: 0,
             running: 0,
+            due: 0,
+            paced: 0,
+            due_was_last: false,
             sleeping: 0,
             interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
             next_start: Instant::now(),
@@ -139,7 +149,7 @@ impl<J: Job> Pool<J> {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn push(&self, lane: &str, job: Arc<J>) -> Result<(), Refused> {
+    pub fn push(&self, lane: u64, job: Arc<J>) -> Result<(), Refused> {
         self.push_below(lane, job, self.shared.capacity)
     }
 
@@ -147,11 +157,11 @@ impl<J: Job> Pool<J> {
     ///
     /// # Errors
     /// [`Refused::Closed`].
-    pub fn push_beyond(&self, lane: &str, job: Arc<J>) -> Result<(), Refused> {
+    pub fn push_beyond(&self, lane: u64, job: Arc<J>) -> Result<(), Refused> {
         self.push_below(lane, job, usize::MAX)
     }
 
-    fn push_below(&self, lane: &str, job: Arc<J>, capacity: usize) -> Result<(), Refused> {
+    fn push_below(&self, lane: u64, job: Arc<J>, capacity: usize) -> Result<(), Refused> {
         let class = job.class();
         let mut state = self.shared.state.lock();
         if state.closed {
@@ -160,7 +170,7 @@ impl<J: Job> Pool<J> {
         if state.queued >= capacity {
             return Err(Refused::Full(state.queued));
         }
-        match state.lanes.get_mut(lane) {
+        match state.lanes.get_mut(&lane) {
             Some(line) => {
                 line.waiting.push_back(job);
                 state.queued += 1;
@@ -168,9 +178,8 @@ impl<J: Job> Pool<J> {
             None => {
                 self.grow(&mut state, class)?;
                 state.queued += 1;
-                let name: Arc<str> = lane.into();
-                state.lanes.insert(Arc::clone(&name), Lane { waiting: VecDeque::from([job]), running: None });
-                state.ready[class as usize].push_back(name);
+                state.lanes.insert(lane, Lane { waiting: VecDeque::from([job]), running: None });
+                state.ready[class as usize].push_back(lane);
                 let sleepers = state.sleeping > 0;
                 drop(state);
                 self.shared.wake(class, sleepers);
@@ -209,21 +218,21 @@ impl<J: Job> Pool<J> {
     }
 
     /// Takes a job out of its lane before it runs.
-    pub fn take(&self, lane: &str, which: impl Fn(&J) -> bool) -> Found<J> {
+    pub fn take(&self, lane: u64, which: impl Fn(&J) -> bool) -> Found<J> {
         let mut state = self.shared.state.lock();
-        let Some(line) = state.lanes.get_mut(lane) else { return Found::Nowhere };
+        let Some(line) = state.lanes.get_mut(&lane) else { return Found::Nowhere };
         if let Some(at) = line.waiting.iter().position(|job| which(job)) {
             let Some(job) = line.waiting.remove(at) else { return Found::Nowhere };
             if line.running.is_none() && at == 0 {
                 // Another job is the first now, maybe of another class, or none is.
                 let next = line.waiting.front().map(|job| job.class());
-                state.ready.iter_mut().for_each(|ready| ready.retain(|name| &**name != lane));
+                state.ready.iter_mut().for_each(|ready| ready.retain(|other| *other != lane));
                 match next {
-                    None => drop(state.lanes.remove(lane)),
+                    None => drop(state.lanes.remove(&lane)),
                     Some(class) => {
                         // Without a thread of its own it waits for one of those that are there.
                         let _started = self.grow(&mut state, class);
-                        state.ready[class as usize].push_back(lane.into());
+                        state.ready[class as usize].push_back(lane);
                         self.shared.wake(class, state.sleeping > 0);
                     }
                 }
@@ -238,24 +247,35 @@ impl<J: Job> Pool<J> {
     }
 
     /// Whether such a job waits or runs.
-    pub fn holds(&self, lane: &str, which: impl Fn(&J) -> bool) -> bool {
+    pub fn holds(&self, lane: u64, which: impl Fn(&J) -> bool) -> bool {
         let state = self.shared.state.lock();
-        state.lanes.get(lane).is_some_and(|line| line.waiting.iter().chain(&line.running).any(|job| which(job)))
+        state.lanes.get(&lane).is_some_and(|line| line.waiting.iter().chain(&line.running).any(|job| which(job)))
     }
 
     /// Whether such a job runs.
-    pub fn runs(&self, lane: &str, which: impl Fn(&J) -> bool) -> bool {
+    pub fn runs(&self, lane: u64, which: impl Fn(&J) -> bool) -> bool {
         let state = self.shared.state.lock();
-        state.lanes.get(lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
+        state.lanes.get(&lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
     }
 
     /// Waits until no such job runs in the lane; false when the time is over first.
-    pub fn wait_for(&self, lane: &str, which: impl Fn(&J) -> bool, until: Instant) -> bool {
+    pub fn wait_for(&self, lane: u64, which: impl Fn(&J) -> bool, until: Instant) -> bool {
         let mut state = self.shared.state.lock();
         let runs = |state: &mut State<J>| {
-            state.lanes.get(lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
+            state.lanes.get(&lane).and_then(|line| line.running.as_ref()).is_some_and(|job| which(job))
         };
         !self.shared.ended.wait_while_until(&mut state, runs, until).timed_out()
+    }
+
+    /// Whether anything of this lane waits or runs.
+    pub fn is_busy(&self, lane: u64) -> bool {
+        self.shared.state.lock().lanes.contains_key(&lane)
+    }
+
+    /// Due jobs that wait or run.
+    pub fn due(&self) -> usize {
+        let state = self.shared.state.lock();
+        state.due + state.ready[Class::Due as usize].len()
     }
 
     /// How many wait, and how many run.
@@ -302,20 +322,17 @@ impl<J: Job> Drop for Pool<J> {
 
 impl<J> State<J> {
     /// The lane whose turn it is; or until when there is none.
-    fn next(&mut self, only_urgent: bool) -> Result<Arc<str>, Option<Instant>> {
-        let [urgent, prompt, paced] = &mut self.ready;
-        if let Some(lane) = urgent.pop_front() {
+    fn next(&mut self, only_urgent: bool, threads: usize) -> Result<u64, Option<Instant>> {
+        if let Some(lane) = self.ready[Class::Urgent as usize].pop_front() {
             return Ok(lane);
         }
         if only_urgent {
             return Err(None);
         }
-        if let Some(lane) = prompt.pop_front() {
+        if let Some(lane) = self.ready[Class::Prompt as usize].pop_front() {
             return Ok(lane);
         }
-        if paced.is_empty() {
-            return Err(None);
-        }
+        let Some(class) = self.next_class(threads) else { return Err(None) };
         if !self.interval.is_zero() {
             let now = Instant::now();
             if now < self.next_start {
@@ -325,8 +342,38 @@ impl<J> State<J> {
             let late = now - self.next_start;
             self.next_start = if late < self.interval { self.next_start + self.interval } else { now + self.interval };
         }
-        paced.pop_front().ok_or(None)
+        self.due_was_last = class == Class::Due;
+        self.ready[class as usize].pop_front().ok_or(None)
     }
+
+    /// Due or paced: while both wait, neither gets less than its share of the threads.
+    fn next_class(&self, threads: usize) -> Option<Class> {
+        let waits = |class: Class| !self.ready[class as usize].is_empty();
+        match (waits(Class::Due), waits(Class::Paced)) {
+            (false, false) => None,
+            (true, false) => Some(Class::Due),
+            (false, true) => Some(Class::Paced),
+            (true, true) if threads > 1 && self.due < share(threads) => Some(Class::Due),
+            (true, true) if threads > 1 && self.paced < threads - share(threads) => Some(Class::Paced),
+            (true, true) => Some(if self.due_was_last { Class::Paced } else { Class::Due }),
+        }
+    }
+
+    /// A job of this class begins, or ends.
+    fn count(&mut self, class: Class, begins: bool) {
+        let step = |n: usize| if begins { n + 1 } else { n - 1 };
+        self.running = step(self.running);
+        match class {
+            Class::Due => self.due = step(self.due),
+            Class::Paced => self.paced = step(self.paced),
+            Class::Urgent | Class::Prompt => {}
+        }
+    }
+}
+
+/// The threads that due jobs get while others wait, too: at least half.
+fn share(threads: usize) -> usize {
+    threads.div_ceil(2)
 }
 
 impl<J: Job> Shared<J> {
@@ -344,24 +391,24 @@ impl<J: Job> Shared<J> {
         while let Some((lane, job)) = self.take_next(only_urgent) {
             // The work catches its own panics; this is for those of dropping what it left.
             let rest = panics::catch(|| (self.work)(&job));
-            self.end(&lane, only_urgent);
+            self.end(lane, &job, only_urgent);
             let _caught = panics::catch(|| drop((rest, job)));
         }
     }
 
-    fn take_next(&self, only_urgent: bool) -> Option<(Arc<str>, Arc<J>)> {
+    fn take_next(&self, only_urgent: bool) -> Option<(u64, Arc<J>)> {
         let mut state = self.state.lock();
         loop {
             if state.stopped {
                 return None;
             }
-            let until = match state.next(only_urgent) {
+            let until = match state.next(only_urgent, self.most_threads) {
                 Ok(lane) => {
                     let Some(line) = state.lanes.get_mut(&lane) else { continue };
                     let Some(job) = line.waiting.pop_front() else { continue };
                     line.running = Some(Arc::clone(&job));
                     state.queued -= 1;
-                    state.running += 1;
+                    state.count(job.class(), true);
                     return Some((lane, job));
                 }
                 Err(until) => until,
@@ -380,15 +427,15 @@ impl<J: Job> Shared<J> {
     }
 
     /// The lane's next job may run; this thread looks for it at once, unless it is not one for it.
-    fn end(&self, lane: &Arc<str>, only_urgent: bool) {
+    fn end(&self, lane: u64, job: &J, only_urgent: bool) {
         let mut state = self.state.lock();
-        state.running -= 1;
-        let Some(line) = state.lanes.get_mut(lane) else { return };
+        state.count(job.class(), false);
+        let Some(line) = state.lanes.get_mut(&lane) else { return };
         let ended = line.running.take();
         let next = line.waiting.front().map(|job| job.class());
         match next {
-            None => drop(state.lanes.remove(lane)),
-            Some(class) => state.ready[class as usize].push_back(Arc::clone(lane)),
+            None => drop(state.lanes.remove(&lane)),
+            Some(class) => state.ready[class as usize].push_back(lane),
         }
         let sleepers = state.sleeping > 0;
         drop(state);

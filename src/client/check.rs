@@ -2,22 +2,22 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Inner, event};
-use crate::clock::{Deadline, Now, wall_ms};
+use super::{Parts, event};
+use crate::clock::{Deadline, wall_ms};
 use crate::config::{Templates, TokenMode};
 use crate::error::{Error, Status, Verdict};
+use crate::ledger::{self, Change, Item, Report, TemplateId};
 use crate::log::log_line;
-use crate::store::{Change, Item, Report};
 use crate::wechat::Request;
 
 /// A clock that is further off than this spoils the times of events and of scheduled messages.
 const SKEW_S: i64 = 60;
 
-impl Inner {
+impl Parts {
     /// Tries the store, the network, the credentials and the templates; the first that fails gives the status, and
     /// the message tells all.
-    pub(super) fn check(&self) -> Result<Verdict, Error> {
-        let deadline = self.deadline();
+    pub fn check(&self) -> Result<Verdict, Error> {
+        let deadline = self.core.deadline();
         let mut failed: Option<Error> = None;
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         let mut note = |what: &str, done: Result<String, Error>| match done {
@@ -34,9 +34,9 @@ impl Inner {
         let reached = !matches!(&clock, Err(e) if e.status == Status::Connect);
         note("network", clock);
         if reached {
-            let proved = self.credentials.prove(deadline);
+            let proved = self.token.prove(deadline);
             let works = proved.is_ok();
-            let right = match self.config.token {
+            let right = match self.core.config.token {
                 TokenMode::External => "a token was handed in",
                 TokenMode::Stable | TokenMode::Legacy => "right",
             };
@@ -45,13 +45,13 @@ impl Inner {
                 note("templates", self.check_templates(deadline));
             }
         }
-        if let Some(warning) = event::warning(&self.config) {
+        if let Some(warning) = event::warning(&self.core.config) {
             right.insert(0, format!("event: {warning}"));
         }
         // What is wrong comes first: a message that is too long for its field is cut at the end.
         wrong.append(&mut right);
         let message = wrong.join("; ");
-        log_line!(self.log, Info, "check: {message}");
+        log_line!(self.core.log, Info, "check: {message}");
         Ok(match failed {
             None => Verdict::ok(message),
             Some(e) => Verdict { message, ..Verdict::from(e) },
@@ -61,12 +61,15 @@ impl Inner {
     /// Writes, and reads back, what changes nothing.
     fn check_store(&self, deadline: Deadline) -> Result<String, Error> {
         let player = "wxsub-check";
-        let item = Item { template_id: player.to_owned(), change: Change::SwitchOn, lasting: true, act: false };
-        let report = Report { openid: player.to_owned(), items: vec![item], key: None };
-        self.store.report(report, Now::read(), deadline)?;
-        match self.store.remaining(player, player, &Now::read(), deadline)? {
+        let template = TemplateId::new(player, false);
+        let item = Item { template: template.clone(), change: Change::SetOn, long_term: true, player_action: false };
+        let number = self.core.new_number();
+        let report = Report { openid: player.to_owned(), items: vec![item], key: None, max_count: 0, number };
+        let engine = &self.core.engine;
+        engine.run(ledger::report(report), deadline)?;
+        match engine.ask(ledger::remaining(player.to_owned(), template), deadline)? {
             1 => {
-                let warnings = self.store.warnings(deadline)?;
+                let warnings = engine.warnings(deadline)?;
                 let mind = if warnings.is_empty() { "" } else { ", but " };
                 Ok(format!("writable{mind}{}", warnings.join("; ")))
             }
@@ -76,7 +79,7 @@ impl Inner {
 
     /// Any answer of WeChat's tells its time, also one that refuses.
     fn check_clock(&self, deadline: Deadline) -> Result<String, Error> {
-        let reply = self.network.call(&Request::probe(), deadline)?;
+        let reply = self.api.transport.fetch(&Request::probe(), deadline)?;
         let Some(date) = reply.date.and_then(|d: SystemTime| d.duration_since(UNIX_EPOCH).ok()) else {
             return Ok("reached".to_owned());
         };
@@ -92,13 +95,13 @@ impl Inner {
     }
 
     fn check_templates(&self, deadline: Deadline) -> Result<String, Error> {
-        let listed = match &self.config.templates {
+        let listed = match &self.core.config.templates {
             Templates::Listed(list) => Some(list.len()),
             Templates::Auto | Templates::Off => None,
         };
-        let count = match self.catalogue.count(deadline) {
+        let count = match self.templates.count(deadline) {
             // A token of the team's own server may come without the permission to list templates.
-            Err(e) if self.config.token == TokenMode::External && listed.is_some() => {
+            Err(e) if self.core.config.token == TokenMode::External && listed.is_some() => {
                 return Ok(format!("{} configured; WeChat's could not be read: {}", listed.unwrap_or(0), e.message));
             }
             count => count?,

@@ -1,17 +1,18 @@
 //! What WeChat pushes to the host's HTTP endpoint goes into the count, each part once.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Inner;
-use super::nonces::Use;
+use super::core::Core;
 use super::report::verdict_of;
+use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::event::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
+use crate::ledger::{self, Applied, Change, EventPart, Item, Outcome, Use};
 use crate::log::log_line;
-use crate::store::{Applied, Change, Event, EventPart, Item, Outcome};
-use crate::wechat::{Act, Endpoint, rule};
+use crate::wechat::{Endpoint, Recovery, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
 const REPLY_MS: u64 = 4000;
@@ -23,7 +24,7 @@ const IGNORED: &str = "nothing changed: WeChat's plain mode signs no body, so on
 ///
 /// # Errors
 /// [`Status::Config`] when one is malformed.
-pub(super) fn keys(config: &Config) -> Result<Option<EventConfig>, Error> {
+fn keys(config: &Config) -> Result<Option<EventConfig>, Error> {
     let Some(keys) = &config.event else { return Ok(None) };
     let wrong = |e: event::BadConfig| Error::new(Status::Config, e.to_string());
     let aes_keys = [("aes_key", &keys.aes_key), ("aes_key_previous", &keys.aes_key_previous)]
@@ -35,7 +36,7 @@ pub(super) fn keys(config: &Config) -> Result<Option<EventConfig>, Error> {
 }
 
 /// What an operator should know of how pushed events are set up.
-pub(super) fn warning(config: &Config) -> Option<&'static str> {
+pub fn warning(config: &Config) -> Option<&'static str> {
     match &config.event {
         Some(keys) if keys.aes_key.is_some() => None,
         Some(keys) if keys.trust_plain => Some(
@@ -48,10 +49,27 @@ pub(super) fn warning(config: &Config) -> Option<&'static str> {
     }
 }
 
-impl Inner {
+/// Takes what WeChat pushes.
+pub struct Events {
+    core: Arc<Core>,
+    templates: Arc<TemplateCache>,
+    keys: Option<EventConfig>,
+}
+
+impl Events {
+    /// # Errors
+    /// [`Status::Config`] when a key is malformed.
+    pub fn new(core: Arc<Core>, templates: Arc<TemplateCache>) -> Result<Events, Error> {
+        let keys = keys(&core.config)?;
+        Ok(Events { core, templates, keys })
+    }
+
     /// Verifies and applies one request; returns the reply with the verdict. Nothing is applied if the reply is longer
     /// than `room`.
-    pub(super) fn handle_event(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
+    ///
+    /// # Errors
+    /// [`Status::Signature`], [`Status::Config`], [`Status::Arg`], [`Status::Store`], [`Status::Busy`].
+    pub fn handle(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
         let now_s = Now::read().wall_ms / 1000;
         let push = match self.verify_event(query, body, now_s)? {
             Verified::Echo(text) => {
@@ -79,7 +97,10 @@ impl Inner {
     }
 
     /// Verifies and decrypts one request of any kind; applies nothing. The check of the address has no text.
-    pub(super) fn open_event(&self, query: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
+    ///
+    /// # Errors
+    /// [`Status::Signature`], [`Status::Config`].
+    pub fn open(&self, query: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
         match self.verify_event(query, body, Now::read().wall_ms / 1000)? {
             Verified::Echo(_) => Ok(Vec::new()),
             Verified::Push(push) => {
@@ -90,7 +111,7 @@ impl Inner {
     }
 
     fn verify_event(&self, query: &str, body: &[u8], now_s: i64) -> Result<Verified, Error> {
-        let Some(keys) = &self.event_keys else {
+        let Some(keys) = &self.keys else {
             return Err(Error::new(
                 Status::Config,
                 "pushed events need \"event\": {\"token\": …} in the configuration",
@@ -100,27 +121,29 @@ impl Inner {
     }
 
     fn refused_event(&self, refusal: &Refusal) -> Error {
-        log_line!(self.log, Warn, "a pushed event was refused: {refusal}");
+        log_line!(self.core.log, Warn, "a pushed event was refused: {refusal}");
         Error::new(Status::Signature, refusal.to_string())
     }
 
     /// An unsigned body must be the first that came with its query.
     fn refuse_reused(&self, push: &Push) -> Result<(), Error> {
         let Some(unsigned) = &push.unsigned else { return Ok(()) };
-        match self.nonces.first_use(unsigned, Instant::now()) {
-            Use::First | Use::SameBody => Ok(()),
+        let life_ms = i64::try_from(unsigned.keep_ms).unwrap_or(i64::MAX);
+        let operation = ledger::first_use(&unsigned.nonce, &unsigned.body, life_ms);
+        match self.core.engine.run(operation, self.core.deadline())? {
+            Use::First | Use::Repeated => Ok(()),
             Use::OtherBody => Err(self.refused_event(&Refusal::Reused)),
         }
     }
 
     fn apply_event(&self, mut pushed: event::Event, unsigned: bool) -> Result<Verdict, Error> {
         for note in &pushed.notes {
-            log_line!(self.log, Warn, "a pushed event: {note}");
+            log_line!(self.core.log, Warn, "a pushed event: {note}");
         }
-        let believed = !unsigned || self.config.event.as_ref().is_some_and(|event| event.trust_plain);
+        let believed = !unsigned || self.core.config.event.as_ref().is_some_and(|event| event.trust_plain);
         let ignored = if believed { Vec::new() } else { extract(&mut pushed.changes, Pushed::may_lower) };
         for change in &ignored {
-            log_line!(self.log, Debug, "event {} {}: {IGNORED}", pushed.from_openid, change.template_id());
+            log_line!(self.core.log, Debug, "event {} {}: {IGNORED}", pushed.from_openid, change.template_id());
         }
         if pushed.changes.is_empty() {
             return Ok(match ignored.as_slice() {
@@ -133,16 +156,18 @@ impl Inner {
     }
 
     fn apply_changes(&self, pushed: &event::Event) -> Result<Verdict, Error> {
-        let deadline = Deadline::in_ms(self.config.timeout_ms.min(REPLY_MS));
+        let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
         let parts: Vec<(String, EventPart)> =
             pushed.changes.iter().map(|change| (pushed.identity(change), self.part_of(change, deadline))).collect();
         let applied = loop {
-            let event = Event {
+            let event = ledger::Event {
                 openid: pushed.from_openid.clone(),
-                created_wall: pushed.create_time_s.saturating_mul(1000),
+                created_ms: pushed.create_time_s.saturating_mul(1000),
                 parts: parts.clone(),
+                max_count: self.core.config.max_count,
+                number: self.core.new_number(),
             };
-            match self.store.event(event, Now::read(), deadline)? {
+            match self.core.engine.run(ledger::handle_event(event), deadline)? {
                 Ok(applied) => break applied,
                 Err(ms) => {
                     let pause = Duration::from_millis(fastrand::u64(5..40).min(ms.unsigned_abs().max(1)));
@@ -152,14 +177,14 @@ impl Inner {
                             "a send to this player still runs and must end first; answer 500, so that WeChat pushes again",
                         ));
                     }
-                    self.running.sleep(pause)?;
+                    self.core.in_flight.sleep(pause)?;
                 }
             }
         };
-        self.touch_upkeep();
+        self.core.touch_maintenance();
         let mut verdicts: Vec<Verdict> = parts.into_iter().zip(applied).map(|((_, part), a)| told(part, a)).collect();
         for v in &verdicts {
-            log_line!(self.log, Debug, "event {} {}: {}", pushed.from_openid, v.template_id, v.message);
+            log_line!(self.core.log, Debug, "event {} {}: {}", pushed.from_openid, v.template_id, v.message);
         }
         Ok(match (verdicts.pop(), verdicts.len()) {
             (Some(only), 0) => only,
@@ -174,37 +199,44 @@ impl Inner {
     fn part_of(&self, change: &Pushed, deadline: Deadline) -> EventPart {
         match change {
             Pushed::Popup { template_id, accepted, .. } => {
-                let lasting = self.is_lasting(template_id, deadline);
+                let long_term = self.templates.is_long_term(template_id, deadline);
                 let change = match accepted {
-                    true if lasting => Change::SwitchOn,
+                    true if long_term => Change::SetOn,
                     true => Change::Grant,
                     false => Change::Clear,
                 };
-                EventPart::Answer(Item { template_id: template_id.clone(), change, lasting, act: true })
+                EventPart::Answer(Item {
+                    template: self.templates.id_of(template_id, deadline),
+                    change,
+                    long_term,
+                    player_action: true,
+                })
             }
             Pushed::Changed { template_id, rejected } => {
-                let lasting = self.is_lasting(template_id, deadline);
+                let long_term = self.templates.is_long_term(template_id, deadline);
                 let change = if *rejected { Change::Clear } else { Change::Look };
-                EventPart::Answer(Item { template_id: template_id.clone(), change, lasting, act: false })
+                EventPart::Answer(Item {
+                    template: self.templates.id_of(template_id, deadline),
+                    change,
+                    long_term,
+                    player_action: false,
+                })
             }
             Pushed::Sent { template_id, msgid, error_code, error_status } => {
                 let (verdict, outcome) = match *error_code {
                     0 => (Verdict::ok("sent, as WeChat's event told later"), Outcome::Spent),
                     code => {
                         let rule = rule(Endpoint::Send, code);
-                        let outcome = if rule.act == Act::Clear { Outcome::Cleared } else { Outcome::Returned };
+                        let outcome =
+                            if rule.recovery == Recovery::Clear { Outcome::Cleared } else { Outcome::Returned };
                         let why = format!("{}, as WeChat's event told later ({code} {error_status})", rule.advice);
                         (Verdict::from(Error::new(rule.status, why).answered(code, 0)), outcome)
                     }
                 };
-                let quota = match outcome {
-                    Outcome::Spent => QuotaChange::Spent,
-                    Outcome::Cleared => QuotaChange::Cleared,
-                    Outcome::Returned | Outcome::Maybe => QuotaChange::Returned,
-                };
-                let template_id = template_id.clone();
+                let quota = outcome.quota(true);
                 let verdict = Verdict { msgid: msgid.unwrap_or(0), quota, template_id: template_id.clone(), ..verdict };
-                EventPart::Sent { template_id, verdict, outcome }
+                let template = self.templates.id_of(template_id, deadline);
+                EventPart::Sent { template, verdict: Box::new(verdict), outcome }
             }
         }
     }
@@ -229,13 +261,14 @@ fn extract(changes: &mut Vec<Pushed>, wanted: fn(&Pushed) -> bool) -> Vec<Pushed
 /// What a part of an event came to. The event itself was fine, whatever it says of the message.
 fn told(part: EventPart, applied: Applied) -> Verdict {
     match part {
-        EventPart::Answer(item) => Verdict { template_id: item.template_id.clone(), ..verdict_of(&item, applied) },
-        EventPart::Sent { template_id, verdict: late, .. } => {
+        EventPart::Answer(item) => Verdict { template_id: item.template.id().to_owned(), ..verdict_of(&item, applied) },
+        EventPart::Sent { template, verdict: late, .. } => {
+            let template_id = template.id().to_owned();
             let (flags, quota, remaining, what) = match applied {
                 Applied::Now { quota, remaining } if remaining >= 0 => {
                     (0, quota, remaining, format!("an uncertain send was settled: {}", late.message))
                 }
-                Applied::Now { .. } | Applied::Paired(_) => {
+                Applied::Now { .. } | Applied::Paired(_) | Applied::Full(_) => {
                     (0, QuotaChange::Untouched, -1, "nothing to settle".to_owned())
                 }
                 Applied::Before(first) => {

@@ -1,6 +1,7 @@
 //! A login code becomes an openid.
 
-use super::Inner;
+use super::Parts;
+use super::wechat_api::{Call, Credential, Timing};
 use crate::error::{Error, Status};
 use crate::secret::Secret;
 use crate::wechat::{Endpoint, Request};
@@ -19,8 +20,12 @@ pub struct Identity {
 /// The longest login code that is sent to WeChat, in bytes: it comes from a player's device and goes into a URL.
 const MAX_CODE: usize = 512;
 
-impl Inner {
-    pub(super) fn login(&self, code: &str) -> Result<Identity, Error> {
+impl Parts {
+    /// Asks WeChat who a login code belongs to.
+    ///
+    /// # Errors
+    /// [`Status::Wechat`] when the code is no good, and those of any call to WeChat.
+    pub fn login(&self, code: &str) -> Result<Identity, Error> {
         if code.is_empty() {
             return Err(Error::new(Status::Arg, "code is empty"));
         }
@@ -28,18 +33,21 @@ impl Inner {
             let why = format!("code is {} bytes long, at most {MAX_CODE} are allowed", code.len());
             return Err(Error::new(Status::Arg, why));
         }
-        let Some(secret) = &self.config.secret else {
+        let Some(secret) = &self.core.config.secret else {
             return Err(Error::new(
                 Status::Config,
                 "a login needs \"secret\" in the configuration, also with \"token\": \"external\"",
             ));
         };
-        let request = Request::login(&self.config.appid, secret, code);
-        // A gateway's answer may quote the URL.
-        let answer = self
-            .network
-            .ask_patiently(Endpoint::Login, &request, self.deadline())
-            .map_err(|e| Error { message: secret.strike(&e.message), ..e })?;
+        let call = Call {
+            endpoint: Endpoint::Login,
+            timing: Timing::until(self.core.deadline()),
+            attempts: self.core.config.max_attempts,
+            credential: Credential::Secret(secret),
+            request: &|secret| Request::login(&self.core.config.appid, secret, code),
+            accepts: |_| true,
+        };
+        let answer = self.api.call(&call).result.into_answer()?;
         if answer.text("openid").is_empty() {
             return Err(Error::new(Status::Wechat, "WeChat's answer to the login holds no openid"));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::usable_key;
+use super::core::usable_key;
 use crate::config::MAX_TIMEOUT_MS;
 use crate::error::{Error, Status};
 use crate::json;

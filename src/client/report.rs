@@ -1,14 +1,32 @@
 //! What players answered in the game goes into the count.
 
-use super::{Answer, Inner, usable_key};
-use crate::clock::{Deadline, Now};
+use std::sync::Arc;
+
+use super::Answer;
+use super::core::{Core, usable_key};
+use super::templates::TemplateCache;
+use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::ledger::{self, Applied, Change, Item, Report};
 use crate::log::log_line;
-use crate::store::{Applied, Change, Item, Report};
 use crate::wechat::{self, Entry, Word, check_id};
 
-impl Inner {
-    pub(super) fn report(
+/// Takes what players answered in the game.
+pub struct Reports {
+    core: Arc<Core>,
+    templates: Arc<TemplateCache>,
+}
+
+impl Reports {
+    pub fn new(core: Arc<Core>, templates: Arc<TemplateCache>) -> Reports {
+        Reports { core, templates }
+    }
+
+    /// Tells what a player answered for one template; with None, and [`Answer::Reject`], for all.
+    ///
+    /// # Errors
+    /// [`Status::Arg`], [`Status::Store`].
+    pub fn report(
         &self,
         openid: &str,
         template_id: Option<&str>,
@@ -21,7 +39,11 @@ impl Inner {
         verdicts.pop().ok_or_else(|| Error::new(Status::Internal, "a report ended without a verdict"))
     }
 
-    pub(super) fn report_json(&self, openid: &str, json: &str, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
+    /// Tells what a player's game client got from WeChat: one verdict per template, in the object's order.
+    ///
+    /// # Errors
+    /// [`Status::Arg`], [`Status::Store`].
+    pub fn report_json(&self, openid: &str, json: &str, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
         self.apply(openid, wechat::client_answers(json)?, key)
     }
 
@@ -29,16 +51,22 @@ impl Inner {
     fn apply(&self, openid: &str, entries: Vec<Entry>, key: Option<&str>) -> Result<Vec<Verdict>, Error> {
         check_id("openid", openid)?;
         let key = usable_key(key)?;
-        let deadline = self.deadline();
+        let deadline = self.core.deadline();
         let understood: Vec<(String, Result<Item, Error>)> =
             entries.into_iter().map(|entry| self.item_of(entry, deadline)).collect();
         let items: Vec<Item> = understood.iter().filter_map(|(_, item)| item.as_ref().ok()).cloned().collect();
         let mut applied = Vec::new().into_iter();
         if !items.is_empty() {
-            let report = Report { openid: openid.to_owned(), items, key: key.map(str::to_owned) };
-            applied = self.store.report(report, Now::read(), deadline)?.into_iter();
-            self.stats.count_reports(applied.len());
-            self.touch_upkeep();
+            let report = Report {
+                openid: openid.to_owned(),
+                items,
+                key: key.map(str::to_owned),
+                max_count: self.core.config.max_count,
+                number: self.core.new_number(),
+            };
+            applied = self.core.engine.run(ledger::report(report), deadline)?.into_iter();
+            self.core.counters.count_reports(applied.len());
+            self.core.touch_maintenance();
         }
         let verdict = |(template_id, item): (String, Result<Item, Error>)| {
             let mut verdict = match item {
@@ -48,7 +76,7 @@ impl Inner {
                     None => Verdict::from(Error::new(Status::Internal, "the store left an answer out")),
                 },
             };
-            log_line!(self.log, Debug, "report {openid} {template_id}: {}", verdict.message);
+            log_line!(self.core.log, Debug, "report {openid} {template_id}: {}", verdict.message);
             verdict.template_id = template_id;
             verdict.key = key.unwrap_or_default().to_owned();
             verdict
@@ -60,8 +88,8 @@ impl Inner {
     /// the player.
     fn item_of(&self, entry: Entry, deadline: Deadline) -> (String, Result<Item, Error>) {
         let template_id = entry.template_id.clone().unwrap_or_default();
-        let lasting = entry.template_id.is_some() && self.is_lasting(&template_id, deadline);
-        let act = matches!(entry.word, Word::Act(_));
+        let long_term = entry.template_id.is_some() && self.templates.is_long_term(&template_id, deadline);
+        let player_action = matches!(entry.word, Word::Act(_));
         if entry.template_id.is_some()
             && let Err(e) = check_id("the template id", &template_id)
         {
@@ -70,7 +98,7 @@ impl Inner {
         }
         let change = match entry.word {
             _ if entry.template_id.is_none() => Change::ClearAll,
-            Word::Act(Answer::Accept) | Word::State(Answer::Accept) if lasting => Change::SwitchOn,
+            Word::Act(Answer::Accept) | Word::State(Answer::Accept) if long_term => Change::SetOn,
             Word::Act(Answer::Accept) => Change::Grant,
             Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Change::Clear,
             Word::Act(_) | Word::State(_) => Change::Look,
@@ -82,12 +110,8 @@ impl Inner {
                 return (template_id, Err(Error::new(Status::Arg, why)));
             }
         };
-        (template_id.clone(), Ok(Item { template_id, change, lasting, act }))
-    }
-
-    /// Whether a template is on or off instead of counted.
-    pub(super) fn is_lasting(&self, template_id: &str, deadline: Deadline) -> bool {
-        wechat::is_system(template_id) || self.catalogue.is_lasting(template_id, deadline)
+        let template = self.templates.id_of(&template_id, deadline);
+        (template_id, Ok(Item { template, change, long_term, player_action }))
     }
 }
 
@@ -108,6 +132,10 @@ pub(super) fn verdict_of(item: &Item, applied: Applied) -> Verdict {
             remaining,
             ..Verdict::ok("the same act was counted before, the other way it came; nothing changed")
         },
+        Applied::Full(remaining) => Verdict {
+            remaining,
+            ..Verdict::ok(format!("the count is at its limit (\"max_count\"): {remaining} left; nothing changed"))
+        },
         Applied::Before(first) if first.status == Status::Ok => Verdict {
             flags: first.flags | Verdict::REPLAYED,
             message: format!("came before: {}", told(item, first.quota, first.remaining)),
@@ -119,8 +147,8 @@ pub(super) fn verdict_of(item: &Item, applied: Applied) -> Verdict {
 
 fn told(item: &Item, quota: QuotaChange, remaining: i64) -> String {
     match (quota, item.change) {
-        (QuotaChange::Granted, _) if item.lasting => "switched on".to_owned(),
-        (QuotaChange::Cleared, Change::Clear) if item.lasting => "switched off".to_owned(),
+        (QuotaChange::Granted, _) if item.long_term => "switched on".to_owned(),
+        (QuotaChange::Cleared, Change::Clear) if item.long_term => "switched off".to_owned(),
         (QuotaChange::Granted, _) => format!("granted; {remaining} left"),
         (QuotaChange::Cleared, Change::ClearAll) => "refused; nothing left for any template".to_owned(),
         (QuotaChange::Cleared, _) => format!("refused; {remaining} left"),

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Inner;
-use crate::clock::Now;
+use super::Parts;
 use crate::error::{Error, Status, Verdict};
 use crate::store::Backlog;
 
@@ -61,21 +60,25 @@ impl Counters {
     }
 }
 
-impl Inner {
-    pub(super) fn stats(&self) -> Result<Stats, Error> {
-        let (queued, _) = self.pool.get().map_or((0, 0), |pool| pool.numbers());
-        let (lost_results, results) = self.results.numbers();
+impl Parts {
+    /// What this client has done so far, and what waits.
+    ///
+    /// # Errors
+    /// [`Status::Store`] when the outbox cannot be looked at.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let (queued, _) = self.outbox.queue.pool().map_or((0, 0), |pool| pool.numbers());
+        let (lost_results, results) = self.outbox.results.numbers();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Stats {
-            by_status: Status::ALL.iter().copied().zip(self.stats.by_status.iter().map(load)).collect(),
-            replayed: load(&self.stats.replayed),
-            reports: load(&self.stats.reports),
-            token_calls: load(&self.network.token_calls),
+            by_status: Status::ALL.iter().copied().zip(self.core.counters.by_status.iter().map(load)).collect(),
+            replayed: load(&self.core.counters.replayed),
+            reports: load(&self.core.counters.reports),
+            token_calls: self.token.requests(),
             queued: queued as u64,
-            running: self.running.calls() as u64,
+            running: self.core.in_flight.calls() as u64,
             results: results as u64,
             lost_results,
-            outbox: self.store.backlog(&Now::read(), self.deadline())?,
+            outbox: self.core.engine.backlog(self.core.deadline())?,
         })
     }
 }

@@ -25,7 +25,7 @@ mod tests;
 pub use change::{Change, Event};
 pub use config::{AesKey, BadConfig, EventConfig};
 pub use refusal::Refusal;
-pub use unsigned::{Digest, Unsigned};
+pub use unsigned::Unsigned;
 
 use query::Query;
 use tree::Node;

@@ -16,7 +16,7 @@ pub extern "C" fn wxsub_abi() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn wxsub_version() -> *const c_char {
     static VERSION: OnceLock<CString> = OnceLock::new();
-    let text = || format!("{} (sqlite {})", env!("CARGO_PKG_VERSION"), crate::store::engine_version());
+    let text = || format!("{} (sqlite {})", env!("CARGO_PKG_VERSION"), crate::store::sqlite_version());
     VERSION.get_or_init(|| CString::new(text()).unwrap_or_default()).as_ptr()
 }
 

@@ -74,7 +74,7 @@ pub unsafe extern "C" fn wxsub_init(
         let place = registry::Place::take()?;
         // SAFETY: rule 2.
         let text = unsafe { input::required("config_json", config_json) }?;
-        let client = Client::open_keeping(Config::from_json(text)?, open)?;
+        let client = Client::open_guarded(Config::from_json(text)?, open)?;
         let handle = place.fill(client);
         // SAFETY: as above.
         unsafe { out.write(handle) };

@@ -1,6 +1,6 @@
 //! Facts about WeChat's servers: requests and answers as bytes and values, and the one table of errcodes. Pure.
 //!
-//! "wechat-api: section N" in these files is the fact's place in the project's collection of WeChat's documentation.
+//! "wechat-api: section N" in these files is the fact's place in docs/wechat-api.md.
 
 mod answer;
 mod errcode;
@@ -10,7 +10,7 @@ mod request;
 mod subscription;
 
 pub use answer::{Answer, TokenAnswer};
-pub use errcode::{Act, Endpoint, rule};
+pub use errcode::{Concern, Endpoint, Recovery, concern, rule};
 pub use id::{MAX_ID, check_id};
 pub use message::Message;
 pub use request::Request;

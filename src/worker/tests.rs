@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 struct Step {
     lane: usize,
     number: usize,
-    urgent: bool,
+    class: Class,
 }
 
 impl Job for Step {
     type Rest = ();
 
     fn class(&self) -> Class {
-        if self.urgent { Class::Urgent } else { Class::Paced }
+        self.class
     }
 }
 
 fn step(lane: usize, number: usize) -> Arc<Step> {
-    Arc::new(Step { lane, number, urgent: false })
+    Arc::new(Step { lane, number, class: Class::Paced })
 }
 
 #[test]
@@ -38,15 +38,15 @@ fn each_job_runs_once_in_its_lanes_order_and_never_beside_another_of_it() {
             scope.spawn(move || {
                 for number in 0..500 {
                     for lane in (thread..LANES).step_by(4) {
-                        let job = Arc::new(Step { lane, number, urgent: (number + lane) % 5 == 0 });
-                        pool.push(&lane.to_string(), job).unwrap();
+                        let job = Arc::new(Step { lane, number, class: if (number + lane) % 5 == 0 { Class::Urgent } else { Class::Paced } });
+                        pool.push(lane as u64, job).unwrap();
                     }
                 }
             });
         }
     });
     assert_eq!(pool.close(Duration::from_secs(60)), 0);
-    assert_eq!(pool.push("0", step(0, 0)), Err(Refused::Closed));
+    assert_eq!(pool.push(0, step(0, 0)), Err(Refused::Closed));
     let seen = seen.lock();
     assert_eq!(seen.len(), LANES);
     assert!(seen.values().all(|numbers| *numbers == (0..500).collect::<Vec<_>>()));
@@ -65,7 +65,7 @@ fn gate(threads: usize, capacity: usize) -> Gate {
     let (its, gate) = (Arc::clone(&ran), Arc::clone(&open));
     let pool = Pool::new(threads, capacity, None, Arc::new(()), move |job: &Step| {
         its.lock().push((job.lane, job.number));
-        while !job.urgent && gate.load(Ordering::SeqCst) == 0 {
+        while job.class != Class::Urgent && gate.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
     });
@@ -74,7 +74,7 @@ fn gate(threads: usize, capacity: usize) -> Gate {
 
 impl Gate {
     fn push(&self, lane: usize, number: usize) {
-        self.pool.push(&lane.to_string(), step(lane, number)).unwrap();
+        self.pool.push(lane as u64, step(lane, number)).unwrap();
     }
 
     fn wait_until_running(&self, running: usize) {
@@ -102,10 +102,12 @@ fn urgent_jobs_have_a_thread_of_their_own() {
     let gate = gate(2, 100);
     (0..10).for_each(|lane| gate.push(lane, 0));
     gate.wait_until_running(2);
-    gate.pool.push("urgent", Arc::new(Step { lane: 99, number: 0, urgent: true })).unwrap();
+    gate.pool.push(900, Arc::new(Step { lane: 99, number: 0, class: Class::Urgent })).unwrap();
     while !gate.ran.lock().contains(&(99, 0)) {
         std::thread::yield_now();
     }
+    // It has run, and is over in a moment.
+    gate.wait_until_running(2);
     assert_eq!(gate.pool.numbers(), (8, 2));
     gate.open.store(1, Ordering::SeqCst);
 }
@@ -116,14 +118,14 @@ fn the_queue_is_bounded_and_jobs_can_be_taken_out() {
     gate.push(0, 0);
     gate.wait_until_running(1);
     (1..4).for_each(|n| gate.push(n % 2, n));
-    assert_eq!(gate.pool.push("5", step(5, 0)), Err(Refused::Full(3)));
-    assert!(matches!(gate.pool.take("0", |job| job.number == 0), Found::Running));
-    assert!(matches!(gate.pool.take("0", |job| job.number == 7), Found::Nowhere));
-    assert!(matches!(gate.pool.take("1", |job| job.number == 1), Found::Taken(_)));
-    assert!(matches!(gate.pool.take("1", |job| job.number == 1), Found::Nowhere));
-    assert!(gate.pool.holds("0", |job| job.number == 2) && !gate.pool.holds("1", |job| job.number == 1));
+    assert_eq!(gate.pool.push(5, step(5, 0)), Err(Refused::Full(3)));
+    assert!(matches!(gate.pool.take(0, |job| job.number == 0), Found::Running));
+    assert!(matches!(gate.pool.take(0, |job| job.number == 7), Found::Nowhere));
+    assert!(matches!(gate.pool.take(1, |job| job.number == 1), Found::Taken(_)));
+    assert!(matches!(gate.pool.take(1, |job| job.number == 1), Found::Nowhere));
+    assert!(gate.pool.holds(0, |job| job.number == 2) && !gate.pool.holds(1, |job| job.number == 1));
     gate.open.store(1, Ordering::SeqCst);
-    assert!(gate.pool.wait_for("0", |job| job.number == 0, Instant::now() + Duration::from_secs(60)));
+    assert!(gate.pool.wait_for(0, |job| job.number == 0, Instant::now() + Duration::from_secs(60)));
     assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
     assert_eq!(gate.ran.lock().len(), 3);
 }
@@ -147,7 +149,7 @@ fn a_pace_is_kept() {
     let pool = Pool::new(4, 1000, Some(100.0), Arc::new(()), move |_: &Step| {
         its.fetch_add(1, Ordering::SeqCst);
     });
-    (0..20).for_each(|n| pool.push(&n.to_string(), step(n, n)).unwrap());
+    (0..20).for_each(|n| pool.push(n as u64, step(n, n)).unwrap());
     assert_eq!(pool.close(Duration::from_secs(60)), 0);
     // 19 intervals of 10 ms; a busy machine only makes it longer.
     assert!(began.elapsed() >= Duration::from_millis(189), "{:?}", began.elapsed());
@@ -161,8 +163,8 @@ fn what_comes_first_when_another_is_taken_out_runs_at_once() {
     gate.push(0, 0);
     gate.wait_until_running(1);
     gate.push(1, 0);
-    gate.pool.push("1", Arc::new(Step { lane: 1, number: 1, urgent: true })).unwrap();
-    assert!(matches!(gate.pool.take("1", |job| job.number == 0), Found::Taken(_)));
+    gate.pool.push(1, Arc::new(Step { lane: 1, number: 1, class: Class::Urgent })).unwrap();
+    assert!(matches!(gate.pool.take(1, |job| job.number == 0), Found::Taken(_)));
     let until = Instant::now() + Duration::from_secs(10);
     while !gate.ran.lock().contains(&(1, 1)) {
         assert!(Instant::now() < until, "it waits for the long one");
@@ -185,14 +187,14 @@ fn urgent_jobs_that_come_together_do_not_wait_for_each_other() {
         });
         // The first job brings a thread, which then sleeps.
         open.store(true, Ordering::SeqCst);
-        pool.push("first", step(9, 9)).unwrap();
+        pool.push(901, step(9, 9)).unwrap();
         while pool.shared.state.lock().sleeping == 0 {
             std::thread::yield_now();
         }
         open.store(false, Ordering::SeqCst);
         running.store(0, Ordering::SeqCst);
         for lane in 0..2 {
-            pool.push(&lane.to_string(), Arc::new(Step { lane, number: 0, urgent: true })).unwrap();
+            pool.push(lane as u64, Arc::new(Step { lane, number: 0, class: Class::Urgent })).unwrap();
         }
         let until = Instant::now() + Duration::from_secs(10);
         while running.load(Ordering::SeqCst) < 2 {
@@ -220,4 +222,33 @@ fn threads_are_started_when_there_is_work_for_them() {
     drop(gate.pool.stop());
     gate.pool.wait_for_threads(Duration::from_secs(60));
     assert_eq!(gate.pool.shared.state.lock().usual_threads, 0);
+}
+
+/// Due jobs are those of lanes from 100 on.
+fn order_of_due_and_paced(threads: usize) -> Vec<bool> {
+    let gate = gate(threads, 1000);
+    (0..threads).for_each(|lane| gate.push(lane, 0));
+    gate.wait_until_running(threads);
+    (10..40).for_each(|lane| gate.push(lane, 0));
+    for lane in 100..130 {
+        gate.pool.push_beyond(lane as u64, Arc::new(Step { lane, number: 0, class: Class::Due })).unwrap();
+    }
+    assert_eq!(gate.pool.due(), 30);
+    gate.open.store(1, Ordering::SeqCst);
+    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
+    assert_eq!(gate.pool.due(), 0);
+    let ran = gate.ran.lock();
+    ran.iter().skip(threads).map(|(lane, _)| *lane >= 100).collect()
+}
+
+#[test]
+fn due_jobs_get_half_of_the_threads_while_others_wait() {
+    for threads in [1, 2, 4] {
+        let order = order_of_due_and_paced(threads);
+        for n in 1..=40 {
+            let due = order[..n].iter().filter(|due| **due).count();
+            // Those that run at the end of the prefix may all be of one kind.
+            assert!(due + threads >= n / 2 && n - due + threads >= n / 2, "{threads} threads, {n}: {order:?}");
+        }
+    }
 }

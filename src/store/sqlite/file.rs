@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{schema, trouble};
+use super::watch::with_suffixes;
+use super::{error, schema};
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 
@@ -17,22 +18,17 @@ const CHECKED_PAGES: i64 = 256;
 /// The connections of one client.
 pub struct Opened {
     pub writer: Connection,
-    pub reader: Option<Connection>,
-    pub keeper: Option<Connection>,
-    /// The absolute path, for the log.
-    pub place: String,
+    pub reader: Connection,
+    pub maintenance: Connection,
+    /// Absolute.
+    pub path: PathBuf,
 }
 
 /// Opens the store, making it if it is not there.
 pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
-    if store == ":memory:" {
-        let mut writer = connect(Path::new(store), OpenFlags::default())?;
-        schema::migrate(&mut writer)?;
-        return Ok(Opened { writer, reader: None, keeper: None, place: store.to_owned() });
-    }
     let path = std::path::absolute(store).unwrap_or_else(|_| PathBuf::from(store));
     open_at(&path, deadline).map_err(|mut e| {
-        e.message = format!("store {}: {}", path.display(), e.message);
+        e.message = format!("store {}: {}{}", path.display(), e.message, whose(&path));
         e
     })
 }
@@ -46,21 +42,65 @@ fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
     }
     look(path, deadline)?;
     let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    refuse_read_only(&writer)?;
     prepare(&mut writer, deadline)?;
     keep_private(path)?;
-    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let keeper = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let quiet = || -> rusqlite::Result<()> {
-        reader.pragma_update(None, "query_only", true)?;
-        keeper.pragma_update(None, "synchronous", "NORMAL")?;
-        // Opens their -wal now, while there are file descriptors left.
-        for connection in [&reader, &keeper] {
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        }
-        Ok(())
+    let reader = reader(path, deadline)?;
+    let maintenance = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let quiet = || {
+        maintenance.pragma_update(None, "synchronous", "NORMAL")?;
+        open_log(&maintenance)
     };
-    trouble::retry_busy(deadline, quiet).map_err(|e| trouble::describe(&e))?;
-    Ok(Opened { writer, reader: Some(reader), keeper: Some(keeper), place: path.display().to_string() })
+    error::retry_busy(deadline, quiet).map_err(|e| error::describe(&e))?;
+    Ok(Opened { writer, reader, maintenance, path: path.to_owned() })
+}
+
+/// Another connection that reads.
+pub fn reader(path: &Path, deadline: Deadline) -> Result<Connection, Error> {
+    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let quiet = || {
+        reader.pragma_update(None, "query_only", true)?;
+        open_log(&reader)
+    };
+    error::retry_busy(deadline, quiet).map_err(|e| error::describe(&e))?;
+    Ok(reader)
+}
+
+/// Opens the log now, while there are file descriptors left.
+fn open_log(c: &Connection) -> rusqlite::Result<()> {
+    c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
+/// SQLite opens for reading what it may not write, and the first report would fail.
+fn refuse_read_only(c: &Connection) -> Result<(), Error> {
+    if c.is_readonly(rusqlite::MAIN_DB).map_err(|e| error::describe(&e))? {
+        return Err(Error::new(
+            Status::Store,
+            "it cannot be written: check the file's owner and mode, and that the disk is not mounted read-only",
+        ));
+    }
+    Ok(())
+}
+
+/// Whose the file is, or its folder where there is none, if it is somebody else's.
+#[cfg(unix)]
+fn whose(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+
+    let own = rustix::process::geteuid().as_raw();
+    let folder = || path.parent().and_then(|folder| std::fs::metadata(folder).ok());
+    let found = std::fs::metadata(path).ok().map(|file| ("the file", file)).or(folder().map(|f| ("its folder", f)));
+    match found {
+        Some((what, found)) if found.uid() != own => {
+            format!("; {what} belongs to uid {}, this process runs as uid {own}", found.uid())
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(not(unix))]
+fn whose(_: &Path) -> String {
+    String::new()
 }
 
 /// Makes a new store under another name and then gives it its own, so that no crash leaves a half-made one there, and
@@ -69,11 +109,9 @@ fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
     let cannot = |e: std::io::Error| {
         Error::new(Status::Store, format!("cannot be made: {e}; check that the folder exists and may be written"))
     };
-    let mut name = path.as_os_str().to_owned();
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|e| cannot(std::io::Error::other(e)))?;
-    name.push(format!(".new-{:016x}", u64::from_ne_bytes(random)));
-    let new = PathBuf::from(name);
+    let new = with_suffixes(path, &[&format!(".new-{:016x}", u64::from_ne_bytes(random))]).remove(0);
     private().open(&new).map_err(cannot)?;
     let made = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|mut c| prepare(&mut c, deadline));
     // Closed by now: the log has gone into the file.
@@ -88,16 +126,14 @@ fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
             _ => Ok(()),
         },
     });
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = new.as_os_str().to_owned();
-        name.push(suffix);
-        let _gone_already = std::fs::remove_file(name);
+    for part in with_suffixes(&new, &["", "-wal", "-shm", "-journal"]) {
+        let _gone_already = std::fs::remove_file(part);
     }
     named
 }
 
 /// For a new file that only its owner may read.
-fn private() -> OpenOptions {
+pub fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -108,17 +144,17 @@ fn private() -> OpenOptions {
 /// Write-ahead logging and the schema of today.
 fn prepare(c: &mut Connection, deadline: Deadline) -> Result<(), Error> {
     let read = || c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-    trouble::retry_busy(deadline, read).map_err(|e| trouble::describe(&e))?;
+    error::retry_busy(deadline, read).map_err(|e| error::describe(&e))?;
     schema::identify(c)?;
     let ready = || -> rusqlite::Result<()> {
         use_wal(c)?;
         c.pragma_update(None, "wal_autocheckpoint", 0)?;
         c.pragma_update(None, "journal_size_limit", 16 << 20)
     };
-    trouble::retry_busy(deadline, ready).map_err(|e| trouble::describe(&e))?;
+    error::retry_busy(deadline, ready).map_err(|e| error::describe(&e))?;
     loop {
-        match schema::migrate(c) {
-            Err(e) if e.retry_after_ms == trouble::BUSY_AFTER_MS && !deadline.is_over() => trouble::pause(),
+        match schema::create(c) {
+            Err(e) if e.retry_after_ms == error::BUSY_AFTER_MS && !deadline.is_over() => error::pause(),
             done => return done,
         }
     }
@@ -127,7 +163,7 @@ fn prepare(c: &mut Connection, deadline: Deadline) -> Result<(), Error> {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
-        Connection::open_with_flags(path, flags - OpenFlags::SQLITE_OPEN_URI).map_err(|e| trouble::describe(&e))?;
+        Connection::open_with_flags(path, flags - OpenFlags::SQLITE_OPEN_URI).map_err(|e| error::describe(&e))?;
     let ready = || -> rusqlite::Result<()> {
         connection.busy_timeout(std::time::Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -139,26 +175,26 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")
     };
-    ready().map_err(|e| trouble::describe(&e))?;
+    ready().map_err(|e| error::describe(&e))?;
     Ok(connection)
 }
 
 /// Refuses what is not ours, through a connection that cannot write: a foreign or damaged file stays as it is.
 fn look(path: &Path, deadline: Deadline) -> Result<(), Error> {
     let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, read_only).map_err(|e| trouble::describe(&e))?;
+    let connection = Connection::open_with_flags(path, read_only).map_err(|e| error::describe(&e))?;
     let quiet = || -> rusqlite::Result<()> {
         connection.busy_timeout(std::time::Duration::ZERO)?;
         // Closing the last connection would move the log into the file.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
     };
-    quiet().map_err(|e| trouble::describe(&e))?;
+    quiet().map_err(|e| error::describe(&e))?;
     let read = || connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-    match trouble::retry_busy(deadline, read) {
+    match error::retry_busy(deadline, read) {
         // A crash while another program, or an older wxsub, turned an empty file into a store: only a connection that
         // may write can roll that back, and it looks again.
-        Err(e) if trouble::is_unfinished(&e) && path.metadata().is_ok_and(|m| m.len() <= 4096) => return Ok(()),
-        done => done.map_err(|e| trouble::describe(&e))?,
+        Err(e) if error::is_unfinished(&e) && path.metadata().is_ok_and(|m| m.len() <= 4096) => return Ok(()),
+        done => done.map_err(|e| error::describe(&e))?,
     }
     schema::identify(&connection)?;
     let check = || -> rusqlite::Result<Option<String>> {
@@ -169,7 +205,7 @@ fn look(path: &Path, deadline: Deadline) -> Result<(), Error> {
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
         Ok((found != "ok").then_some(found))
     };
-    match trouble::retry_busy(deadline, check).map_err(|e| trouble::describe(&e))? {
+    match error::retry_busy(deadline, check).map_err(|e| error::describe(&e))? {
         None => Ok(()),
         Some(fault) => Err(Error::new(
             Status::Store,
@@ -186,10 +222,7 @@ fn keep_private(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
 
     let mode_of = |p: &Path| std::fs::metadata(p).map(|m| m.permissions().mode());
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let part = PathBuf::from(name);
+    for part in with_suffixes(path, &["", "-wal", "-shm"]) {
         if mode_of(&part).is_ok_and(|mode| mode & 0o077 != 0) {
             std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600)).map_err(|e| {
                 Error::new(Status::Store, format!("others may read it, and its mode cannot be set to 0600: {e}"))
@@ -214,19 +247,4 @@ fn use_wal(c: &Connection) -> rusqlite::Result<()> {
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
         Some(format!("journal mode is {mode}, not wal: the store needs a local disk")),
     ))
-}
-
-/// Moves the log into the file, beside the writers; returns how many pages of it are there now.
-pub fn checkpoint(c: &Connection) -> rusqlite::Result<u32> {
-    let moved: i64 = c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get(2))?;
-    Ok(u32::try_from(moved).unwrap_or(0))
-}
-
-/// Moves what is left of the log, so that the next writer begins it anew; no writer may be at work.
-pub fn begin_log_anew(c: &Connection) -> rusqlite::Result<()> {
-    match c.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
-        // A reader, or another process: the next round tries again.
-        Err(e) if trouble::is_busy(&e) => Ok(()),
-        done => done,
-    }
 }

@@ -1,11 +1,13 @@
 //! Transactions on the connection that writes: begun at once or not at all, fair to other processes, and as durable as
 //! was asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::trouble;
+use super::error;
+use super::watch::FileWatch;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 
@@ -19,6 +21,7 @@ const CONTENDED: Duration = Duration::from_secs(1);
 /// The connection that writes.
 pub struct Writer {
     connection: Connection,
+    watch: Arc<FileWatch>,
     /// What `PRAGMA synchronous` was set to last; None after opening.
     fsync: Option<bool>,
     data_version: i64,
@@ -30,9 +33,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(connection: Connection) -> Writer {
+    pub fn new(connection: Connection, watch: Arc<FileWatch>) -> Writer {
         Writer {
             connection,
+            watch,
             fsync: None,
             data_version: 0,
             contended: None,
@@ -46,12 +50,7 @@ impl Writer {
         &self.connection
     }
 
-    /// Runs one statement that returns nothing.
-    pub fn step(&self, sql: &str) -> Result<(), Error> {
-        self.try_step(sql).map_err(|e| trouble::describe(&e))
-    }
-
-    fn try_step(&self, sql: &str) -> rusqlite::Result<()> {
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
@@ -80,11 +79,11 @@ impl Writer {
         loop {
             match try_begin() {
                 Ok(()) => break,
-                Err(e) if trouble::is_busy(&e) && !deadline.is_over() => {
+                Err(e) if error::is_busy(&e) && !deadline.is_over() => {
                     self.contended = Some(Instant::now());
-                    trouble::pause();
+                    error::pause();
                 }
-                Err(e) => return Err(trouble::describe(&e)),
+                Err(e) => return Err(error::describe(&e)),
             }
         }
         self.notice_others();
@@ -97,13 +96,13 @@ impl Writer {
             let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
             match done {
                 Ok(0) => break,
-                Ok(_) if !deadline.is_over() => trouble::pause(),
-                Err(e) if trouble::is_busy(&e) && !deadline.is_over() => trouble::pause(),
+                Ok(_) if !deadline.is_over() => error::pause(),
+                Err(e) if error::is_busy(&e) && !deadline.is_over() => error::pause(),
                 Ok(_) => {
                     let why = "an fsync failed, and others use the store too much to repair it; try again";
-                    return Err(Error::new(Status::Store, why).after_ms(trouble::BUSY_AFTER_MS));
+                    return Err(Error::new(Status::Store, why).after_ms(error::BUSY_AFTER_MS));
                 }
-                Err(e) => return Err(trouble::describe(&e)),
+                Err(e) => return Err(error::describe(&e)),
             }
         }
         self.unsynced = false;
@@ -131,14 +130,20 @@ impl Writer {
     /// Commits, or rolls back what failed.
     pub fn end(&mut self, done: Result<(), Error>) -> Result<(), Error> {
         let done = done.and_then(|()| {
-            self.try_step("COMMIT").map_err(|e| {
-                self.unsynced |= trouble::is_failed_sync(&e);
-                trouble::describe(&e)
+            // Before anybody is told of what must be kept.
+            if self.fsync == Some(true) {
+                self.watch.look()?
+            } else {
+                self.watch.look_now_and_then()?
+            }
+            self.execute("COMMIT").map_err(|e| {
+                self.unsynced |= error::is_failed_sync(&e);
+                error::describe(&e)
             })
         });
         if done.is_err() && !self.connection.is_autocommit() {
             // What cannot be rolled back was rolled back by SQLite itself.
-            let _ = self.try_step("ROLLBACK");
+            let _ = self.execute("ROLLBACK");
         }
         self.last_group = Instant::now();
         done

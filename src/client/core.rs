@@ -1,0 +1,75 @@
+//! What all parts of a client share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::in_flight::InFlight;
+use super::maintenance::Maintenance;
+use super::stats::Counters;
+use crate::clock::Deadline;
+use crate::config::Config;
+use crate::error::{Error, Status};
+use crate::log::Logger;
+use crate::store::Engine;
+
+/// The longest idempotency key, in bytes.
+const MAX_KEY: usize = 512;
+
+/// Shared by all parts of a client.
+pub struct Core {
+    pub config: Config,
+    pub engine: Arc<dyn Engine>,
+    pub log: Arc<Logger>,
+    pub in_flight: Arc<InFlight>,
+    pub maintenance: Maintenance,
+    pub counters: Counters,
+    /// Names this client among all processes.
+    pub process: i64,
+    next_number: AtomicI64,
+}
+
+impl Core {
+    /// # Errors
+    /// [`Status::Internal`] when the system gives no random numbers.
+    pub fn new(config: Config, engine: Arc<dyn Engine>, log: Arc<Logger>) -> Result<Core, Error> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes)
+            .map_err(|e| Error::new(Status::Internal, format!("the system gave no random numbers: {e}")))?;
+        let process = i64::from_ne_bytes(bytes);
+        Ok(Core {
+            config,
+            engine,
+            log,
+            in_flight: Arc::default(),
+            maintenance: Maintenance::default(),
+            counters: Counters::default(),
+            process,
+            next_number: AtomicI64::new(process.wrapping_add(1)),
+        })
+    }
+
+    /// A call's deadline, as it is configured.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::in_ms(self.config.timeout_ms)
+    }
+
+    /// Unique among all processes, as far as 64 random bits are.
+    pub fn new_number(&self) -> i64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// After a call that may have written, or found something that should be renewed.
+    pub fn touch_maintenance(&self) {
+        self.maintenance.touch(self.engine.needs_maintenance());
+    }
+}
+
+/// An empty key is none: hosts in languages without NULL pass one.
+pub fn usable_key(key: Option<&str>) -> Result<Option<&str>, Error> {
+    match key {
+        Some(k) if k.len() > MAX_KEY => {
+            Err(Error::new(Status::Arg, format!("the key is {} bytes long, at most {MAX_KEY} are allowed", k.len())))
+        }
+        other => Ok(other.filter(|k| !k.is_empty())),
+    }
+}

@@ -1,0 +1,287 @@
+//! How one send flows: text to values, the player's lease and a unit, a token, the request, the verdict, the settlement.
+
+mod attempt;
+mod breaker;
+mod player_locks;
+mod prepare;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::options::Options;
+use super::templates::TemplateCache;
+use super::wechat_api::{Timing, WechatApi};
+use crate::clock::{Deadline, Now};
+use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
+use crate::ledger::{self, BeginResult, BeginSend, Disposition, Hold, Settlement};
+use crate::log::log_line;
+use crate::panics;
+use crate::store::{Name, home_of};
+use crate::wechat::{Message, is_system};
+use attempt::{Attempted, attempt};
+use breaker::Breakers;
+use player_locks::PlayerLocks;
+pub use prepare::Prepared;
+
+/// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
+/// answer was no longer waited for.
+const LEASE_MARGIN_MS: i64 = 2000;
+/// A settlement gets this long even after the deadline: what it writes is worth more than punctuality.
+const SETTLE_MS: u64 = 1000;
+/// A message of the outbox waits so long for its player, then leaves its worker to others.
+const PLAYER_PATIENCE_MS: u64 = 150;
+
+/// Sends messages.
+pub struct Sender {
+    core: Arc<Core>,
+    api: Arc<WechatApi>,
+    templates: Arc<TemplateCache>,
+    locks: PlayerLocks,
+    breakers: Breakers,
+}
+
+/// A message of the outbox that is to be sent: its record, as it was read.
+pub type Stored = (Name, Box<ledger::Message>);
+
+/// What a send came to.
+pub enum Executed {
+    /// Its verdict is known without a request.
+    NotBegun(Verdict),
+    /// It was settled; with what becomes of the outbox's message, if it was one.
+    Settled(Verdict, Option<Disposition>),
+    /// It could not be settled: whoever finds its lease over tells its end.
+    Unsettled(Verdict),
+    /// The outbox's message was cancelled, replaced, or is another's.
+    NotOurs,
+    /// The player is busy with other sends: the outbox's message waits.
+    PlayerBusy,
+}
+
+/// When a send must be over.
+#[derive(Clone, Copy)]
+struct Deadlines {
+    /// For the answer.
+    whole: Deadline,
+    /// For the request's begin; earlier, if the message is too late after that.
+    start: Deadline,
+}
+
+/// How a send may begin.
+enum Begun {
+    /// With the player's lease; and the boot clock's time by which its last request must have begun.
+    Held(Hold, i64),
+    /// Not at all.
+    Not(Executed),
+}
+
+impl Sender {
+    pub fn new(core: Arc<Core>, api: Arc<WechatApi>, templates: Arc<TemplateCache>) -> Sender {
+        Sender { core, api, templates, locks: PlayerLocks::default(), breakers: Breakers::default() }
+    }
+
+    /// Whether a send to the player runs in this process, or waits for one.
+    pub fn is_busy(&self, home: u64) -> bool {
+        self.locks.is_held(home)
+    }
+
+    /// Wakes all that wait; nobody gets through any more.
+    pub fn abort(&self) {
+        self.locks.abort();
+    }
+
+    /// Sends a message from its text.
+    pub fn send(&self, message_json: &str, options: &Options) -> Verdict {
+        let echo = |verdict: Verdict, template_id: &str| Verdict {
+            tag: options.tag,
+            key: options.key.clone().unwrap_or_default(),
+            template_id: template_id.to_owned(),
+            ..verdict
+        };
+        let message = match Message::parse(message_json) {
+            Ok(message) => message,
+            Err(e) => return echo(e.into(), ""),
+        };
+        let (touser, template_id) = (message.touser.clone(), message.template_id.clone());
+        let verdict = self.prepare_and_execute(message, options).unwrap_or_else(Verdict::from);
+        self.core.touch_maintenance();
+        log_line!(self.core.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
+        echo(verdict, &template_id)
+    }
+
+    fn prepare_and_execute(&self, message: Message, options: &Options) -> Result<Verdict, Error> {
+        let deadlines = self.deadlines(options)?;
+        if options.key.is_none() && self.is_hopeless(&message, deadlines.start)? {
+            return Ok(no_quota());
+        }
+        let prepared = self.prepare(message, deadlines.start)?;
+        Ok(match self.execute_until(&prepared, options, None, deadlines)? {
+            Executed::NotBegun(verdict) | Executed::Settled(verdict, _) | Executed::Unsettled(verdict) => verdict,
+            Executed::NotOurs | Executed::PlayerBusy => {
+                return Err(Error::new(Status::Internal, "a send was taken for one of the outbox"));
+            }
+        })
+    }
+
+    /// Whether WeChat need not be asked for the template of a message, since it can't be sent anyway.
+    fn is_hopeless(&self, message: &Message, deadline: Deadline) -> Result<bool, Error> {
+        if !self.core.config.enforce_quota
+            || is_system(&message.template_id)
+            || !self.templates.would_ask(&message.template_id, deadline)
+        {
+            return Ok(false);
+        }
+        let template = self.templates.id_of(&message.template_id, deadline);
+        self.core.engine.ask(ledger::has_any(message.touser.clone(), template), deadline).map(|any| !any)
+    }
+
+    fn deadlines(&self, options: &Options) -> Result<Deadlines, Error> {
+        let timeout_ms = options.timeout_ms.unwrap_or(self.core.config.timeout_ms);
+        let whole = Deadline::in_ms(timeout_ms);
+        let Some(expires_at) = options.expires_at else { return Ok(Deadlines { whole, start: whole }) };
+        let left_ms = u64::try_from(expires_at.saturating_sub(self.core.engine.wall_ms())).unwrap_or(0);
+        if left_ms == 0 {
+            return Err(Error::new(Status::Expired, "expires_at passed before it could be sent"));
+        }
+        // The answer to what left in time may take its time.
+        Ok(Deadlines { whole, start: Deadline::in_ms(timeout_ms.min(left_ms)) })
+    }
+
+    /// Sends what is prepared; a message of the outbox, if `stored` says so.
+    ///
+    /// # Errors
+    /// Why it was not begun.
+    pub fn execute(&self, prepared: &Prepared, options: &Options, stored: Stored) -> Result<Executed, Error> {
+        let deadlines = self.deadlines(options)?;
+        self.execute_until(prepared, options, Some(stored), deadlines)
+    }
+
+    fn execute_until(
+        &self,
+        prepared: &Prepared,
+        options: &Options,
+        stored: Option<Stored>,
+        deadlines: Deadlines,
+    ) -> Result<Executed, Error> {
+        let mut patience = deadlines.start;
+        if stored.is_some() {
+            patience = patience.or_at_most_ms(PLAYER_PATIENCE_MS);
+        }
+        let _lock = match self.locks.enter(home_of(&prepared.openid), patience) {
+            Err(e) if stored.is_some() && e.status == Status::Busy => return Ok(Executed::PlayerBusy),
+            lock => lock?,
+        };
+        let (hold, last_start_boot_ms) = match self.begin(prepared, options, stored, deadlines, patience)? {
+            Begun::Held(hold, last_start_boot_ms) => (hold, last_start_boot_ms),
+            Begun::Not(executed) => return Ok(executed),
+        };
+        let timing = Timing { start_by: deadlines.start, answer_by: deadlines.whole, last_start_boot_ms };
+        let (template_id, attempts) = (prepared.template.id(), self.core.config.max_attempts);
+        let request = || attempt(&self.api, &self.breakers, template_id, &prepared.body, timing, attempts);
+        // A bug of ours on the way leaves the player's lease and unit no worse than a lost answer does.
+        let attempted = panics::catch(request).unwrap_or_else(|place| {
+            Attempted::in_doubt(Error::new(
+                Status::Panic,
+                format!("maybe sent: a bug of wxsub's was caught at {place}"),
+            ))
+        });
+        if attempted.taken {
+            self.templates.note_sent(&prepared.template);
+        }
+        Ok(self.settle(hold, attempted, deadlines.start))
+    }
+
+    /// Waits for the player's lease among all processes, and takes it with a unit; or finds the verdict already known.
+    fn begin(
+        &self,
+        prepared: &Prepared,
+        options: &Options,
+        stored: Option<Stored>,
+        deadlines: Deadlines,
+        patience: Deadline,
+    ) -> Result<Begun, Error> {
+        let is_stored = stored.is_some();
+        let mut begin = BeginSend {
+            openid: prepared.openid.clone(),
+            template: prepared.template.clone(),
+            enforce: self.core.config.enforce_quota,
+            long_term: prepared.long_term,
+            key: options.key.clone(),
+            holder: self.core.new_number(),
+            process: self.core.process,
+            lease_ms: 0,
+            message: stored,
+        };
+        loop {
+            begin.lease_ms = deadlines.whole.left().as_millis() as i64 + LEASE_MARGIN_MS;
+            let last_start_boot_ms = Now::read().boot_ms + deadlines.start.left().as_millis() as i64;
+            let begun = self.core.engine.run(ledger::begin(begin.clone()), deadlines.start);
+            let ms = match begun.map_err(|e| self.not_begun(&begin, e))? {
+                BeginResult::Held(hold) => return Ok(Begun::Held(hold, last_start_boot_ms)),
+                BeginResult::Before(first) => {
+                    let again = Verdict { flags: first.flags | Verdict::REPLAYED, ..first };
+                    return Ok(Begun::Not(Executed::NotBegun(again)));
+                }
+                BeginResult::NoQuota => return Ok(Begun::Not(Executed::NotBegun(no_quota()))),
+                BeginResult::NotOurs => return Ok(Begun::Not(Executed::NotOurs)),
+                BeginResult::OtherTemplate(other) => {
+                    return Err(ledger::other_template(&self.templates.spell(&other)));
+                }
+                BeginResult::Busy(ms) => ms,
+            };
+            let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
+            if patience.left() <= pause {
+                if is_stored {
+                    return Ok(Begun::Not(Executed::PlayerBusy));
+                }
+                return Err(Error::new(
+                    Status::Busy,
+                    "another send to this player, maybe of another process, held the lease until the deadline; nothing was sent",
+                )
+                .after_ms(u32::try_from(ms).unwrap_or(u32::MAX)));
+            }
+            self.core.in_flight.sleep(pause)?;
+        }
+    }
+
+    /// What was maybe begun is given back; nothing has left, so that the same call may be made later.
+    fn not_begun(&self, begin: &BeginSend, e: Error) -> Error {
+        if e.status == Status::Store && e.retry == Retry::Unsafe {
+            self.core.engine.run_later(ledger::abandon(begin.clone()));
+            return Error { retry: Retry::Later, ..e };
+        }
+        e
+    }
+
+    /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
+    /// one too high, which WeChat's refusal heals.
+    fn settle(&self, hold: Hold, attempted: Attempted, deadline: Deadline) -> Executed {
+        let Attempted { verdict, outcome, .. } = attempted;
+        let key = hold.begun.key.clone().unwrap_or_default();
+        let template_id = hold.begun.template.id().to_owned();
+        let mut verdict = Verdict { quota: outcome.quota(hold.unit), key, template_id, ..verdict };
+        let settlement = Settlement { hold, outcome, verdict: verdict.clone(), spread: fastrand::u64(..) };
+        if let Some(left) = ledger::left_after(&settlement) {
+            self.core.engine.run_later(ledger::settle(settlement));
+            return Executed::Settled(Verdict { remaining: left, ..verdict }, None);
+        }
+        match self.core.engine.run(ledger::settle(settlement), deadline.or_at_least_ms(SETTLE_MS)) {
+            Ok(settled) => {
+                verdict.remaining = settled.remaining;
+                Executed::Settled(verdict, settled.disposition)
+            }
+            Err(e) => {
+                let status = verdict.status;
+                log_line!(self.core.log, Warn, "the verdict {status:?} could not be written down: {}", e.message);
+                verdict.quota = QuotaChange::Untouched;
+                verdict.message = format!("{} (the count could not be updated: {})", verdict.message, e.message);
+                Executed::Unsettled(verdict)
+            }
+        }
+    }
+}
+
+fn no_quota() -> Verdict {
+    let why = "the player allows no more messages from this template; nothing was sent. Ask again in the game";
+    Verdict { remaining: 0, ..Verdict::from(Error::new(Status::NoQuota, why)) }
+}

@@ -1,0 +1,389 @@
+//! Getting the access token: from memory, from the store, from WeChat, or from the host.
+
+mod cache;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::core::Core;
+use super::in_flight::cancelled;
+use super::maintenance::Chore;
+use super::wechat_api::ApiTransport;
+use crate::clock::{Deadline, Now};
+use crate::config::TokenMode;
+use crate::error::{Error, Retry, Status};
+use crate::ledger::{self, Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot};
+use crate::log::log_line;
+use crate::secret::Secret;
+use crate::wechat::{Answer, Concern, Endpoint, Recovery, Request, TokenAnswer, concern, rule};
+use cache::{Held, TokenCache};
+
+/// An asker's lease lasts this much longer than its deadline.
+const LEASE_MARGIN_MS: i64 = 1000;
+/// A pause up to this long is waited out even if the last failure was one for an operator: he may just have mended it.
+const SHORT_PAUSE_MS: i64 = 500;
+/// Pauses after failures: doubled each time, from …
+const FIRST_PAUSE_MS: i64 = 250;
+/// … to.
+const LONGEST_PAUSE_MS: i64 = 30_000;
+/// With less time than this left of a call, a token would come too late.
+const LEAST_LEFT: Duration = Duration::from_millis(20);
+/// Background renewal has time: nobody waits for it.
+const RENEWAL_MS: u64 = 10_000;
+
+/// Where access tokens come from.
+pub struct TokenSource {
+    core: Arc<Core>,
+    transport: Arc<ApiTransport>,
+    cache: TokenCache,
+    slot: TokenSlot,
+    concerned: Concerned,
+    renewal_wanted: AtomicBool,
+    /// By the boot clock: not again right after a failure.
+    renew_not_before: AtomicI64,
+    /// Requests for an access token so far.
+    requests: AtomicU64,
+}
+
+impl TokenSource {
+    pub fn new(core: Arc<Core>, transport: Arc<ApiTransport>) -> TokenSource {
+        let config = &core.config;
+        let host = config.api_base.first().map_or("", |host| host.as_str());
+        TokenSource {
+            transport,
+            cache: TokenCache::default(),
+            slot: TokenSlot::new(config.token.word(), host),
+            concerned: Concerned::new(&config.appid, config.secret.as_ref(), Now::read().boot_id),
+            renewal_wanted: AtomicBool::new(false),
+            renew_not_before: AtomicI64::new(i64::MIN),
+            requests: AtomicU64::new(0),
+            core,
+        }
+    }
+
+    /// Requests for an access token so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    fn mode(&self) -> TokenMode {
+        self.core.config.token
+    }
+
+    /// A token to send with.
+    ///
+    /// # Errors
+    /// [`Status::Auth`] when an operator or the host must act; [`Status::Connect`], [`Status::Busy`], [`Status::Store`]
+    /// when it may work later; nothing was sent.
+    pub fn get(&self, deadline: Deadline) -> Result<Secret, Error> {
+        match self.cache.read(&Now::read()) {
+            Held::Good(token) => return Ok(token),
+            Held::Aging(token) => {
+                self.renewal_wanted.store(self.mode() != TokenMode::External, Ordering::Relaxed);
+                return Ok(token);
+            }
+            Held::Nothing => {}
+        }
+        let Some(_gate) = self.cache.enter(deadline) else {
+            return Err(no_token_in_time());
+        };
+        match self.cache.read(&Now::read()) {
+            Held::Good(token) | Held::Aging(token) => Ok(token),
+            Held::Nothing if self.mode() == TokenMode::External => self.handed_in(deadline),
+            Held::Nothing => self.obtain(0, deadline),
+        }
+    }
+
+    /// WeChat refused this token: nobody shall use it again.
+    pub fn refused(&self, token: &Secret, why: &Error, deadline: Deadline) {
+        self.cache.drop_refused(token, (why.errcode, why.http_status));
+        self.tell_refused(token, deadline);
+    }
+
+    fn tell_refused(&self, token: &Secret, deadline: Deadline) {
+        let operation = ledger::token_refused(&self.slot, token.clone());
+        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
+            log_line!(self.core.log, Warn, "a refused token could not be marked in the store: {}", e.message);
+        }
+    }
+
+    /// WeChat accepted this token: should it refuse it one day, the next one is asked for at once.
+    pub fn accepted(&self, token: &Secret) {
+        if self.cache.note_accepted(token) {
+            self.core.engine.run_later(ledger::token_accepted(&self.slot, token.clone()));
+        }
+    }
+
+    /// The host hands a token in.
+    pub fn set(&self, token: Secret, expires_in_s: u32) -> Result<(), Error> {
+        let wrong = |why: &str| Err(Error::new(Status::Arg, why));
+        if self.mode() != TokenMode::External {
+            return wrong(
+                "this client gets its own tokens; wxsub_set_token needs \"token\": \"external\" in the configuration",
+            );
+        }
+        if token.expose().is_empty() || token.expose().chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return wrong("the access_token is empty or holds a space or control character");
+        }
+        if expires_in_s == 0 {
+            return wrong("expires_in_s is 0: the token is dead already");
+        }
+        let life_ms = i64::from(expires_in_s) * 1000;
+        let now = Now::read();
+        self.cache.put(token.clone(), life_ms, life_ms, &now);
+        let operation = ledger::put_token(&self.slot, token, life_ms, self.concerned);
+        if let Err(e) = self.core.engine.run(operation, Deadline::in_ms(1000)) {
+            log_line!(
+                self.core.log,
+                Warn,
+                "the token handed in works here, but is not in the store for others: {}",
+                e.message
+            );
+        }
+        Ok(())
+    }
+
+    /// Asks WeChat for a token although there may be one: whether appid, secret and IP are right. Not with legacy
+    /// tokens, where asking kills the one in use.
+    ///
+    /// # Errors
+    /// What an operator must know.
+    pub fn prove(&self, deadline: Deadline) -> Result<(), Error> {
+        match self.mode() {
+            TokenMode::Stable => self.request(false, deadline).map(drop),
+            TokenMode::Legacy | TokenMode::External => self.get(deadline).map(drop),
+        }
+    }
+
+    fn handed_in(&self, deadline: Deadline) -> Result<Secret, Error> {
+        let now = Now::read();
+        match self.core.engine.ask(ledger::read_token(&self.slot), deadline)? {
+            Some(stored) if !self.cache.was_refused(&stored.token) => {
+                self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+                Ok(stored.token)
+            }
+            _ => Err(Error::new(
+                Status::Auth,
+                "there is no access token that works: hand in a new one with wxsub_set_token",
+            )),
+        }
+    }
+
+    /// Gets a token that others left in the store, if more than `need_ms` is left of it, or asks WeChat. The caller is
+    /// through the gate.
+    fn obtain(&self, need_ms: i64, deadline: Deadline) -> Result<Secret, Error> {
+        let mut last = None;
+        loop {
+            // What ends here is the wait for a token, not the store.
+            if deadline.left() < LEAST_LEFT {
+                return Err(last.unwrap_or_else(no_token_in_time));
+            }
+            let now = Now::read();
+            let lease_ms = deadline.left().as_millis() as i64 + LEASE_MARGIN_MS;
+            let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned: self.concerned };
+            let claim = match self.core.engine.run(ledger::claim_token(&self.slot, ask), deadline) {
+                Ok(claim) => claim,
+                Err(e) => return Err(last.unwrap_or(e)),
+            };
+            match claim {
+                // Refused in this process a moment ago, which the store is about to hear.
+                TokenClaim::Ready(stored) if self.cache.was_refused(&stored.token) => {
+                    self.tell_refused(&stored.token, deadline);
+                }
+                TokenClaim::Ready(stored) => {
+                    self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+                    return Ok(stored.token);
+                }
+                TokenClaim::Wait(ms) => {
+                    let pause = Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs()));
+                    if deadline.left() <= pause {
+                        return Err(no_token_in_time());
+                    }
+                    self.core.in_flight.sleep(pause)?;
+                }
+                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
+                TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
+                    Ok(answer) => return Ok(self.keep(answer)),
+                    Err(why) if self.core.in_flight.is_aborted() || deadline.is_over() => {
+                        return Err(self.give_up(why, deadline));
+                    }
+                    Err(why) => last = Some(self.failed(why, failures, deadline)?),
+                },
+            }
+        }
+    }
+
+    /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
+    fn failed(&self, why: Error, failures: u32, deadline: Deadline) -> Result<Error, Error> {
+        let pause_ms = pause_after(failures, &why);
+        let scope = match (why.errcode, concern(why.errcode)) {
+            // WeChat was not reached, or something in between answered.
+            (0, _) | (_, Concern::Machine) => FailureScope::Machine,
+            (_, Concern::Secret) => FailureScope::Secret,
+            (_, Concern::Account) => FailureScope::Everybody,
+        };
+        let operation = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
+        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
+            log_line!(self.core.log, Warn, "a failed token request could not be told to others: {}", e.message);
+        }
+        if why.status == Status::Auth {
+            log_line!(self.core.log, Error, "no access token: {}", why.message);
+            let after_ms = why.retry_after_ms.max(pause_ms as u32);
+            return Err(why.after_ms(after_ms));
+        }
+        log_line!(self.core.log, Warn, "no access token yet: {}", why.message);
+        self.wait_out(why, pause_ms, deadline)
+    }
+
+    /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
+    /// ask at once.
+    fn give_up(&self, why: Error, deadline: Deadline) -> Error {
+        let operation = ledger::release_token(&self.slot, self.core.process);
+        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
+            log_line!(self.core.log, Warn, "a token request could not be given up in the store: {}", e.message);
+        }
+        if self.core.in_flight.is_aborted() {
+            return cancelled();
+        }
+        let after_ms = why.retry_after_ms.max(FIRST_PAUSE_MS as u32);
+        why.after_ms(after_ms)
+    }
+
+    /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
+    fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<Error, Error> {
+        let pause = Duration::from_millis(pause_ms.unsigned_abs());
+        let short_enough = why.status != Status::Auth || pause_ms <= SHORT_PAUSE_MS;
+        let why = why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX));
+        if short_enough && pause + LEAST_LEFT < deadline.left() {
+            return self.core.in_flight.sleep(pause).map(|()| why);
+        }
+        Err(why)
+    }
+
+    /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
+    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenAnswer, Error> {
+        let answer = self.request(false, deadline)?;
+        // Only the stable endpoint repeats tokens, and only it can be forced.
+        if self.mode() != TokenMode::Stable || dead.is_none_or(|dead| dead != answer.access_token) {
+            return Ok(answer);
+        }
+        match self.core.engine.run(ledger::force_token(), deadline)? {
+            Ok(()) => {
+                log_line!(
+                    self.core.log,
+                    Warn,
+                    "WeChat handed out the token again that it refuses; asking for another by force"
+                );
+                self.request(true, deadline)
+            }
+            Err(ms) => {
+                let (errcode, http_status) = self.cache.last_refusal();
+                let why = format!(
+                    "WeChat hands out the token again that it refuses; another forced refresh is allowed in {} s",
+                    ms / 1000
+                );
+                let after_ms = u32::try_from(ms).unwrap_or(u32::MAX);
+                Err(Error::new(Status::Auth, why).answered(errcode, http_status).after_ms(after_ms))
+            }
+        }
+    }
+
+    fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenAnswer, Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let config = &self.core.config;
+        let Some(secret) = &config.secret else {
+            return Err(Error::new(Status::Internal, "a token is wanted and there is no secret"));
+        };
+        let request = match self.mode() {
+            TokenMode::Legacy => Request::legacy_token(&config.appid, secret),
+            TokenMode::Stable | TokenMode::External => Request::stable_token(&config.appid, secret, force_refresh),
+        };
+        let reply = self
+            .transport
+            .fetch(&request, deadline)
+            .map_err(|e| Error { message: format!("no access token, nothing was sent: {}", e.message), ..e })?;
+        read(&reply.body, i32::from(reply.status), secret)
+    }
+
+    fn keep(&self, answer: TokenAnswer) -> Secret {
+        let now = Now::read();
+        let life_ms = i64::from(answer.expires_in_s) * 1000;
+        self.cache.put(answer.access_token.clone(), life_ms, life_ms, &now);
+        let operation = ledger::put_token(&self.slot, answer.access_token.clone(), life_ms, self.concerned);
+        if let Err(e) = self.core.engine.run(operation, Deadline::in_ms(1000)) {
+            let why = &e.message;
+            log_line!(self.core.log, Warn, "the new token works here, but is not in the store for others: {why}");
+        }
+        let (mode, life_s) = (self.mode().word(), answer.expires_in_s);
+        log_line!(self.core.log, Info, "new {mode} access token, good for {life_s} s");
+        answer.access_token
+    }
+}
+
+impl Chore for TokenSource {
+    fn is_due(&self) -> bool {
+        self.renewal_wanted.load(Ordering::Relaxed)
+            && Now::read().boot_ms >= self.renew_not_before.load(Ordering::Relaxed)
+    }
+
+    /// Renews the token ahead of its end; the senders go on with the old one.
+    fn run(&self) -> Result<(), Error> {
+        if !self.is_due() {
+            return Ok(());
+        }
+        self.renewal_wanted.store(false, Ordering::Relaxed);
+        let Some(_gate) = self.cache.try_enter() else { return Ok(()) };
+        let Some(need_ms) = self.cache.aging(&Now::read()) else { return Ok(()) };
+        if let Err(e) = self.obtain(need_ms, Deadline::in_ms(RENEWAL_MS)) {
+            let pause_ms = i64::from(e.retry_after_ms).max(1000);
+            self.renew_not_before.store(Now::read().boot_ms + pause_ms, Ordering::Relaxed);
+            log_line!(self.core.log, Warn, "the token could not be renewed ahead of its end: {}", e.message);
+        }
+        Ok(())
+    }
+}
+
+fn read(body: &[u8], http_status: i32, secret: &Secret) -> Result<TokenAnswer, Error> {
+    let unreadable = || {
+        Error::new(
+            Status::Connect,
+            format!("the answer to the token request is not WeChat's (HTTP {http_status}); nothing was sent"),
+        )
+        .answered(0, http_status)
+    };
+    let answer = Answer::parse(body).ok_or_else(unreadable)?;
+    if let Some(token) = answer.token() {
+        return Ok(token);
+    }
+    if answer.errcode == 0 {
+        return Err(unreadable());
+    }
+    let rule = rule(Endpoint::Token, answer.errcode);
+    // Whatever else goes wrong at this endpoint, the message is not at fault and was not sent.
+    let status = match rule.status {
+        Status::Busy if rule.recovery == Recovery::Retry => Status::Busy,
+        Status::Auth | Status::Busy | Status::Internal => rule.status,
+        _ => Status::Auth,
+    };
+    // A gateway's answer may quote the URL or the body.
+    let message = format!("no access token: {} (WeChat: {})", rule.advice, secret.strike(&answer.describe()));
+    let retry = Retry::Later;
+    Err(Error { retry, ..Error::new(status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms) })
+}
+
+/// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.
+fn pause_after(failures: u32, why: &Error) -> i64 {
+    let doubled = FIRST_PAUSE_MS << failures.min(8);
+    let least = i64::from(why.retry_after_ms).min(LONGEST_PAUSE_MS);
+    let pause = doubled.clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS).max(least);
+    pause - fastrand::i64(0..=pause / 5)
+}
+
+fn no_token_in_time() -> Error {
+    Error::new(
+        Status::Connect,
+        "no access token until the deadline: another call or process was asking; nothing was sent",
+    )
+    .after_ms(500)
+}

@@ -1,0 +1,193 @@
+//! What a player answered: it moves counts, once per act and once per key.
+
+use super::key::{self, Key, Seen};
+use super::pairing::{Source, match_pair};
+use super::player::Player;
+use super::template::TemplateId;
+use crate::error::{QuotaChange, Verdict};
+use crate::store::{Changes, Operation, Stop, Time, View};
+
+/// A refusal event created less than this after the newest accept may have come before it, by two clocks: in doubt the
+/// newest accept is kept.
+const DOUBT_MS: i64 = 60_000;
+
+/// What an answer does to one template's count, or to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Granted += 1.
+    Grant,
+    /// Granted += 1 unless the count is above 0 already: what is long-term is on or off.
+    SetOn,
+    /// Spent = granted, the count is 0.
+    Clear,
+    /// The same for every template of the player. Its template says nothing.
+    ClearAll,
+    /// Nothing; only tells the count.
+    Look,
+}
+
+/// A player's answer for one template.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The template.
+    pub template: TemplateId,
+    /// What the answer does.
+    pub change: Change,
+    /// The template is on or off: a count above 0 is told as 1.
+    pub long_term: bool,
+    /// The answer is an act of the player's that reaches us twice, from the game and as WeChat's event.
+    pub player_action: bool,
+}
+
+/// What a player answered in the game, applied together or not at all.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The player.
+    pub openid: String,
+    /// By template.
+    pub items: Vec<Item>,
+    /// Idempotency, for each template of its own.
+    pub key: Option<String>,
+    /// An accept above this count changes nothing; 0: there is no such limit.
+    pub max_count: u64,
+    /// Any number, unlike others'.
+    pub number: i64,
+}
+
+/// What one item of a report, or one part of an event, did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was applied.
+    Now {
+        /// What it did.
+        quota: QuotaChange,
+        /// The count after it.
+        remaining: i64,
+    },
+    /// The same act had come the other way before; nothing was changed. With the count.
+    Paired(i64),
+    /// The count is as high as the configuration lets it become; nothing was changed. With the count.
+    Full(i64),
+    /// The key, or the event, was seen before: this was the first one's answer.
+    Before(Verdict),
+}
+
+impl Applied {
+    /// What is kept for its key; None: it was seen before.
+    pub fn kept(&self) -> Option<Verdict> {
+        let (quota, remaining) = match self {
+            Applied::Now { quota, remaining } => (*quota, *remaining),
+            Applied::Paired(remaining) | Applied::Full(remaining) => (QuotaChange::Untouched, *remaining),
+            Applied::Before(_) => return None,
+        };
+        Some(Verdict { quota, remaining, ..Verdict::default() })
+    }
+}
+
+/// How answers are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Which way they came.
+    pub source: Source,
+    /// As in [`Report::max_count`].
+    pub max_count: u64,
+}
+
+/// Applies a report.
+pub fn report(report: Report) -> Operation<Vec<Applied>> {
+    let mut reads = Player::names(&report.openid).to_vec();
+    if let Some(key) = &report.key {
+        reads.extend(report.items.iter().map(|item| key::of_report(&report.openid, key, item.template.id())));
+    }
+    let trace = Some(Player::trace(&report.openid));
+    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_report(&report, view)) }
+}
+
+fn decide_report(report: &Report, view: &View<'_>) -> Result<(Changes, Vec<Applied>), Stop> {
+    let mut changes = Changes::default();
+    let mut loaded = Player::load(view, &report.openid)?;
+    let player = &mut loaded.player;
+    let terms = Terms { source: Source::Report, max_count: report.max_count };
+    let mut all = Vec::with_capacity(report.items.len());
+    for item in &report.items {
+        let key_name = report.key.as_deref().map(|key| key::of_report(&report.openid, key, item.template.id()));
+        if let Some(name) = &key_name
+            && let Some(Seen::Ended { verdict, .. }) = Key::load(view, name, player.birth)?.map(|key| key.seen())
+        {
+            all.push(Applied::Before(verdict));
+            continue;
+        }
+        let applied = apply(player, item, terms, &view.time)?;
+        // What had no effect does not use the key up.
+        let had_effect = !matches!(applied, Applied::Now { quota: QuotaChange::Untouched, .. } | Applied::Full(_));
+        if let (Some(name), true, Some(kept)) = (key_name, had_effect, applied.kept()) {
+            player.be_born(report.number as u32 ^ (report.number >> 32) as u32);
+            Key::done(player.birth, 0, item.template.to_template(), kept, true).save(name, &view.time, &mut changes);
+        }
+        all.push(applied);
+    }
+    if !player.counts.is_empty() {
+        player.be_born(report.number as u32 ^ (report.number >> 32) as u32);
+    }
+    loaded.save(view, &mut changes);
+    Ok((changes, all))
+}
+
+/// Applies one answer, unless the same act had come the other way.
+///
+/// # Errors
+/// [`crate::Status::Arg`] when the player has counts of too many templates.
+pub fn apply(player: &mut Player, item: &Item, terms: Terms, time: &Time) -> Result<Applied, Stop> {
+    let told = |count: i64| if item.long_term { count.min(1) } else { count };
+    let before = player.remaining(&item.template);
+    if item.change == Change::Grant && terms.max_count > 0 && before.max(0).cast_unsigned() >= terms.max_count {
+        return Ok(Applied::Full(told(before)));
+    }
+    let refusal = match item.change {
+        Change::Grant | Change::SetOn => Some(false),
+        Change::Clear => Some(true),
+        Change::ClearAll | Change::Look => None,
+    };
+    if let Some(refusal) = refusal.filter(|_| item.player_action)
+        && match_pair(player, &item.template, refusal, terms.source, time)
+    {
+        return Ok(Applied::Paired(told(before)));
+    }
+    let quota = move_count(player, item, terms.source, time)?;
+    let remaining = if item.change == Change::ClearAll { 0 } else { told(player.remaining(&item.template)) };
+    Ok(Applied::Now { quota, remaining })
+}
+
+fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> Result<QuotaChange, Stop> {
+    let acted_ms = source.acted_ms(time);
+    match item.change {
+        Change::Grant | Change::SetOn => {
+            let count = player.count_mut(&item.template)?;
+            if item.change == Change::SetOn && count.granted > count.spent {
+                return Ok(QuotaChange::Granted);
+            }
+            count.granted += 1;
+            let seconds = (acted_ms.max(0).cast_unsigned()).div_ceil(1000);
+            count.accepted_s = count.accepted_s.max(seconds).min(u64::from(u32::MAX));
+            Ok(QuotaChange::Granted)
+        }
+        Change::Clear => {
+            if player.count(&item.template).is_some() {
+                let count = player.count_mut(&item.template)?;
+                // A report comes after its act, so all accepts that are known came before it.
+                let keep_newest = match source {
+                    Source::Report => false,
+                    Source::Event { created_ms } => count.accepted_s.cast_signed() * 1000 > created_ms - DOUBT_MS,
+                };
+                let kept = u64::from(keep_newest && count.granted > 0);
+                count.spent = count.spent.max(count.granted - kept);
+            }
+            Ok(QuotaChange::Cleared)
+        }
+        Change::ClearAll => {
+            player.counts.iter_mut().for_each(|count| count.spent = count.spent.max(count.granted));
+            Ok(QuotaChange::Cleared)
+        }
+        Change::Look => Ok(QuotaChange::Untouched),
+    }
+}

@@ -1,0 +1,107 @@
+//! What WeChat pushed about a player: each part once, all or none.
+
+use super::answer::{Applied, Item, Terms, apply};
+use super::key::{self, Key, Seen};
+use super::pairing::Source;
+use super::player::Player;
+use super::send::{Late, Outcome, settle_late};
+use super::template::TemplateId;
+use crate::error::{QuotaChange, Verdict};
+use crate::store::{Changes, Operation, Stop, View};
+
+/// A send may have started so much later than its event was created, by two clocks.
+const SKEW_MS: i64 = 30_000;
+
+/// What WeChat pushed about a player.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The player.
+    pub openid: String,
+    /// When it happened, in Unix milliseconds by WeChat's clock.
+    pub created_ms: i64,
+    /// Each with what names it among all events: a second one of the same name changes nothing.
+    pub parts: Vec<(String, EventPart)>,
+    /// As in [`super::Report::max_count`].
+    pub max_count: u64,
+    /// Any number, unlike others'.
+    pub number: i64,
+}
+
+/// One part of an event.
+#[derive(Clone, Debug)]
+pub enum EventPart {
+    /// The player answered, in a dialog or in the settings.
+    Answer(Item),
+    /// What became of a send: settles the oldest one in doubt of the player and template, if its msgid is not known.
+    Sent {
+        /// The template.
+        template: TemplateId,
+        /// What the send's key answers from now on; its msgid says which send it was.
+        verdict: Box<Verdict>,
+        /// What becomes of the unit.
+        outcome: Outcome,
+    },
+}
+
+/// What became of an event: for each part what it did. `Err(ms)`: nothing yet, since a send to the player runs, for so
+/// many milliseconds at most, and what became of it must be known first.
+pub type EventResult = Result<Vec<Applied>, i64>;
+
+/// Applies an event.
+pub fn handle(event: Event) -> Operation<EventResult> {
+    let mut reads = Player::names(&event.openid).to_vec();
+    reads.extend(event.parts.iter().map(|(identity, _)| key::of_event(&event.openid, identity)));
+    let trace = Some(Player::trace(&event.openid));
+    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_event(&event, view)) }
+}
+
+fn decide_event(event: &Event, view: &View<'_>) -> Result<(Changes, EventResult), Stop> {
+    let mut changes = Changes::default();
+    let mut loaded = Player::load(view, &event.openid)?;
+    let player = &mut loaded.player;
+    let mut done = Vec::with_capacity(event.parts.len());
+    for (identity, part) in &event.parts {
+        let name = key::of_event(&event.openid, identity);
+        if let Some(Seen::Ended { verdict, .. }) = Key::load(view, &name, player.birth)?.map(|key| key.seen()) {
+            done.push(Applied::Before(verdict));
+            continue;
+        }
+        let applied = match part {
+            EventPart::Answer(item) => {
+                let source = Source::Event { created_ms: event.created_ms };
+                apply(player, item, Terms { source, max_count: event.max_count }, &view.time)?
+            }
+            EventPart::Sent { template, verdict, outcome } => {
+                let before = event.created_ms.saturating_add(SKEW_MS);
+                match settle_late(player, template, before, verdict, *outcome, view, &mut changes)? {
+                    Late::Busy(ms) => return Ok((Changes::default(), Err(ms))),
+                    Late::Nothing => Applied::Now { quota: QuotaChange::Untouched, remaining: -1 },
+                    Late::Settled(remaining) => Applied::Now { quota: quota_of(*outcome), remaining },
+                }
+            }
+        };
+        player.be_born(event.number as u32 ^ (event.number >> 32) as u32);
+        if let Some(kept) = applied.kept() {
+            let template = template_of(part).to_template();
+            Key::done(player.birth, 0, template, kept, true).save(name, &view.time, &mut changes);
+        }
+        done.push(applied);
+    }
+    loaded.save(view, &mut changes);
+    Ok((changes, Ok(done)))
+}
+
+fn template_of(part: &EventPart) -> &TemplateId {
+    match part {
+        EventPart::Answer(item) => &item.template,
+        EventPart::Sent { template, .. } => template,
+    }
+}
+
+fn quota_of(outcome: Outcome) -> QuotaChange {
+    match outcome {
+        Outcome::Spent => QuotaChange::Spent,
+        Outcome::Cleared => QuotaChange::Cleared,
+        Outcome::Returned | Outcome::InDoubt => QuotaChange::Untouched,
+    }
+}

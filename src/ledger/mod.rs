@@ -1,0 +1,56 @@
+//! The ledger: what each player still allows, who is being sent to, which keys were used, what waits, and the token.
+//!
+//! All rules, and nothing else: pure functions that make an [`Operation`], which an engine in `store` takes on its
+//! records. No SQL, no clock, no randomness, no I/O here; `docs/architecture.md` tells the rules with their reasons.
+//!
+//! Per player and template two numbers only grow, *granted* and *spent*; the count is their difference, less the unit that
+//! a send in flight holds, never below zero.
+
+mod age;
+mod answer;
+mod codec;
+mod directory;
+mod event;
+mod key;
+mod message;
+mod nonce;
+mod outbox;
+mod pairing;
+mod player;
+mod recent;
+mod send;
+mod template;
+mod token;
+mod verdict;
+
+pub use answer::{Applied, Change, Item, Report, report};
+pub use directory::{confirm, put_list, read as read_templates};
+pub use event::{Event, EventPart, handle as handle_event};
+pub use message::{Disposition, Message, Payload, State as MessageState};
+pub use nonce::{Use, first_use};
+pub use outbox::{
+    Cancelled, EnqueueResult, KeyStatus, NewMessage, cancel, cancelled, enqueue, finish, look_up, peek, recover,
+    set_aside,
+};
+pub use send::{
+    BeginResult, BeginSend, Hold, Outcome, Settlement, abandon, begin, has_any, left_after, other_template, remaining,
+    settle,
+};
+pub use template::{Template, TemplateId, hash_of};
+pub use token::{
+    Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot, accepted as token_accepted, claim as claim_token,
+    fail as fail_token, force as force_token, put as put_token, read as read_token, refused as token_refused,
+    release as release_token,
+};
+pub use verdict::SENT;
+
+use crate::store::{Name, Space, Time};
+
+/// Whether a passing record is over, so that an engine may drop it.
+pub fn is_over(name: &Name, record: &[u8], now: &Time) -> bool {
+    match name.space() {
+        Space::Recent => player::is_recent_over(name, record, now),
+        Space::Key => key::is_over(name, record, now) || matches!(nonce::decode(name, record, now), Ok(None)),
+        Space::Player | Space::Message | Space::Account => false,
+    }
+}

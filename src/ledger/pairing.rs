@@ -1,0 +1,99 @@
+//! One act counts once: a player's answer reaches us from the game (a report) and from WeChat (an event), in either
+//! order, and the second of a pair changes nothing.
+
+use super::age::Passed;
+use super::codec::{Damage, Decoder, Encoder};
+use super::player::Player;
+use super::template::{Template, TemplateId};
+use crate::store::Time;
+
+/// An event carries the act's time, a report comes after the act. They pair if the report arrived at most this long
+/// before the event's time (two clocks are being compared) …
+const BEFORE_MS: i64 = 30_000;
+/// … and at most this long after it.
+const AFTER_MS: i64 = 600_000;
+/// Marks that found no partner are kept this long: longer than any pair is apart, and than WeChat pushes again.
+pub const LIFE_MS: i64 = 2 * 3_600_000;
+/// Marks of one player at most; the oldest leave first.
+const MAX_MARKS: usize = 256;
+
+/// Which way an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the game, just now.
+    Report,
+    /// From WeChat, with its own time of the act in Unix milliseconds.
+    Event {
+        /// CreateTime.
+        created_ms: i64,
+    },
+}
+
+impl Source {
+    /// When the act happened, as far as this way tells.
+    pub fn acted_ms(self, time: &Time) -> i64 {
+        match self {
+            Source::Report => time.wall_ms,
+            Source::Event { created_ms } => created_ms,
+        }
+    }
+}
+
+/// An act that came one way and may still come the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Of which template.
+    pub template: Template,
+    /// A refusal; else an accept.
+    pub refusal: bool,
+    /// It came by an event; else by a report.
+    pub by_event: bool,
+    /// When the act happened, Unix milliseconds.
+    pub acted_ms: i64,
+    /// How long ago it came.
+    pub age_ms: i64,
+}
+
+impl Mark {
+    /// All but its template.
+    pub fn encode(&self, time: &Time, to: &mut Encoder) {
+        to.byte(u8::from(self.refusal) | u8::from(self.by_event) << 1);
+        to.signed(self.age_ms);
+        to.signed(self.acted_ms.saturating_sub(time.wall_ms.saturating_sub(self.age_ms)));
+    }
+
+    /// As of now; `written_ms`: the wall clock when it was written.
+    pub fn decode(template: Template, passed: Passed, written_ms: i64, from: &mut Decoder<'_>) -> Result<Mark, Damage> {
+        let flags = from.byte()?;
+        let age_ms = from.signed()?;
+        let acted_ms = from.signed()?.saturating_add(written_ms.saturating_sub(age_ms));
+        let age_ms = age_ms.saturating_add(passed.age_ms);
+        Ok(Mark { template, refusal: flags & 1 != 0, by_event: flags & 2 != 0, acted_ms, age_ms })
+    }
+}
+
+/// Whether the act had come the other way; then its mark is used up. Else a mark is left for the other way.
+pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, source: Source, time: &Time) -> bool {
+    let acted_ms = source.acted_ms(time);
+    let (by_event, from, to) = match source {
+        Source::Report => (true, acted_ms - AFTER_MS, acted_ms + BEFORE_MS),
+        Source::Event { .. } => (false, acted_ms - BEFORE_MS, acted_ms + AFTER_MS),
+    };
+    let fits = |mark: &Mark| {
+        mark.refusal == refusal
+            && mark.by_event == by_event
+            && template.is(&mark.template)
+            && (from..=to).contains(&mark.acted_ms)
+    };
+    let marks = &mut player.recent.marks;
+    let fitting = marks.iter().enumerate().filter(|(_, mark)| fits(mark));
+    if let Some((at, _)) = fitting.min_by_key(|(_, mark)| mark.acted_ms) {
+        marks.remove(at);
+        return true;
+    }
+    let template = template.to_template();
+    marks.push(Mark { template, refusal, by_event: !by_event, acted_ms, age_ms: 0 });
+    let surplus = marks.len().saturating_sub(MAX_MARKS);
+    marks.drain(..surplus);
+    false
+}

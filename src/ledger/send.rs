@@ -1,0 +1,470 @@
+//! One send: it takes the player's lease and one unit, and is settled.
+
+use super::key::{self, Conflict, Key};
+use super::message::{Disposition, Message, State as MessageState, dispose};
+use super::player::Player;
+use super::recent::{Lease, Recent, StartedSend, Waiting, name_of, own_id};
+use super::template::{Template, TemplateId};
+use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::store::{Changes, Name, Operation, Space, Stop, View};
+
+/// After a send in doubt the player's lease is kept so long: WeChat may still be working on it.
+const KEEP_LEASE_MS: i64 = 2000;
+/// A process that waits for a lease says so anew within this long; one that died no longer does.
+const WAITING_MS: i64 = 60;
+
+/// A send that wants to begin.
+#[derive(Clone, Debug)]
+pub struct BeginSend {
+    /// The player.
+    pub openid: String,
+    /// The template.
+    pub template: TemplateId,
+    /// Whether a count of 0 stops it; else it goes on, holding nothing.
+    pub enforce: bool,
+    /// The template is on or off: no unit is held or spent.
+    pub long_term: bool,
+    /// Idempotency.
+    pub key: Option<String>,
+    /// Names this send among all processes.
+    pub holder: i64,
+    /// Names the client: processes that wait for one player take it in turns.
+    pub process: i64,
+    /// How long lease and unit are its own, from now.
+    pub lease_ms: i64,
+    /// The message of the outbox that is to be sent, as it was read.
+    pub message: Option<(Name, Box<Message>)>,
+}
+
+/// How a send may begin.
+#[derive(Debug)]
+pub enum BeginResult {
+    /// It has the player's lease, and a unit if there was one.
+    Held(Hold),
+    /// The key was seen before, and this is what became of it.
+    Before(Verdict),
+    /// The count is 0.
+    NoQuota,
+    /// Another send to the player, or with the key, runs; its lease ends in so many milliseconds at the latest.
+    Busy(i64),
+    /// The key belongs to a send with this other template.
+    OtherTemplate(Template),
+    /// The message was cancelled, replaced, or is another's.
+    NotOurs,
+}
+
+/// The player's lease, and maybe a unit.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// What was asked for.
+    pub begun: BeginSend,
+    /// Granted, when the hold was taken: it may spend and clear nothing that was granted later.
+    granted: u64,
+    /// Whether a unit is held (a count of 0 may be observed and not enforced).
+    pub unit: bool,
+    /// The life of the player's.
+    birth: u32,
+    /// The count, less what is held, when it was taken.
+    left: i64,
+}
+
+/// What becomes of the unit of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message was taken: spent += 1, if spent < granted at the hold.
+    Spent,
+    /// It was not sent: nothing is spent.
+    Returned,
+    /// It may have been sent: nothing is spent, the player's lease is kept for a while, and a late event may settle it.
+    InDoubt,
+    /// The player refuses: spent = granted at the hold.
+    Cleared,
+}
+
+impl Outcome {
+    /// What it did to the count, where a unit was held or not.
+    pub fn quota(self, unit: bool) -> QuotaChange {
+        match self {
+            Outcome::Cleared => QuotaChange::Cleared,
+            Outcome::Spent if unit => QuotaChange::Spent,
+            Outcome::Returned | Outcome::InDoubt if unit => QuotaChange::Returned,
+            Outcome::Spent | Outcome::Returned | Outcome::InDoubt => QuotaChange::Untouched,
+        }
+    }
+}
+
+/// How a send ended.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// What it held.
+    pub hold: Hold,
+    /// What becomes of the unit.
+    pub outcome: Outcome,
+    /// What its caller is told, but for the count.
+    pub verdict: Verdict,
+    /// Any number, for the pause before another try.
+    pub spread: u64,
+}
+
+/// What a settlement came to.
+#[derive(Debug)]
+pub struct Settled {
+    /// The count that is left.
+    pub remaining: i64,
+    /// Of the outbox's message, if there is one.
+    pub disposition: Option<Disposition>,
+}
+
+/// Takes the player's lease and one unit, if both are free. With a key or a message, the mark "in progress" is proven.
+pub fn begin(send: BeginSend) -> Operation<BeginResult> {
+    let mut reads = Player::names(&send.openid).to_vec();
+    reads.extend(send.key.as_deref().map(|key| key::of_send(&send.openid, key)));
+    reads.extend(send.message.iter().map(|(name, _)| name.clone()));
+    let proven = send.key.is_some() || send.message.is_some();
+    let trace = Some(Player::trace(&send.openid));
+    Operation { reads, proven, trace, decide: Box::new(move |view| decide_begin(&send, view)) }
+}
+
+fn decide_begin(send: &BeginSend, view: &View<'_>) -> Result<(Changes, BeginResult), Stop> {
+    let mut changes = Changes::default();
+    let mut loaded = Player::load(view, &send.openid)?;
+    let player = &mut loaded.player;
+    if let Some((name, seen)) = &send.message
+        && Message::load(view, name)?.as_ref() != Some(seen)
+    {
+        return Ok((changes, BeginResult::NotOurs));
+    }
+    let key_name = send.key.as_deref().map(|key| key::of_send(&send.openid, key));
+    if let Some(name) = &key_name {
+        let key = Key::load(view, name, player.birth)?;
+        match key::conflict(key.as_ref(), &send.template) {
+            None => {}
+            Some(Conflict::Before(verdict)) => return Ok((changes, BeginResult::Before(verdict))),
+            Some(Conflict::Running(ms)) => return Ok((changes, BeginResult::Busy(ms))),
+            Some(Conflict::OtherTemplate(other)) => return Ok((changes, BeginResult::OtherTemplate(other))),
+        }
+    }
+    let (granted, spent) = player.count(&send.template).map_or((0, 0), |count| (count.granted, count.spent));
+    if granted <= spent && send.enforce {
+        return Ok((changes, BeginResult::NoQuota));
+    }
+    if let Some(ms) = wait_for_lease(&mut player.recent, send.process) {
+        loaded.save(view, &mut changes);
+        return Ok((changes, BeginResult::Busy(ms)));
+    }
+    player.be_born(send.holder as u32 ^ (send.holder >> 32) as u32);
+    let unit = granted > spent && !send.long_term;
+    player.recent.waiting = None;
+    player.recent.lease = Some(Lease {
+        left_ms: send.lease_ms,
+        send: Some(StartedSend {
+            holder: send.holder,
+            template: player.count(&send.template).map_or(send.template.to_template(), |c| c.template.clone()),
+            granted,
+            unit,
+            key: key_name.as_ref().map(own_id),
+            message: send.message.as_ref().map(|(name, _)| own_id(name)),
+            started_ms: view.time.wall_ms,
+        }),
+    });
+    let birth = player.birth;
+    let left = i64::try_from(granted.saturating_sub(spent)).unwrap_or(i64::MAX) - i64::from(unit);
+    if let Some(name) = key_name {
+        Key::running(birth, send.holder, send.template.to_template(), send.lease_ms).save(
+            name,
+            &view.time,
+            &mut changes,
+        );
+    }
+    if let Some((name, seen)) = &send.message {
+        let state = MessageState::Sending { left_ms: send.lease_ms };
+        Message { state, sender: send.holder, ..(**seen).clone() }.save(name.clone(), &view.time, &mut changes);
+    }
+    loaded.save(view, &mut changes);
+    Ok((changes, BeginResult::Held(Hold { begun: send.clone(), granted, unit, birth, left })))
+}
+
+/// None: the lease is free, and what its last send left is in doubt. Else for how long it is not, at most; and that this
+/// process waits for it, unless another said so first: without this the one who settles, and begins again within
+/// microseconds, starves the one who polls.
+fn wait_for_lease(recent: &mut Recent, process: i64) -> Option<i64> {
+    if let Some(left_ms) = recent.lease.as_ref().map(|lease| lease.left_ms).filter(|ms| *ms > 0) {
+        if recent.waiting.is_none_or(|waiting| waiting.process == process) {
+            recent.waiting = Some(Waiting { process, left_ms: WAITING_MS });
+        }
+        return Some(left_ms);
+    }
+    recent.put_in_doubt();
+    recent.waiting.filter(|waiting| waiting.process != process).map(|waiting| waiting.left_ms)
+}
+
+/// Undoes a begin of which it is not known whether it was done; nothing has left.
+pub fn abandon(send: BeginSend) -> Operation<()> {
+    let reads = Player::names(&send.openid).to_vec();
+    let trace = Some(Player::trace(&send.openid));
+    Operation { reads, proven: false, trace, decide: Box::new(move |view| decide_abandon(&send, view)) }
+}
+
+fn decide_abandon(send: &BeginSend, view: &View<'_>) -> Result<(Changes, ()), Stop> {
+    let mut changes = Changes::default();
+    let mut loaded = Player::load(view, &send.openid)?;
+    if let_go(&mut loaded.player.recent, send.holder, Outcome::Returned) == Owned::Nothing {
+        return Ok((changes, ()));
+    }
+    if let Some(name) = send.key.as_deref().map(|key| key::of_send(&send.openid, key))
+        && Key::load(view, &name, loaded.player.birth)?.is_some_and(|key| key.holder == send.holder)
+    {
+        changes.put(name, None, None);
+    }
+    if let Some((name, seen)) = &send.message
+        && Message::load(view, name)?.is_some_and(|message| message.sender == send.holder)
+    {
+        seen.save(name.clone(), &view.time, &mut changes);
+    }
+    loaded.save(view, &mut changes);
+    Ok((changes, ()))
+}
+
+/// Ends a send; also one whose lease is over.
+pub fn settle(settlement: Settlement) -> Operation<Settled> {
+    let begun = &settlement.hold.begun;
+    let mut reads = Player::names(&begun.openid).to_vec();
+    reads.extend(begun.key.as_deref().map(|key| key::of_send(&begun.openid, key)));
+    reads.extend(begun.message.iter().map(|(name, _)| name.clone()));
+    let trace = Some(Player::trace(&begun.openid));
+    Operation { reads, proven: false, trace, decide: Box::new(move |view| decide_settle(&settlement, view)) }
+}
+
+/// What is left after a settlement that nobody waits for, as its hold tells; None: it must be waited for.
+pub fn left_after(settlement: &Settlement) -> Option<i64> {
+    let Hold { begun, unit, left, .. } = &settlement.hold;
+    if begun.key.is_some() || begun.message.is_some() {
+        return None;
+    }
+    let left = match settlement.outcome {
+        Outcome::Spent => *left,
+        Outcome::Returned => left + i64::from(*unit),
+        Outcome::InDoubt | Outcome::Cleared => return None,
+    };
+    Some(if begun.long_term { left.min(1) } else { left })
+}
+
+/// What a hold still had when it was settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owned {
+    Lease,
+    /// The lease was over, and the send in doubt.
+    Doubt,
+    /// An event settled it already: once is enough.
+    Nothing,
+}
+
+fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, Settled), Stop> {
+    let Settlement { hold, outcome, verdict, spread } = settlement;
+    let begun = &hold.begun;
+    let mut changes = Changes::default();
+    let mut loaded = Player::load(view, &begun.openid)?;
+    let player = &mut loaded.player;
+    let same_life = player.birth == hold.birth;
+    if same_life {
+        let owned = let_go(&mut player.recent, begun.holder, *outcome);
+        let unit = hold.unit && owned != Owned::Nothing;
+        move_count(player, &begun.template, *outcome, unit, hold.granted, verdict.msgid)?;
+    }
+    let left = player.remaining(&begun.template);
+    let remaining = if begun.long_term { left.min(1) } else { left };
+    let verdict = Verdict { remaining, ..verdict.clone() };
+    let mut earlier = false;
+    let mut disposition = None;
+    if let Some((name, _)) = &begun.message {
+        let ours = |m: &Message| m.sender == begun.holder && matches!(m.state, MessageState::Sending { .. });
+        let message = Message::load(view, name)?.filter(ours);
+        earlier = message.as_ref().is_some_and(|message| message.in_doubt);
+        disposition = Some(match message {
+            Some(message) => settle_message(name, message, verdict.clone(), *spread, view, &mut changes),
+            None => Disposition::NotOurs,
+        });
+    }
+    if let Some(key) = begun.key.as_deref().filter(|_| same_life) {
+        let name = key::of_send(&begun.openid, key);
+        let last = match &disposition {
+            Some(Disposition::Final(last)) => last.as_ref(),
+            _ => &verdict,
+        };
+        let again = matches!(disposition, Some(Disposition::Again { .. }));
+        settle_key(name, hold, (!again).then_some(last), earlier, view, &mut changes)?;
+    }
+    loaded.save(view, &mut changes);
+    Ok((changes, Settled { remaining, disposition }))
+}
+
+/// Gives the lease back, or keeps it for a while after a send in doubt.
+fn let_go(recent: &mut Recent, holder: i64, outcome: Outcome) -> Owned {
+    let runs = |lease: &Lease| lease.send.as_ref().is_some_and(|send| send.holder == holder);
+    if recent.lease.as_ref().is_some_and(runs) {
+        if outcome == Outcome::InDoubt {
+            recent.lease.iter_mut().for_each(|lease| lease.left_ms = KEEP_LEASE_MS);
+            recent.put_in_doubt();
+        } else {
+            recent.lease = None;
+        }
+        return Owned::Lease;
+    }
+    let at = recent.in_doubt.iter().position(|doubt| doubt.send.holder == holder);
+    match at {
+        None => Owned::Nothing,
+        Some(_) if outcome == Outcome::InDoubt => Owned::Doubt,
+        Some(at) => {
+            recent.in_doubt.remove(at);
+            Owned::Doubt
+        }
+    }
+}
+
+/// Moves the count of a send that ended so, and remembers its msgid.
+pub fn move_count(
+    player: &mut Player,
+    template: &TemplateId,
+    outcome: Outcome,
+    unit: bool,
+    granted: u64,
+    msgid: i64,
+) -> Result<(), Error> {
+    if player.count(template).is_some() {
+        let count = player.count_mut(template)?;
+        match outcome {
+            Outcome::Spent if unit && count.spent < granted => count.spent += 1,
+            Outcome::Cleared => count.spent = count.spent.max(granted),
+            Outcome::Spent | Outcome::Returned | Outcome::InDoubt => {}
+        }
+    }
+    if outcome == Outcome::Spent {
+        let template = player.count(template).map_or(template.to_template(), |count| count.template.clone());
+        player.recent.note_sent(&template, msgid);
+    }
+    Ok(())
+}
+
+fn settle_message(
+    name: &Name,
+    mut message: Message,
+    verdict: Verdict,
+    spread: u64,
+    view: &View<'_>,
+    changes: &mut Changes,
+) -> Disposition {
+    let in_doubt = verdict.had_effect();
+    let disposition = dispose(&message, verdict, view.time.wall_ms, spread);
+    match &disposition {
+        Disposition::Final(_) => Message::remove(name.clone(), changes),
+        Disposition::Again { due_ms, why } => {
+            message.wait_again(*due_ms, why.clone(), in_doubt);
+            message.save(name.clone(), &view.time, changes);
+        }
+        Disposition::NotOurs => {}
+    }
+    disposition
+}
+
+/// Keeps the verdict for the key; also when somebody found the send dead meanwhile. None: it is to be made again, and
+/// nothing is kept. `earlier`: an earlier try may have had an effect, whatever this one came to.
+fn settle_key(
+    name: Name,
+    hold: &Hold,
+    verdict: Option<&Verdict>,
+    earlier: bool,
+    view: &View<'_>,
+    changes: &mut Changes,
+) -> Result<(), Stop> {
+    let holder = hold.begun.holder;
+    let Some(key) = Key::load(view, &name, hold.birth)?.filter(|key| key.holder == holder) else { return Ok(()) };
+    match verdict {
+        None => changes.put(name, None, None),
+        Some(verdict) => {
+            let effect = earlier || verdict.had_effect();
+            Key::done(hold.birth, holder, key.template, verdict.clone(), effect).save(name, &view.time, changes);
+        }
+    }
+    Ok(())
+}
+
+/// What a late event did to the player's sends.
+pub enum Late {
+    /// A send to the player runs, for so many milliseconds at most: it must tell first.
+    Busy(i64),
+    /// It was no send of ours in doubt.
+    Nothing,
+    /// It settled one; with the count after it.
+    Settled(i64),
+}
+
+/// Settles the oldest send in doubt of the player and template that started before this time, once; unless the msgid is
+/// one that is known.
+pub fn settle_late(
+    player: &mut Player,
+    template: &TemplateId,
+    started_before_ms: i64,
+    verdict: &Verdict,
+    outcome: Outcome,
+    view: &View<'_>,
+    changes: &mut Changes,
+) -> Result<Late, Stop> {
+    if let Some(lease) = player.recent.lease.as_ref().filter(|lease| lease.send.is_some()) {
+        if lease.left_ms > 0 {
+            return Ok(Late::Busy(lease.left_ms));
+        }
+        player.recent.put_in_doubt();
+    }
+    let as_kept = player.count(template).map_or(template.to_template(), |count| count.template.clone());
+    if verdict.msgid != 0 && player.recent.was_sent(&as_kept, verdict.msgid) {
+        return Ok(Late::Nothing);
+    }
+    let doubts = player.recent.in_doubt.iter().enumerate();
+    let fits = |send: &StartedSend| template.is(&send.template) && send.started_ms < started_before_ms;
+    let oldest = doubts.filter(|(_, doubt)| fits(&doubt.send)).min_by_key(|(_, doubt)| doubt.send.started_ms);
+    let Some(at) = oldest.map(|(at, _)| at) else { return Ok(Late::Nothing) };
+    let send = player.recent.in_doubt.remove(at).send;
+    move_count(player, template, outcome, send.unit, send.granted, verdict.msgid)?;
+    let remaining = player.remaining(template);
+    let verdict = Verdict { remaining, ..verdict.clone() };
+    let openid = Name::player(player.openid());
+    if let Some(name) = send.key.and_then(|own| name_of(Space::Key, &openid, &own))
+        && let Some(key) = Key::load(view, &name, player.birth)?.filter(|key| key.holder == send.holder)
+    {
+        let effect = verdict.had_effect();
+        Key::done(player.birth, send.holder, key.template, verdict.clone(), effect).save(name, &view.time, changes);
+    }
+    if let Some(name) = send.message.and_then(|own| name_of(Space::Message, &openid, &own))
+        && (outcome != Outcome::Returned || verdict.had_effect())
+        && let Some(mut message) = Message::load(view, &name)?.filter(|message| message.sender == send.holder)
+    {
+        // It has ended, whether it waits to be found or to be sent again.
+        message.state = MessageState::Ended(Box::new(verdict.clone()));
+        message.save(name, &view.time, changes);
+    }
+    Ok(Late::Settled(remaining))
+}
+
+/// The count, as far as nothing of it is held.
+pub fn remaining(openid: String, template: TemplateId) -> Operation<i64> {
+    read_player(openid, move |player| player.remaining(&template))
+}
+
+/// Whether anything is left, or held by a send that may give it back.
+pub fn has_any(openid: String, template: TemplateId) -> Operation<bool> {
+    read_player(openid, move |player| player.count(&template).is_some_and(|count| count.granted > count.spent))
+}
+
+fn read_player<A: Send + 'static>(openid: String, mut look: impl FnMut(&Player) -> A + Send + 'static) -> Operation<A> {
+    Operation {
+        reads: Player::names(&openid).to_vec(),
+        proven: false,
+        trace: None,
+        decide: Box::new(move |view| Ok((Changes::default(), look(&Player::load(view, &openid)?.player)))),
+    }
+}
+
+/// Refuses a second use of a key for something else, in words.
+pub fn other_template(other: &str) -> Error {
+    Error::new(Status::Arg, format!("the key was used for a send with template {other}; use another key"))
+}

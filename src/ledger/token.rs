@@ -1,0 +1,433 @@
+//! The access token, shared among processes: one asks, all use; and the budgets that keep an account alive.
+
+use sha2::{Digest, Sha256};
+
+use super::age::Stamp;
+use super::codec::{Damage, Decoder, Encoder};
+use crate::error::{Error, Retry, Status};
+use crate::secret::Secret;
+use crate::store::{Changes, Name, Operation, Stop, Time, View};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+/// WeChat allows so many forced refreshes a day, so far apart (docs/wechat-api.md, section 2).
+const FORCED: Budget = Budget { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
+/// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still.
+const LEGACY: Budget = Budget { what: "legacy-tokens", per_day: 500, apart_ms: 0 };
+/// After a second token in a row that WeChat never accepted: so long nobody asks for another, doubling up to …
+const REFUSED_PAUSE_MS: i64 = 60_000;
+/// … this.
+const LONGEST_REFUSED_PAUSE_MS: i64 = 3_600_000;
+/// Failures of different secrets and machines that are kept.
+const MAX_FAILURES: usize = 16;
+
+/// A token as another process, or an earlier life of this one, left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// The token.
+    pub token: Secret,
+    /// Milliseconds that are left of it, by whichever clock says less.
+    pub left_ms: i64,
+    /// Milliseconds it was good for when it was handed out.
+    pub life_ms: i64,
+}
+
+/// Whose token: in one mode, at one host.
+#[derive(Clone, Debug)]
+pub struct TokenSlot {
+    name: Name,
+    legacy: bool,
+}
+
+impl TokenSlot {
+    /// `host`: the first one that is configured; another host's token is another.
+    pub fn new(mode: &str, host: &str) -> TokenSlot {
+        TokenSlot { name: Name::account(&format!("token:{mode}:{host}")), legacy: mode == "legacy" }
+    }
+}
+
+/// Who asks for a new token.
+#[derive(Clone, Debug)]
+pub struct TokenAsk {
+    /// Names the caller among all processes.
+    pub holder: i64,
+    /// How long others wait for it at most.
+    pub lease_ms: i64,
+    /// A token with less left than this is not good enough.
+    pub need_ms: i64,
+    /// Whose failures are the caller's own.
+    pub concerned: Concerned,
+}
+
+/// Whom a failure concerns, by digests.
+#[derive(Clone, Copy, Debug)]
+pub struct Concerned {
+    /// Of the secret that is used.
+    pub secret: u64,
+    /// Of the machine, whose address WeChat sees.
+    pub machine: u64,
+}
+
+impl Concerned {
+    /// Digests of both; neither can be told from them.
+    pub fn new(appid: &str, secret: Option<&Secret>, machine: &str) -> Concerned {
+        let digest = |parts: [&str; 3]| {
+            let mut hasher = Sha256::new();
+            parts.iter().for_each(|part| {
+                hasher.update((part.len() as u64).to_be_bytes());
+                hasher.update(part.as_bytes());
+            });
+            let digest: [u8; 32] = hasher.finalize().into();
+            // 0 is everybody's.
+            digest.first_chunk::<8>().map_or(1, |first| u64::from_be_bytes(*first)).max(1)
+        };
+        let secret = secret.map_or("", Secret::expose);
+        Concerned { secret: digest(["secret", appid, secret]), machine: digest(["machine", appid, machine]) }
+    }
+}
+
+/// Whom a failure concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureScope {
+    /// All.
+    Everybody,
+    /// Those with the same secret.
+    Secret,
+    /// Those on the same machine.
+    Machine,
+}
+
+/// Whether to ask WeChat for a token.
+#[derive(Debug)]
+pub enum TokenClaim {
+    /// No: here is a good one.
+    Ready(StoredToken),
+    /// Yes.
+    Ask {
+        /// The token that WeChat refused last.
+        dead: Option<Secret>,
+        /// Tries that failed since the last success.
+        failures: u32,
+    },
+    /// Another process asks, for at most so many milliseconds.
+    Wait(i64),
+    /// Asking is no use for so many milliseconds, for this reason.
+    Failed(Error, i64),
+}
+
+#[derive(Default)]
+struct Record {
+    token: Option<Kept>,
+    asker: Option<(i64, i64)>,
+    failures: Vec<Failure>,
+    /// Tokens in a row that WeChat refused without having accepted them before.
+    refused: u32,
+    refused_pause_ms: i64,
+}
+
+struct Kept {
+    stored: StoredToken,
+    dead: bool,
+    accepted: bool,
+}
+
+struct Failure {
+    whose: u64,
+    times: u32,
+    pause_ms: i64,
+    why: Error,
+}
+
+impl Record {
+    /// One that is damaged counts as absent: the worst is another token.
+    fn load(view: &View<'_>, name: &Name) -> Result<Record, Stop> {
+        match view.get(name)?.map(|record| Record::decode(name, record, &view.time)) {
+            Some(Ok(record)) => Ok(record),
+            Some(Err(Damage::Newer(version))) => Err(Damage::Newer(version).into()),
+            Some(Err(Damage::Broken)) | None => Ok(Record::default()),
+        }
+    }
+
+    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Record, Damage> {
+        let mut from = Decoder::open(name, record)?;
+        let stamp = Stamp::decode(&mut from)?;
+        let passed = stamp.passed(now);
+        let flags = from.byte()?;
+        let mut record = Record::default();
+        if flags & HAS_TOKEN != 0 {
+            let token = Secret::new(from.text()?);
+            let (life_ms, left_ms) = (from.signed()?, from.signed()?);
+            let by_wall = (stamp.wall_ms() + left_ms).saturating_sub(now.wall_ms);
+            // A wall clock that was set back must not stretch a token's life.
+            let left_ms = passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms - ms)).min(left_ms);
+            let stored = StoredToken { token, left_ms, life_ms };
+            record.token = Some(Kept { stored, dead: flags & DEAD != 0, accepted: flags & ACCEPTED != 0 });
+        }
+        if flags & HAS_ASKER != 0 {
+            let holder = from.fixed(8)?.cast_signed();
+            record.asker = Some((holder, passed.left_ms(from.signed()?)));
+        }
+        record.refused = from.small()?;
+        record.refused_pause_ms = passed.left_ms(from.signed()?);
+        for _ in 0..from.small::<usize>()? {
+            let (whose, times, pause_ms) = (from.fixed(8)?, from.small()?, passed.left_ms(from.signed()?));
+            let status = Status::from_code(from.small()?).unwrap_or(Status::Auth);
+            let errcode = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
+            let http_status = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
+            let why = Error::new(status, from.text()?).answered(errcode, http_status);
+            record.failures.push(Failure { whose, times, pause_ms, why: Error { retry: Retry::Later, ..why } });
+        }
+        from.end()?;
+        Ok(record)
+    }
+
+    fn save(&self, name: &Name, time: &Time, changes: &mut Changes) {
+        let mut to = Encoder::default();
+        Stamp::encode(time, &mut to);
+        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+        let token = self.token.as_ref();
+        to.byte(
+            flag(token.is_some(), HAS_TOKEN)
+                | flag(token.is_some_and(|token| token.dead), DEAD)
+                | flag(token.is_some_and(|token| token.accepted), ACCEPTED)
+                | flag(self.asker.is_some(), HAS_ASKER),
+        );
+        if let Some(Kept { stored, .. }) = token {
+            to.text(stored.token.expose());
+            to.signed(stored.life_ms);
+            to.signed(stored.left_ms);
+        }
+        if let Some((holder, left_ms)) = self.asker {
+            to.fixed(holder.cast_unsigned(), 8);
+            to.signed(left_ms);
+        }
+        to.unsigned(self.refused.into());
+        to.signed(self.refused_pause_ms);
+        to.unsigned(self.failures.len() as u64);
+        for failure in &self.failures {
+            to.fixed(failure.whose, 8);
+            to.unsigned(failure.times.into());
+            to.signed(failure.pause_ms);
+            to.unsigned(failure.why.status.code().unsigned_abs().into());
+            to.signed(failure.why.errcode.into());
+            to.signed(failure.why.http_status.into());
+            to.text(&failure.why.message);
+        }
+        changes.put(name.clone(), Some(to.finish(name)), None);
+    }
+
+    fn alive(&self) -> Option<&StoredToken> {
+        let kept = self.token.as_ref().filter(|kept| !kept.dead && kept.stored.left_ms > 0)?;
+        Some(&kept.stored)
+    }
+}
+
+const HAS_TOKEN: u8 = 1;
+const DEAD: u8 = 2;
+const ACCEPTED: u8 = 4;
+const HAS_ASKER: u8 = 8;
+
+/// A step on the token's record; written when `change` says so.
+fn on_record<A: Send + 'static>(
+    slot: &TokenSlot,
+    mut change: impl FnMut(&mut Record, &View<'_>, &mut Changes) -> Result<(bool, A), Stop> + Send + 'static,
+) -> Operation<A> {
+    let name = slot.name.clone();
+    let reads = vec![name.clone()];
+    let decide = Box::new(move |view: &View<'_>| {
+        let mut changes = Changes::default();
+        let mut record = Record::load(view, &name)?;
+        let (write, answer) = change(&mut record, view, &mut changes)?;
+        if write {
+            record.save(&name, &view.time, &mut changes);
+        }
+        Ok((changes, answer))
+    });
+    Operation { reads, proven: false, trace: None, decide }
+}
+
+/// The token, if there is one that is alive and not known dead.
+pub fn read(slot: &TokenSlot) -> Operation<Option<StoredToken>> {
+    on_record(slot, |record, _, _| Ok((false, record.alive().cloned())))
+}
+
+/// Asks whether to ask WeChat: one caller at a time among all processes.
+pub fn claim(slot: &TokenSlot, ask: TokenAsk) -> Operation<TokenClaim> {
+    let legacy = slot.legacy;
+    on_record(slot, move |record, view, changes| {
+        let no = |claim| Ok((false, claim));
+        if let Some(token) = record.alive().filter(|token| token.left_ms > ask.need_ms) {
+            return no(TokenClaim::Ready(token.clone()));
+        }
+        if let Some((_, left_ms)) = record.asker.filter(|(holder, left_ms)| *holder != ask.holder && *left_ms > 0) {
+            return no(TokenClaim::Wait(left_ms));
+        }
+        let ours = |failure: &&Failure| [0, ask.concerned.secret, ask.concerned.machine].contains(&failure.whose);
+        let failures = || record.failures.iter().filter(ours);
+        if let Some(failure) = failures().filter(|failure| failure.pause_ms > 0).max_by_key(|failure| failure.pause_ms)
+        {
+            return no(TokenClaim::Failed(failure.why.clone(), failure.pause_ms));
+        }
+        if record.refused_pause_ms > 0 {
+            return no(TokenClaim::Failed(all_refused(record.refused), record.refused_pause_ms));
+        }
+        let times = failures().map(|failure| failure.times).max().unwrap_or(0);
+        if legacy && let Err(ms) = LEGACY.take(view, changes)? {
+            return no(TokenClaim::Failed(budget_used(), ms));
+        }
+        record.asker = Some((ask.holder, ask.lease_ms));
+        let dead = record.token.as_ref().filter(|kept| kept.dead).map(|kept| kept.stored.token.clone());
+        Ok((true, TokenClaim::Ask { dead, failures: times }))
+    })
+}
+
+fn all_refused(times: u32) -> Error {
+    let why = format!(
+        "WeChat refused the last {times} tokens that it handed out: is the appid that of this secret, and does no other \
+         program ask for tokens of this account? No other is asked for meanwhile"
+    );
+    Error::new(Status::Auth, why)
+}
+
+fn budget_used() -> Error {
+    let why = format!(
+        "{} legacy tokens were asked for within a day, and more would stop the whole account: use \"token\": \"stable\", \
+         or find the other program that asks for tokens",
+        LEGACY.per_day
+    );
+    Error::new(Status::Auth, why)
+}
+
+/// Leaves a new token for all.
+pub fn put(slot: &TokenSlot, token: Secret, life_ms: i64, concerned: Concerned) -> Operation<()> {
+    on_record(slot, move |record, _, _| {
+        let stored = StoredToken { token: token.clone(), left_ms: life_ms, life_ms };
+        record.token = Some(Kept { stored, dead: false, accepted: false });
+        record.asker = None;
+        record.failures.retain(|failure| ![0, concerned.secret, concerned.machine].contains(&failure.whose));
+        Ok((true, ()))
+    })
+}
+
+/// Leaves word that asking failed, whom that concerns, and that none of them shall ask for so many milliseconds.
+pub fn fail(
+    slot: &TokenSlot,
+    holder: i64,
+    why: Error,
+    scope: FailureScope,
+    concerned: Concerned,
+    pause_ms: i64,
+) -> Operation<()> {
+    on_record(slot, move |record, _, _| {
+        if record.asker.is_none_or(|(asker, _)| asker != holder) {
+            return Ok((false, ()));
+        }
+        record.asker = None;
+        let whose = match scope {
+            FailureScope::Everybody => 0,
+            FailureScope::Secret => concerned.secret,
+            FailureScope::Machine => concerned.machine,
+        };
+        let at = record.failures.iter().position(|failure| failure.whose == whose);
+        let times = at.map_or(0, |at| record.failures.remove(at).times).saturating_add(1);
+        record.failures.push(Failure { whose, times, pause_ms, why: why.clone() });
+        let surplus = record.failures.len().saturating_sub(MAX_FAILURES);
+        record.failures.drain(..surplus);
+        Ok((true, ()))
+    })
+}
+
+/// Gives the claim up without a word about WeChat: the caller's own time was over.
+pub fn release(slot: &TokenSlot, holder: i64) -> Operation<()> {
+    on_record(slot, move |record, _, _| {
+        let ours = record.asker.take_if(|(asker, _)| *asker == holder).is_some();
+        Ok((ours, ()))
+    })
+}
+
+/// WeChat refused this token: it, and no other, is dead. The next one is asked for at once if it had accepted this one, or
+/// if this is the first in a row that it never accepted; else after a pause that grows.
+pub fn refused(slot: &TokenSlot, token: Secret) -> Operation<()> {
+    on_record(slot, move |record, _, _| {
+        let Some(kept) = record.token.as_mut().filter(|kept| !kept.dead && kept.stored.token == token) else {
+            return Ok((false, ()));
+        };
+        kept.dead = true;
+        record.refused = if kept.accepted { 0 } else { record.refused.saturating_add(1) };
+        record.refused_pause_ms = match record.refused {
+            0 | 1 => 0,
+            n => (REFUSED_PAUSE_MS << (n - 2).min(10)).min(LONGEST_REFUSED_PAUSE_MS),
+        };
+        Ok((true, ()))
+    })
+}
+
+/// WeChat accepted this token.
+pub fn accepted(slot: &TokenSlot, token: Secret) -> Operation<()> {
+    on_record(slot, move |record, _, _| {
+        let Some(kept) = record.token.as_mut().filter(|kept| !kept.accepted && kept.stored.token == token) else {
+            return Ok((false, ()));
+        };
+        kept.accepted = true;
+        record.refused = 0;
+        record.refused_pause_ms = 0;
+        Ok((true, ()))
+    })
+}
+
+/// Takes one of the forced refreshes that WeChat allows. `Err(ms)` inside: not for so many milliseconds.
+pub fn force() -> Operation<Result<(), i64>> {
+    let decide = Box::new(move |view: &View<'_>| {
+        let mut changes = Changes::default();
+        let taken = FORCED.take(view, &mut changes)?;
+        Ok((changes, taken))
+    });
+    Operation { reads: vec![FORCED.name()], proven: true, trace: None, decide }
+}
+
+/// So many of something in any 24 hours.
+struct Budget {
+    what: &'static str,
+    per_day: usize,
+    apart_ms: i64,
+}
+
+impl Budget {
+    fn name(&self) -> Name {
+        Name::account(self.what)
+    }
+
+    /// Takes one; or says for how long there is none.
+    fn take(&self, view: &View<'_>, changes: &mut Changes) -> Result<Result<(), i64>, Stop> {
+        let name = self.name();
+        let mut ages = match view.get(&name)?.map(|record| Budget::decode(&name, record, &view.time)) {
+            Some(Err(Damage::Newer(version))) => return Err(Damage::Newer(version).into()),
+            Some(Ok(ages)) => ages,
+            Some(Err(Damage::Broken)) | None => Vec::new(),
+        };
+        ages.retain(|age| *age < DAY_MS);
+        ages.sort_unstable();
+        if let Some(newest) = ages.first().filter(|age| **age < self.apart_ms) {
+            return Ok(Err(self.apart_ms - newest));
+        }
+        if ages.len() >= self.per_day {
+            return Ok(Err(DAY_MS - ages.last().copied().unwrap_or(0)));
+        }
+        let mut to = Encoder::default();
+        Stamp::encode(&view.time, &mut to);
+        to.unsigned(ages.len() as u64 + 1);
+        std::iter::once(&0).chain(&ages).for_each(|age| to.signed(*age));
+        changes.put(name.clone(), Some(to.finish(&name)), None);
+        Ok(Ok(()))
+    }
+
+    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Vec<i64>, Damage> {
+        let mut from = Decoder::open(name, record)?;
+        let passed = Stamp::decode(&mut from)?.passed(now);
+        let mut ages = Vec::new();
+        for _ in 0..from.small::<usize>()? {
+            ages.push(from.signed()?.saturating_add(passed.age_ms));
+        }
+        from.end()?;
+        Ok(ages)
+    }
+}

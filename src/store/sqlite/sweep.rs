@@ -1,0 +1,109 @@
+//! Dropping passing records that are over. There is no index on when they are: it would take more room than they do. So
+//! all are looked at in turn, some in each round: the more, the more was written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::error::Fault;
+use super::group_commit::{Failure, GroupCommitter};
+use super::readers::Readers;
+use super::records::Records;
+use crate::clock::{Deadline, Now};
+use crate::error::Error;
+use crate::store::{IsOver, Name, Page, Space, Time};
+
+/// Between two rounds.
+const EVERY: Duration = Duration::from_secs(1);
+/// Rows that a round looks at, at least while there are passing records, and at most.
+const ROWS: (u64, u64) = (2_000, 50_000);
+/// Rows for each record that was written.
+const ROWS_PER_WRITTEN: u64 = 4;
+/// Rows that are read in one go.
+const READ_AT_ONCE: usize = 1_000;
+/// Records that are dropped in one transaction at most.
+const DROPPED_AT_ONCE: usize = 64;
+/// A round's transactions wait so long for the connection.
+const PATIENCE_MS: u64 = 1_000;
+
+pub struct Sweeper {
+    account: i64,
+    /// Passing records that were put since the last round.
+    written: Arc<AtomicU64>,
+    /// Where it is.
+    space: Space,
+    after: Option<Box<[u8]>>,
+    /// Whether any passing record was met, or written, since it last came by the beginning.
+    met: bool,
+    /// Whether there is anything to look for.
+    busy: bool,
+    last: Option<Instant>,
+}
+
+impl Sweeper {
+    pub fn new(account: i64, written: Arc<AtomicU64>) -> Sweeper {
+        Sweeper { account, written, space: Space::Key, after: None, met: false, busy: true, last: None }
+    }
+
+    /// Looks at the next rows.
+    ///
+    /// # Errors
+    /// Those of reads and of transactions; the next round tries again.
+    pub fn round(&mut self, readers: &Readers, committer: &GroupCommitter, is_over: IsOver) -> Result<(), Error> {
+        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+            return Ok(());
+        }
+        self.last = Some(Instant::now());
+        let written = self.written.swap(0, Ordering::Relaxed);
+        self.busy |= written > 0;
+        self.met |= written > 0;
+        let mut left = (written * ROWS_PER_WRITTEN).clamp(ROWS.0, ROWS.1);
+        while self.busy && left > 0 {
+            let (page, over) = self.look(readers, is_over)?;
+            for names in over.chunks(DROPPED_AT_ONCE) {
+                self.drop_all(committer, names.to_vec(), is_over)?;
+            }
+            self.met |= !page.records.is_empty();
+            left = left.saturating_sub(READ_AT_ONCE as u64);
+            self.go_on(page);
+        }
+        Ok(())
+    }
+
+    /// Reads the next rows and says which are over.
+    fn look(&self, readers: &Readers, is_over: IsOver) -> Result<(Page, Vec<Name>), Error> {
+        let page = readers.snapshot(Deadline::in_ms(PATIENCE_MS), |c| {
+            Ok::<_, Fault>(Records::new(c, self.account).scan(self.space, self.after.as_deref(), READ_AT_ONCE)?)
+        })?;
+        let time = Time::from(&Now::read());
+        let over = page.records.iter().filter(|(name, value)| is_over(name, value, &time));
+        let over = over.map(|(name, _)| name.clone()).collect();
+        Ok((page, over))
+    }
+
+    /// Drops those that are still over: somebody may have written to them since.
+    fn drop_all(&self, committer: &GroupCommitter, names: Vec<Name>, is_over: IsOver) -> Result<(), Error> {
+        let account = self.account;
+        committer.run(false, Deadline::in_ms(PATIENCE_MS), move |c: &Connection| {
+            let time = Time::from(&Now::read());
+            let mut records = Records::new(c, account);
+            names
+                .iter()
+                .try_for_each(|name| records.drop_if(name, |value| is_over(name, value, &time)))
+                .map_err(Failure::HalfWritten)
+        })
+    }
+
+    fn go_on(&mut self, page: Page) {
+        self.after = page.after;
+        if self.after.is_some() {
+            return;
+        }
+        self.space = if self.space == Space::Key { Space::Recent } else { Space::Key };
+        if self.space == Space::Key {
+            self.busy = std::mem::take(&mut self.met);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether the file that is open is still the one at its path: a store that is removed or replaced under the process
+//! would take what is written with it. Looked at by path, since nobody but SQLite may open it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Status};
+
+/// Between two looks of those that need no certainty.
+const NOW_AND_THEN: Duration = Duration::from_millis(500);
+
+/// The file, its log and the log's index, as they were opened.
+pub struct FileWatch {
+    parts: Vec<(PathBuf, Identity)>,
+    since: Instant,
+    /// Milliseconds after `since`.
+    looked_ms: AtomicU64,
+    gone: AtomicBool,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl FileWatch {
+    /// To be called when the file was just opened, and its log is open.
+    pub fn new(path: &Path) -> FileWatch {
+        let parts = with_suffixes(path, &["", "-wal", "-shm"]);
+        let parts = parts.into_iter().filter_map(|part| identity(&part).ok().map(|identity| (part, identity)));
+        let (looked_ms, gone) = (AtomicU64::new(0), AtomicBool::new(false));
+        FileWatch { parts: parts.collect(), since: Instant::now(), looked_ms, gone }
+    }
+
+    /// Looks, unless somebody has just done so.
+    ///
+    /// # Errors
+    /// As [`FileWatch::look`].
+    pub fn look_now_and_then(&self) -> Result<(), Error> {
+        let now = self.since.elapsed().as_millis() as u64;
+        if now.saturating_sub(self.looked_ms.load(Ordering::Relaxed)) >= NOW_AND_THEN.as_millis() as u64 {
+            return self.look();
+        }
+        self.told()
+    }
+
+    /// Looks whether all is where it was.
+    ///
+    /// # Errors
+    /// [`Status::Store`] when it is not, and for ever after.
+    pub fn look(&self) -> Result<(), Error> {
+        self.looked_ms.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
+        let elsewhere = |(part, opened): &(PathBuf, Identity)| match identity(part) {
+            Ok(found) => found != *opened,
+            // Other errors say nothing about the file: the process may have given up its right to look.
+            Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+        };
+        if self.parts.iter().any(elsewhere) {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+        self.told()
+    }
+
+    fn told(&self) -> Result<(), Error> {
+        if !self.gone.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let file = self.parts.first().map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        Err(Error::new(
+            Status::Store,
+            format!(
+                "the store {file} (or its -wal or -shm) was removed or replaced while it was in use; nothing more is \
+                 written to it. End every process that uses it, put the right file there, and start anew"
+            ),
+        ))
+    }
+}
+
+/// The files that belong to this one.
+pub fn with_suffixes(path: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
+    let with = |suffix: &&str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    suffixes.iter().map(with).collect()
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+
+    std::fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// Windows lets nobody remove or rename what SQLite has open.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> std::io::Result<Identity> {
+    Ok((0, 0))
+}
