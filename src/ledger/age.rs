@@ -18,15 +18,21 @@ impl Stamp {
         to.fixed(u64::from(time.boot), 4);
         to.fixed(time.wall_ms.max(0).cast_unsigned(), 6);
         if time.boot != Time::SERVER {
-            to.fixed(time.boot_ms.max(0).cast_unsigned(), 5);
+            // Where there is no clock since boot, the wall clock stands in for it: no fixed five bytes.
+            to.unsigned(time.boot_ms.max(0).cast_unsigned());
         }
     }
 
     pub fn decode(from: &mut Decoder<'_>) -> Result<Stamp, Damage> {
         let boot = from.fixed(4)? as u32;
         let wall_ms = from.fixed(6)?.cast_signed();
-        let boot_ms = if boot == Time::SERVER { wall_ms } else { from.fixed(5)?.cast_signed() };
+        let boot_ms = if boot == Time::SERVER { wall_ms } else { from.small()? };
         Ok(Stamp(Time { wall_ms, boot_ms, boot }))
+    }
+
+    /// Whether its clock that nobody can set has ended, so that all ages would be by the wall clock from now on.
+    pub fn is_of_other_boot(&self, now: &Time) -> bool {
+        self.0.boot != now.boot
     }
 
     /// The wall clock then.
@@ -38,10 +44,13 @@ impl Stamp {
     pub fn passed(&self, now: &Time) -> Passed {
         if self.0.boot == now.boot {
             // A server that took over may be a little behind: then nothing has passed.
-            let ms = (now.boot_ms - self.0.boot_ms).max(0);
+            let ms = now.boot_ms.saturating_sub(self.0.boot_ms).max(0);
             Passed { age_ms: ms, lease_ms: Some(ms) }
         } else {
-            Passed { age_ms: (now.wall_ms - self.0.wall_ms - GRACE_MS).max(0), lease_ms: None }
+            Passed {
+                age_ms: now.wall_ms.saturating_sub(self.0.wall_ms).saturating_sub(GRACE_MS).max(0),
+                lease_ms: None,
+            }
         }
     }
 }
@@ -63,7 +72,7 @@ impl Passed {
 
     /// What is left of a lease that had so much left; 0: it is over.
     pub fn left_ms(&self, left_ms: i64) -> i64 {
-        self.lease_ms.map_or(0, |passed| (left_ms - passed).max(0))
+        self.lease_ms.map_or(0, |passed| left_ms.saturating_sub(passed).max(0))
     }
 }
 
@@ -98,6 +107,13 @@ mod tests {
         let passed = stamp.passed(&at(8, 10, 1_700_000_000_000 + GRACE_MS + 5));
         assert_eq!((passed.age_ms, passed.left_ms(1_000_000)), (5, 0));
         assert_eq!(stamp.passed(&at(8, 10, 1_700_000_000_000)).age_ms, 0);
+    }
+
+    #[test]
+    fn where_the_wall_clock_stands_in_for_the_one_since_boot_it_is_kept_whole() {
+        let now = 1_700_000_000_000;
+        let passed = stamp(at(7, now, now)).passed(&at(7, now + 250, now + 250));
+        assert_eq!((passed.age_ms, passed.left_ms(300)), (250, 50));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What a player answered: it moves counts, once per act and once per key.
 
 use super::key::{self, Key, Seen};
-use super::pairing::{Source, match_pair};
-use super::player::Player;
+use super::pairing::{Source, leave_mark, match_pair};
+use super::player::{Player, PlayerNames};
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
-use crate::store::{Changes, Operation, Stop, Time, View};
+use crate::store::{Changes, Name, Operation, Stop, Time, View};
 
 /// A refusal event created less than this after the newest accept may have come before it, by two clocks: in doubt the
 /// newest accept is kept.
@@ -95,24 +95,30 @@ pub struct Terms {
 
 /// Applies a report.
 pub fn report(report: Report) -> Operation<Vec<Applied>> {
-    let mut reads = Player::names(&report.openid).to_vec();
-    if let Some(key) = &report.key {
-        reads.extend(report.items.iter().map(|item| key::of_report(&report.openid, key, item.template.id())));
-    }
-    let trace = Some(Player::trace(&report.openid));
-    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_report(&report, view)) }
+    let names = PlayerNames::new(&report.openid);
+    let key_of = |item: &Item| report.key.as_deref().map(|key| key::of_report(&names.lasting, key, item.template.id()));
+    let keys: Vec<Option<Name>> = report.items.iter().map(key_of).collect();
+    let reads = names.and(keys.iter().flatten().cloned());
+    let trace = names.trace();
+    let decide = Box::new(move |view: &View<'_>| decide_report(&report, &names, &keys, view));
+    Operation { reads, proven: true, trace, decide }
 }
 
-fn decide_report(report: &Report, view: &View<'_>) -> Result<(Changes, Vec<Applied>), Stop> {
+fn decide_report(
+    report: &Report,
+    names: &PlayerNames,
+    keys: &[Option<Name>],
+    view: &View<'_>,
+) -> Result<(Changes, Vec<Applied>), Stop> {
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, &report.openid)?;
+    let mut loaded = Player::load(view, names)?;
     let player = &mut loaded.player;
     let terms = Terms { source: Source::Report, max_count: report.max_count };
     let mut all = Vec::with_capacity(report.items.len());
-    for item in &report.items {
-        let key_name = report.key.as_deref().map(|key| key::of_report(&report.openid, key, item.template.id()));
-        if let Some(name) = &key_name
-            && let Some(Seen::Ended { verdict, .. }) = Key::load(view, name, player.birth)?.map(|key| key.seen())
+    for (item, key_name) in report.items.iter().zip(keys) {
+        if let Some(name) = key_name
+            && let Some(Seen::Ended { verdict, .. }) =
+                Key::load(view, &changes, name, player.birth)?.map(|key| key.seen())
         {
             all.push(Applied::Before(verdict));
             continue;
@@ -122,7 +128,11 @@ fn decide_report(report: &Report, view: &View<'_>) -> Result<(Changes, Vec<Appli
         let had_effect = !matches!(applied, Applied::Now { quota: QuotaChange::Untouched, .. } | Applied::Full(_));
         if let (Some(name), true, Some(kept)) = (key_name, had_effect, applied.kept()) {
             player.be_born(report.number as u32 ^ (report.number >> 32) as u32);
-            Key::done(player.birth, 0, item.template.to_template(), kept, true).save(name, &view.time, &mut changes);
+            Key::done(player.birth, 0, item.template.to_template(), kept, true).save(
+                name.clone(),
+                &view.time,
+                &mut changes,
+            );
         }
         all.push(applied);
     }
@@ -140,20 +150,22 @@ fn decide_report(report: &Report, view: &View<'_>) -> Result<(Changes, Vec<Appli
 pub fn apply(player: &mut Player, item: &Item, terms: Terms, time: &Time) -> Result<Applied, Stop> {
     let told = |count: i64| if item.long_term { count.min(1) } else { count };
     let before = player.remaining(&item.template);
-    if item.change == Change::Grant && terms.max_count > 0 && before.max(0).cast_unsigned() >= terms.max_count {
-        return Ok(Applied::Full(told(before)));
-    }
     let refusal = match item.change {
         Change::Grant | Change::SetOn => Some(false),
         Change::Clear => Some(true),
         Change::ClearAll | Change::Look => None,
     };
-    if let Some(refusal) = refusal.filter(|_| item.player_action)
-        && match_pair(player, &item.template, refusal, terms.source, time)
-    {
+    let refusal = refusal.filter(|_| item.player_action);
+    if refusal.is_some_and(|refusal| match_pair(player, &item.template, refusal, terms.source, time)) {
         return Ok(Applied::Paired(told(before)));
     }
+    if item.change == Change::Grant && terms.max_count > 0 && before.max(0).cast_unsigned() >= terms.max_count {
+        return Ok(Applied::Full(told(before)));
+    }
     let quota = move_count(player, item, terms.source, time)?;
+    if let Some(refusal) = refusal {
+        leave_mark(player, &item.template, refusal, terms.source, time);
+    }
     let remaining = if item.change == Change::ClearAll { 0 } else { told(player.remaining(&item.template)) };
     Ok(Applied::Now { quota, remaining })
 }
@@ -166,9 +178,9 @@ fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> 
             if item.change == Change::SetOn && count.granted > count.spent {
                 return Ok(QuotaChange::Granted);
             }
-            count.granted += 1;
-            let seconds = (acted_ms.max(0).cast_unsigned()).div_ceil(1000);
-            count.accepted_s = count.accepted_s.max(seconds).min(u64::from(u32::MAX));
+            count.granted = count.granted.saturating_add(1);
+            // Rounded up: in doubt the accept is the later one, and stays.
+            count.accepted_s = count.accepted_s.max(acted_ms.max(0).saturating_add(999) / 1000);
             Ok(QuotaChange::Granted)
         }
         Change::Clear => {
@@ -177,7 +189,9 @@ fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> 
                 // A report comes after its act, so all accepts that are known came before it.
                 let keep_newest = match source {
                     Source::Report => false,
-                    Source::Event { created_ms } => count.accepted_s.cast_signed() * 1000 > created_ms - DOUBT_MS,
+                    Source::Event { created_ms } => {
+                        count.accepted_s.saturating_mul(1000) > created_ms.saturating_sub(DOUBT_MS)
+                    }
                 };
                 let kept = u64::from(keep_newest && count.granted > 0);
                 count.spent = count.spent.max(count.granted - kept);

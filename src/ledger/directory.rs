@@ -7,6 +7,9 @@ use crate::store::{Changes, Name, Operation, Stop, Time, View};
 /// Ids that are kept at most; an account has at most 50 one-time templates at a time.
 const MAX_IDS: usize = 1000;
 
+/// Older than any list that is still good.
+const LONG_MS: i64 = 365 * 24 * 3_600_000;
+
 fn list_name() -> Name {
     Name::account("templates")
 }
@@ -79,8 +82,10 @@ fn absent_if_broken<T>(read: Option<Result<T, Damage>>) -> Result<Option<T>, Dam
 fn decode_list(name: &Name, record: &[u8], now: &Time) -> Result<(String, i64), Damage> {
     let mut from = Decoder::open(name, record)?;
     let stamp = Stamp::decode(&mut from)?;
-    // A list may be fetched again at any time: no grace.
-    let age_ms = stamp.passed(now).by_boot_ms().unwrap_or(now.wall_ms - stamp.wall_ms());
+    // A list may be fetched again at any time: no grace, and one of the future is of any age.
+    let by_wall = now.wall_ms.saturating_sub(stamp.wall_ms());
+    let by_wall = if by_wall < 0 { LONG_MS } else { by_wall };
+    let age_ms = stamp.passed(now).by_boot_ms().unwrap_or(by_wall);
     let list = from.text()?;
     from.end()?;
     Ok((list, age_ms))

@@ -3,11 +3,11 @@
 use super::answer::{Applied, Item, Terms, apply};
 use super::key::{self, Key, Seen};
 use super::pairing::Source;
-use super::player::Player;
+use super::player::{Player, PlayerNames};
 use super::send::{Late, Outcome, settle_late};
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
-use crate::store::{Changes, Operation, Stop, View};
+use crate::store::{Changes, Name, Operation, Stop, View};
 
 /// A send may have started so much later than its event was created, by two clocks.
 const SKEW_MS: i64 = 30_000;
@@ -49,20 +49,27 @@ pub type EventResult = Result<Vec<Applied>, i64>;
 
 /// Applies an event.
 pub fn handle(event: Event) -> Operation<EventResult> {
-    let mut reads = Player::names(&event.openid).to_vec();
-    reads.extend(event.parts.iter().map(|(identity, _)| key::of_event(&event.openid, identity)));
-    let trace = Some(Player::trace(&event.openid));
-    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_event(&event, view)) }
+    let names = PlayerNames::new(&event.openid);
+    let keys: Vec<Name> = event.parts.iter().map(|(identity, _)| key::of_event(&names.lasting, identity)).collect();
+    let reads = names.and(keys.iter().cloned());
+    let trace = names.trace();
+    let decide = Box::new(move |view: &View<'_>| decide_event(&event, &names, &keys, view));
+    Operation { reads, proven: true, trace, decide }
 }
 
-fn decide_event(event: &Event, view: &View<'_>) -> Result<(Changes, EventResult), Stop> {
+fn decide_event(
+    event: &Event,
+    names: &PlayerNames,
+    keys: &[Name],
+    view: &View<'_>,
+) -> Result<(Changes, EventResult), Stop> {
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, &event.openid)?;
+    let mut loaded = Player::load(view, names)?;
     let player = &mut loaded.player;
     let mut done = Vec::with_capacity(event.parts.len());
-    for (identity, part) in &event.parts {
-        let name = key::of_event(&event.openid, identity);
-        if let Some(Seen::Ended { verdict, .. }) = Key::load(view, &name, player.birth)?.map(|key| key.seen()) {
+    for ((_, part), name) in event.parts.iter().zip(keys) {
+        if let Some(Seen::Ended { verdict, .. }) = Key::load(view, &changes, name, player.birth)?.map(|key| key.seen())
+        {
             done.push(Applied::Before(verdict));
             continue;
         }
@@ -73,7 +80,7 @@ fn decide_event(event: &Event, view: &View<'_>) -> Result<(Changes, EventResult)
             }
             EventPart::Sent { template, verdict, outcome } => {
                 let before = event.created_ms.saturating_add(SKEW_MS);
-                match settle_late(player, template, before, verdict, *outcome, view, &mut changes)? {
+                match settle_late(player, names, template, before, verdict, *outcome, view, &mut changes)? {
                     Late::Busy(ms) => return Ok((Changes::default(), Err(ms))),
                     Late::Nothing => Applied::Now { quota: QuotaChange::Untouched, remaining: -1 },
                     Late::Settled(remaining) => Applied::Now { quota: quota_of(*outcome), remaining },
@@ -83,7 +90,7 @@ fn decide_event(event: &Event, view: &View<'_>) -> Result<(Changes, EventResult)
         player.be_born(event.number as u32 ^ (event.number >> 32) as u32);
         if let Some(kept) = applied.kept() {
             let template = template_of(part).to_template();
-            Key::done(player.birth, 0, template, kept, true).save(name, &view.time, &mut changes);
+            Key::done(player.birth, 0, template, kept, true).save(name.clone(), &view.time, &mut changes);
         }
         done.push(applied);
     }

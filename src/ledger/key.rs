@@ -13,18 +13,18 @@ pub const LIFE_MS: i64 = 24 * 3_600_000;
 const MARGIN_MS: i64 = 3_600_000;
 
 /// The record of a send's key.
-pub fn of_send(openid: &str, key: &str) -> Name {
-    Name::hashed(Space::Key, openid, &[b"send", key.as_bytes()])
+pub fn of_send(player: &Name, key: &str) -> Name {
+    player.hashed_beside(Space::Key, &[b"send", key.as_bytes()])
 }
 
 /// The record of a report's key, for each template of its own.
-pub fn of_report(openid: &str, key: &str, template_id: &str) -> Name {
-    Name::hashed(Space::Key, openid, &[b"report", key.as_bytes(), template_id.as_bytes()])
+pub fn of_report(player: &Name, key: &str, template_id: &str) -> Name {
+    player.hashed_beside(Space::Key, &[b"report", key.as_bytes(), template_id.as_bytes()])
 }
 
 /// The record of a part of an event.
-pub fn of_event(openid: &str, identity: &str) -> Name {
-    Name::hashed(Space::Key, openid, &[b"event", identity.as_bytes()])
+pub fn of_event(player: &Name, identity: &str) -> Name {
+    player.hashed_beside(Space::Key, &[b"event", identity.as_bytes()])
 }
 
 /// What a key has seen.
@@ -70,9 +70,13 @@ impl Key {
         Key { birth, holder, template, state: State::Done { verdict, effect } }
     }
 
-    /// The key's record, unless its life, or its player's, is over.
-    pub fn load(view: &View<'_>, name: &Name, birth: u32) -> Result<Option<Key>, Stop> {
-        let Some(record) = view.get(name)? else { return Ok(None) };
+    /// The key's record, unless its life, or its player's, is over; as this step has changed it so far.
+    pub fn load(view: &View<'_>, changes: &Changes, name: &Name, birth: u32) -> Result<Option<Key>, Stop> {
+        let record = match changes.made(name) {
+            Some(made) => made,
+            None => view.get(name)?,
+        };
+        let Some(record) = record else { return Ok(None) };
         Ok(Key::decode(name, record, &view.time)?.filter(|key| key.birth == birth))
     }
 
@@ -85,7 +89,7 @@ impl Key {
             State::Running { left_ms } => {
                 to.byte(0);
                 to.signed(*left_ms);
-                LIFE_MS + left_ms
+                LIFE_MS.saturating_add(*left_ms)
             }
             State::Done { verdict, effect } => {
                 to.byte(if *effect { 2 } else { 1 });
@@ -98,7 +102,7 @@ impl Key {
             to.fixed(self.holder.cast_unsigned(), 8);
         }
         let value = to.finish(&name);
-        changes.put(name, Some(value), Some(life_ms + MARGIN_MS));
+        changes.put(name, Some(value), Some(life_ms.saturating_add(MARGIN_MS)));
     }
 
     fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Option<Key>, Damage> {
@@ -108,7 +112,7 @@ impl Key {
         let (state, life_ms) = match from.byte()? {
             0 => {
                 let lease_ms = from.signed()?;
-                (State::Running { left_ms: passed.left_ms(lease_ms) }, LIFE_MS + lease_ms)
+                (State::Running { left_ms: passed.left_ms(lease_ms) }, LIFE_MS.saturating_add(lease_ms))
             }
             effect @ (1 | 2) => (State::Done { verdict: verdict::decode(&mut from)?, effect: effect == 2 }, LIFE_MS),
             _ => return Err(Damage::Broken),

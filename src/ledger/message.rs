@@ -12,10 +12,10 @@ const FIRST_PAUSE_MS: i64 = 2000;
 const LONGEST_PAUSE_MS: i64 = 600_000;
 
 /// The record of a message: by its key, or by a number of its own.
-pub fn name_of(openid: &str, key: Option<&str>, number: i64) -> Name {
+pub fn name_of(player: &Name, key: Option<&str>, number: i64) -> Name {
     match key {
-        Some(key) => Name::hashed(Space::Message, openid, &[b"message", key.as_bytes()]),
-        None => Name::hashed(Space::Message, openid, &[b"unkeyed", &number.to_be_bytes()]),
+        Some(key) => player.hashed_beside(Space::Message, &[b"message", key.as_bytes()]),
+        None => player.hashed_beside(Space::Message, &[b"unkeyed", &number.to_be_bytes()]),
     }
 }
 

@@ -23,6 +23,9 @@ mod template;
 mod token;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{Applied, Change, Item, Report, report};
 pub use directory::{confirm, put_list, read as read_templates};
 pub use event::{Event, EventPart, handle as handle_event};

@@ -2,7 +2,7 @@
 
 use super::key::{self, Conflict, Key, Seen};
 use super::message::{self, Disposition, Message, Payload, State, dispose};
-use super::player::Player;
+use super::player::{Player, PlayerNames};
 use super::template::{Template, TemplateId};
 use super::verdict::{self, found_running};
 use crate::error::{Error, Status, Verdict};
@@ -49,25 +49,54 @@ pub enum EnqueueResult {
 
 /// Lets a message wait for its time, once per key.
 pub fn enqueue(new: NewMessage) -> Operation<EnqueueResult> {
-    let name = message::name_of(&new.openid, new.key.as_deref(), new.number);
-    let mut reads = Player::names(&new.openid).to_vec();
-    reads.push(name.clone());
-    reads.extend(new.key.as_deref().map(|key| key::of_send(&new.openid, key)));
-    let trace = Some(Player::trace(&new.openid));
-    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_enqueue(&new, &name, view)) }
+    let names = Names::new(&new.openid, new.key.as_deref(), new.number);
+    let (reads, trace) = (names.reads(), names.player.trace());
+    Operation { reads, proven: true, trace, decide: Box::new(move |view| decide_enqueue(&new, &names, view)) }
 }
 
-fn decide_enqueue(new: &NewMessage, name: &Name, view: &View<'_>) -> Result<(Changes, EnqueueResult), Stop> {
+/// What a step on a message may touch.
+struct Names {
+    player: PlayerNames,
+    message: Name,
+    key: Option<Name>,
+}
+
+impl Names {
+    fn new(openid: &str, key: Option<&str>, number: i64) -> Names {
+        let player = PlayerNames::new(openid);
+        let message = message::name_of(&player.lasting, key, number);
+        let key = key.map(|key| key::of_send(&player.lasting, key));
+        Names { player, message, key }
+    }
+
+    /// Those of a message that is there.
+    fn of(name: Name, message: &Message) -> Names {
+        Names { message: name, ..Names::new(&message.openid, message.key.as_deref(), 0) }
+    }
+
+    /// What the key tells whoever looks, and of which template.
+    fn key_seen(&self, player: &Player, view: &View<'_>) -> Result<Option<(Seen, Template)>, Stop> {
+        let Some(name) = &self.key else { return Ok(None) };
+        let key = Key::load(view, &Changes::default(), name, player.birth)?;
+        Ok(key.map(|key| (key.seen(), key.template)))
+    }
+
+    fn reads(&self) -> Vec<Name> {
+        self.player.and([&self.message].into_iter().chain(&self.key).cloned())
+    }
+}
+
+fn decide_enqueue(new: &NewMessage, names: &Names, view: &View<'_>) -> Result<(Changes, EnqueueResult), Stop> {
     let mut changes = Changes::default();
-    let loaded = Player::load(view, &new.openid)?;
+    let loaded = Player::load(view, &names.player)?;
     let mut result = EnqueueResult::Stored;
-    if let Some(waiting) = Message::load(view, name)? {
+    if let Some(waiting) = Message::load(view, &names.message)? {
         match beside(new, waiting) {
             EnqueueResult::Replaced => result = EnqueueResult::Replaced,
             other => return Ok((changes, other)),
         }
-    } else if let Some(key) = &new.key {
-        let key = Key::load(view, &key::of_send(&new.openid, key), loaded.player.birth)?;
+    } else if let Some(key) = &names.key {
+        let key = Key::load(view, &changes, key, loaded.player.birth)?;
         match key::conflict(key.as_ref(), &new.template) {
             None => {}
             Some(Conflict::Before(verdict)) => return Ok((changes, EnqueueResult::Before(verdict))),
@@ -89,16 +118,20 @@ fn decide_enqueue(new: &NewMessage, name: &Name, view: &View<'_>) -> Result<(Cha
         sender: 0,
         state: State::Waiting,
     }
-    .save(name.clone(), &view.time, &mut changes);
+    .save(names.message.clone(), &view.time, &mut changes);
     loaded.save(view, &mut changes);
     Ok((changes, result))
 }
 
 /// Where one with the key is there already.
 fn beside(new: &NewMessage, waiting: Message) -> EnqueueResult {
+    let same_template = waiting.template_id == new.template.id();
     match waiting.state {
-        State::Ended(verdict) => EnqueueResult::Before(*verdict),
-        _ if !new.replace && waiting.template_id == new.template.id() => EnqueueResult::Kept,
+        // Whoever finds it next frees the key, and does so at once.
+        State::Ended(verdict) if !verdict.had_effect() => EnqueueResult::Sending(1),
+        State::Ended(verdict) if same_template => EnqueueResult::Before(*verdict),
+        State::Ended(_) => EnqueueResult::OtherTemplate(Template::Spelled(waiting.template_id)),
+        _ if !new.replace && same_template => EnqueueResult::Kept,
         _ if !new.replace => EnqueueResult::OtherTemplate(Template::Spelled(waiting.template_id)),
         State::Sending { left_ms } => EnqueueResult::Sending(left_ms.max(1)),
         State::Waiting => EnqueueResult::Replaced,
@@ -116,38 +149,36 @@ pub fn peek(name: Name) -> Operation<Option<Message>> {
 
 /// Ends a message that was not begun, or lets it wait again. `seen`: as it was read.
 pub fn finish(name: Name, seen: Message, tried: Verdict, spread: u64) -> Operation<Disposition> {
-    let mut reads = vec![name.clone()];
-    reads.extend(seen.key.as_deref().map(|key| key::of_send(&seen.openid, key)));
-    reads.extend(Player::names(&seen.openid));
-    let trace = Some(Player::trace(&seen.openid));
-    let decide = Box::new(move |view: &View<'_>| decide_finish(&name, &seen, &tried, spread, view));
+    let names = Names::of(name, &seen);
+    let (reads, trace) = (names.reads(), names.player.trace());
+    let decide = Box::new(move |view: &View<'_>| decide_finish(&names, &seen, &tried, spread, view));
     Operation { reads, proven: false, trace, decide }
 }
 
 fn decide_finish(
-    name: &Name,
+    names: &Names,
     seen: &Message,
     tried: &Verdict,
     spread: u64,
     view: &View<'_>,
 ) -> Result<(Changes, Disposition), Stop> {
     let mut changes = Changes::default();
-    let Some(mut message) = Message::load(view, name)?.filter(|message| message == seen) else {
+    let Some(mut message) = Message::load(view, &names.message)?.filter(|message| message == seen) else {
         return Ok((changes, Disposition::NotOurs));
     };
-    let mut loaded = Player::load(view, &seen.openid)?;
+    let mut loaded = Player::load(view, &names.player)?;
     let disposition = dispose(&message, tried.clone(), view.time.wall_ms, spread);
     match &disposition {
         Disposition::Final(last) => {
-            Message::remove(name.clone(), &mut changes);
+            Message::remove(names.message.clone(), &mut changes);
             // What was kept of an earlier call with this key stays.
             if last.flags & Verdict::REPLAYED == 0 {
-                remember(&mut loaded.player, &message, last, message.in_doubt, view, &mut changes)?;
+                remember(&mut loaded.player, names, &message, last, message.in_doubt, view, &mut changes)?;
             }
         }
         Disposition::Again { due_ms, why } => {
             message.wait_again(*due_ms, why.clone(), false);
-            message.save(name.clone(), &view.time, &mut changes);
+            message.save(names.message.clone(), &view.time, &mut changes);
         }
         Disposition::NotOurs => {}
     }
@@ -159,20 +190,25 @@ fn decide_finish(
 /// effect.
 fn remember(
     player: &mut Player,
+    names: &Names,
     message: &Message,
     verdict: &Verdict,
     earlier: bool,
     view: &View<'_>,
     changes: &mut Changes,
 ) -> Result<(), Stop> {
-    let Some(name) = message.key.as_deref().map(|key| key::of_send(&message.openid, key)) else { return Ok(()) };
-    match Key::load(view, &name, player.birth)?.map(|key| key.seen()) {
+    let Some(name) = &names.key else { return Ok(()) };
+    match Key::load(view, changes, name, player.birth)?.map(|key| key.seen()) {
         Some(Seen::Running(_) | Seen::Ended { effect: true, .. }) => Ok(()),
         _ => {
             player.be_born(message.sender as u32 ^ view.time.wall_ms as u32);
             let template = Template::Spelled(message.template_id.clone());
             let effect = earlier || verdict.had_effect();
-            Key::done(player.birth, message.sender, template, verdict.clone(), effect).save(name, &view.time, changes);
+            Key::done(player.birth, message.sender, template, verdict.clone(), effect).save(
+                name.clone(),
+                &view.time,
+                changes,
+            );
             Ok(())
         }
     }
@@ -180,51 +216,67 @@ fn remember(
 
 /// Ends, or lets wait again, a message whose process did not end it, or that an event has settled. None: there was
 /// nothing to do; else it has ended so, and its host must be told.
-pub fn recover(name: Name) -> Operation<Option<(Message, Verdict)>> {
-    let reads = vec![name.clone()];
-    Operation { reads, proven: false, trace: None, decide: Box::new(move |view| decide_recover(&name, view)) }
+/// `seen`: as it was read; it may have changed since.
+pub fn recover(name: Name, seen: &Message) -> Operation<Option<(Message, Verdict)>> {
+    let names = Names::of(name, seen);
+    let (reads, trace) = (names.reads(), names.player.trace());
+    Operation { reads, proven: false, trace, decide: Box::new(move |view| decide_recover(&names, view)) }
 }
 
 type Recovered = Option<(Message, Verdict)>;
 
-fn decide_recover(name: &Name, view: &View<'_>) -> Result<(Changes, Recovered), Stop> {
+fn decide_recover(names: &Names, view: &View<'_>) -> Result<(Changes, Recovered), Stop> {
     let mut changes = Changes::default();
-    let Some(mut message) = Message::load(view, name)? else {
-        changes.look_at(name.clone(), When::Never);
+    let mut loaded = Player::load(view, &names.player)?;
+    let Some(message) = Message::load(view, &names.message)? else {
+        leave_agenda(names.message.clone(), &mut changes);
         return Ok((changes, None));
     };
-    match &message.state {
+    let recovered = match &message.state {
         State::Ended(verdict) => {
             let verdict = (**verdict).clone();
-            Message::remove(name.clone(), &mut changes);
-            Ok((changes, Some((message, verdict))))
+            // An event may have ended it while it waited to be sent again, when its key's record was gone.
+            remember(&mut loaded.player, names, &message, &verdict, message.in_doubt, view, &mut changes)?;
+            Message::remove(names.message.clone(), &mut changes);
+            Some((message, verdict))
         }
-        State::Sending { left_ms: 0 } => {
-            let birth = Player::load(view, &message.openid)?.player.birth;
-            let key_name = message.key.as_deref().map(|key| key::of_send(&message.openid, key));
-            let sender = message.sender;
-            let key = match &key_name {
-                Some(name) => Key::load(view, name, birth)?.filter(|key| key.holder == sender),
-                None => None,
-            };
-            if message.payload.resend {
-                if let (Some(name), Some(_)) = (key_name, key) {
-                    changes.put(name, None, None);
-                }
-                let why = "the process that sent it ended before the verdict".to_owned();
-                message.wait_again(view.time.wall_ms, why, true);
-                message.save(name.clone(), &view.time, &mut changes);
-                return Ok((changes, None));
-            }
-            let verdict = found_running();
-            if let (Some(name), Some(key)) = (key_name, key) {
-                Key::done(birth, sender, key.template, verdict.clone(), true).save(name, &view.time, &mut changes);
-            }
-            Message::remove(name.clone(), &mut changes);
-            Ok((changes, Some((message, verdict))))
+        State::Sending { left_ms: 0 } => end_dead(&loaded.player, names, message, view, &mut changes)?,
+        State::Sending { .. } | State::Waiting => return Ok((changes, None)),
+    };
+    loaded.save(view, &mut changes);
+    Ok((changes, recovered))
+}
+
+/// The process that sent it did not say what became of it.
+fn end_dead(
+    player: &Player,
+    names: &Names,
+    mut message: Message,
+    view: &View<'_>,
+    changes: &mut Changes,
+) -> Result<Recovered, Stop> {
+    let sender = message.sender;
+    let key = match &names.key {
+        Some(name) => {
+            Key::load(view, changes, name, player.birth)?.filter(|key| key.holder == sender).map(|key| (name, key))
         }
-        State::Sending { .. } | State::Waiting => Ok((changes, None)),
+        None => None,
+    };
+    if message.payload.resend {
+        if let Some((name, _)) = key {
+            changes.put(name.clone(), None, None);
+        }
+        let why = "the process that sent it ended before the verdict".to_owned();
+        message.wait_again(view.time.wall_ms, why, true);
+        message.save(names.message.clone(), &view.time, changes);
+        return Ok(None);
     }
+    let verdict = found_running();
+    if let Some((name, key)) = key {
+        Key::done(player.birth, sender, key.template, verdict.clone(), true).save(name.clone(), &view.time, changes);
+    }
+    Message::remove(names.message.clone(), changes);
+    Ok(Some((message, verdict)))
 }
 
 /// What became of a cancellation.
@@ -245,26 +297,18 @@ pub enum Cancelled {
 
 /// Removes a message that waits; the verdict is kept for its key.
 pub fn cancel(openid: String, key: String, cancelled: Verdict) -> Operation<Cancelled> {
-    let reads = names(&openid, &key);
-    let trace = Some(Player::trace(&openid));
-    let decide = Box::new(move |view: &View<'_>| decide_cancel(&openid, &key, &cancelled, view));
+    let names = Names::new(&openid, Some(&key), 0);
+    let (reads, trace) = (names.reads(), names.player.trace());
+    let decide = Box::new(move |view: &View<'_>| decide_cancel(&names, &cancelled, view));
     Operation { reads, proven: true, trace, decide }
 }
 
-fn names(openid: &str, key: &str) -> Vec<Name> {
-    let mut names = Player::names(openid).to_vec();
-    names.push(message::name_of(openid, Some(key), 0));
-    names.push(key::of_send(openid, key));
-    names
-}
-
-fn decide_cancel(openid: &str, key: &str, verdict: &Verdict, view: &View<'_>) -> Result<(Changes, Cancelled), Stop> {
+fn decide_cancel(names: &Names, verdict: &Verdict, view: &View<'_>) -> Result<(Changes, Cancelled), Stop> {
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, openid)?;
-    let name = message::name_of(openid, Some(key), 0);
+    let mut loaded = Player::load(view, &names.player)?;
+    let name = names.message.clone();
     let Some(mut message) = Message::load(view, &name)? else {
-        let key = Key::load(view, &key::of_send(openid, key), loaded.player.birth)?;
-        let cancelled = match key.map(|key| (key.seen(), key.template)) {
+        let cancelled = match names.key_seen(&loaded.player, view)? {
             Some((Seen::Ended { verdict, effect: true, .. }, template)) => {
                 Cancelled::TooLate(Some((verdict, template)))
             }
@@ -280,14 +324,14 @@ fn decide_cancel(openid: &str, key: &str, verdict: &Verdict, view: &View<'_>) ->
         State::Waiting if message.in_doubt => {
             // It is not sent again; whoever looks next tells its outcome.
             let verdict = found_running();
-            remember(&mut loaded.player, &message, &verdict, true, view, &mut changes)?;
+            remember(&mut loaded.player, names, &message, &verdict, true, view, &mut changes)?;
             message.state = State::Ended(Box::new(verdict.clone()));
             message.save(name, &view.time, &mut changes);
             Cancelled::TooLate(Some((verdict, template)))
         }
         State::Waiting => {
             let verdict = Verdict { tag: message.payload.tag, ..verdict.clone() };
-            remember(&mut loaded.player, &message, &verdict, false, view, &mut changes)?;
+            remember(&mut loaded.player, names, &message, &verdict, false, view, &mut changes)?;
             Message::remove(name, &mut changes);
             Cancelled::Now { template_id: message.template_id, tag: message.payload.tag }
         }
@@ -329,14 +373,15 @@ pub enum KeyStatus {
 
 /// What became of the message with this key.
 pub fn look_up(openid: String, key: String) -> Operation<KeyStatus> {
-    let reads = names(&openid, &key);
-    let decide = Box::new(move |view: &View<'_>| Ok((Changes::default(), decide_look_up(&openid, &key, view)?)));
+    let names = Names::new(&openid, Some(&key), 0);
+    let reads = names.reads();
+    let decide = Box::new(move |view: &View<'_>| Ok((Changes::default(), decide_look_up(&names, view)?)));
     Operation { reads, proven: false, trace: None, decide }
 }
 
-fn decide_look_up(openid: &str, key: &str, view: &View<'_>) -> Result<KeyStatus, Stop> {
+fn decide_look_up(names: &Names, view: &View<'_>) -> Result<KeyStatus, Stop> {
     let ended = |verdict, template, effect| KeyStatus::Ended { verdict, template, effect };
-    if let Some(message) = Message::load(view, &message::name_of(openid, Some(key), 0))? {
+    if let Some(message) = Message::load(view, &names.message)? {
         let template = Template::Spelled(message.template_id.clone());
         return Ok(match message.state {
             State::Sending { left_ms } if left_ms > 0 => KeyStatus::Sending(left_ms),
@@ -352,9 +397,8 @@ fn decide_look_up(openid: &str, key: &str, view: &View<'_>) -> Result<KeyStatus,
             },
         });
     }
-    let birth = Player::load(view, openid)?.player.birth;
-    let key = Key::load(view, &key::of_send(openid, key), birth)?;
-    Ok(match key.map(|key| (key.seen(), key.template)) {
+    let player = Player::load(view, &names.player)?.player;
+    Ok(match names.key_seen(&player, view)? {
         Some((Seen::Ended { verdict, effect, .. }, template)) => ended(verdict, template, effect),
         Some((Seen::Running(ms), _)) => KeyStatus::Sending(ms),
         None => KeyStatus::NotFound,
@@ -366,12 +410,25 @@ pub fn cancelled() -> Error {
     Error::new(Status::Cancelled, verdict::CANCELLED)
 }
 
-/// Takes a message whose record is damaged off the agenda; the record stays as it is.
+/// Takes what is not there, or can't be read, off the agenda; a damaged record stays as it is.
 pub fn set_aside(name: Name) -> Operation<()> {
-    let decide = Box::new(move |_: &View<'_>| {
+    let reads = vec![name.clone()];
+    let decide = Box::new(move |view: &View<'_>| {
         let mut changes = Changes::default();
-        changes.look_at(name.clone(), When::Never);
+        match Message::load(view, &name) {
+            Err(Stop::Need(names)) => return Err(Stop::Need(names)),
+            Ok(None) => leave_agenda(name.clone(), &mut changes),
+            Err(Stop::Fail(_)) => changes.look_at(name.clone(), When::Never),
+            Ok(Some(_)) => {}
+        }
         Ok((changes, ()))
     });
-    Operation { reads: Vec::new(), proven: false, trace: None, decide }
+    Operation { reads, proven: false, trace: None, decide }
+}
+
+/// Of a record that is not there. With a put, since only those are compared: else one that comes meanwhile would be on no
+/// agenda.
+fn leave_agenda(name: Name, changes: &mut Changes) {
+    changes.put(name.clone(), None, None);
+    changes.look_at(name, When::Never);
 }

@@ -72,13 +72,14 @@ impl Mark {
     }
 }
 
-/// Whether the act had come the other way; then its mark is used up. Else a mark is left for the other way.
+/// Whether the act had come the other way; then its mark is used up.
 pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, source: Source, time: &Time) -> bool {
     let acted_ms = source.acted_ms(time);
-    let (by_event, from, to) = match source {
-        Source::Report => (true, acted_ms - AFTER_MS, acted_ms + BEFORE_MS),
-        Source::Event { .. } => (false, acted_ms - BEFORE_MS, acted_ms + AFTER_MS),
+    let (by_event, before_ms, after_ms) = match source {
+        Source::Report => (true, AFTER_MS, BEFORE_MS),
+        Source::Event { .. } => (false, BEFORE_MS, AFTER_MS),
     };
+    let (from, to) = (acted_ms.saturating_sub(before_ms), acted_ms.saturating_add(after_ms));
     let fits = |mark: &Mark| {
         mark.refusal == refusal
             && mark.by_event == by_event
@@ -87,13 +88,17 @@ pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, sou
     };
     let marks = &mut player.recent.marks;
     let fitting = marks.iter().enumerate().filter(|(_, mark)| fits(mark));
-    if let Some((at, _)) = fitting.min_by_key(|(_, mark)| mark.acted_ms) {
-        marks.remove(at);
-        return true;
-    }
-    let template = template.to_template();
-    marks.push(Mark { template, refusal, by_event: !by_event, acted_ms, age_ms: 0 });
+    let oldest = fitting.min_by_key(|(_, mark)| mark.acted_ms).map(|(at, _)| at);
+    oldest.inspect(|at| drop(marks.remove(*at))).is_some()
+}
+
+/// Leaves a mark for the other way.
+pub fn leave_mark(player: &mut Player, template: &TemplateId, refusal: bool, source: Source, time: &Time) {
+    let by_event = matches!(source, Source::Event { .. });
+    // By the name that its count has, since that is short.
+    let template = player.count(template).map_or_else(|| template.to_template(), |count| count.template.clone());
+    let marks = &mut player.recent.marks;
+    marks.push(Mark { template, refusal, by_event, acted_ms: source.acted_ms(time), age_ms: 0 });
     let surplus = marks.len().saturating_sub(MAX_MARKS);
     marks.drain(..surplus);
-    false
 }

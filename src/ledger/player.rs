@@ -3,10 +3,10 @@
 
 use super::age::Stamp;
 use super::codec::{Damage, Decoder, Encoder};
-use super::recent::Recent;
+use super::recent::{HOUR_MS, Recent};
 use super::template::{Template, TemplateId};
 use crate::error::{Error, Status};
-use crate::store::{Changes, Found, Name, Stop, Time, Trace, View};
+use crate::store::{Changes, Found, Name, Space, Stop, Time, Trace, View};
 
 /// Templates of one player at most.
 const MAX_TEMPLATES: usize = 64;
@@ -21,13 +21,42 @@ pub struct Count {
     /// Messages and refusals so far have taken so many of them.
     pub spent: u64,
     /// When the newest accept happened, in Unix seconds rounded up.
-    pub accepted_s: u64,
+    pub accepted_s: i64,
+}
+
+const HAS_TIME: u8 = 1;
+const HASHED: u8 = 2;
+
+/// The names of a player's two records.
+#[derive(Clone, Debug)]
+pub struct PlayerNames {
+    /// Of what is known for ever.
+    pub lasting: Name,
+    /// Of what passes.
+    pub recent: Name,
+}
+
+impl PlayerNames {
+    /// Those of the player with this openid.
+    pub fn new(openid: &str) -> PlayerNames {
+        let lasting = Name::player(openid);
+        PlayerNames { recent: lasting.also_in(Space::Recent), lasting }
+    }
+
+    /// What a step on the player reads: both, and these.
+    pub fn and(&self, others: impl IntoIterator<Item = Name>) -> Vec<Name> {
+        [&self.lasting, &self.recent].into_iter().cloned().chain(others).collect()
+    }
+
+    /// How it is found out whether a step on this player was done.
+    pub fn trace(&self) -> Option<Trace> {
+        Some(Trace { name: self.recent.clone(), find: find_step })
+    }
 }
 
 /// Both records of one player, as they are at the time of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Player {
-    openid: String,
     /// Names this life of the player's, from the first record on until he is forgotten; 0: there is none yet.
     pub birth: u32,
     /// By template.
@@ -37,53 +66,49 @@ pub struct Player {
 }
 
 /// A player and what he was like when he was read.
-pub struct Loaded {
+pub struct Loaded<'a> {
     /// As the step changes him.
     pub player: Player,
     before: Player,
+    had_recent: bool,
+    names: &'a PlayerNames,
 }
 
 impl Player {
-    /// Both records' names.
-    pub fn names(openid: &str) -> [Name; 2] {
-        [Name::player(openid), Name::recent(openid)]
-    }
-
-    /// How it is found out whether a step on this player was done.
-    pub fn trace(openid: &str) -> Trace {
-        Trace { name: Name::recent(openid), find: find_step }
-    }
-
     /// Reads both records.
     ///
     /// # Errors
     /// [`Stop::Need`], and [`Status::Store`] for a damaged or newer record.
-    pub fn load(view: &View<'_>, openid: &str) -> Result<Loaded, Stop> {
-        let names = Player::names(openid);
-        view.need(&names)?;
-        let mut player = Player { openid: openid.to_owned(), birth: 0, counts: Vec::new(), recent: Recent::default() };
-        if let Some(record) = view.get(&names[0])? {
-            player.read_lasting(&names[0], record)?;
+    pub fn load<'a>(view: &View<'_>, names: &'a PlayerNames) -> Result<Loaded<'a>, Stop> {
+        let (lasting, recent) = match (view.get(&names.lasting), view.get(&names.recent)) {
+            (Ok(lasting), Ok(recent)) => (lasting, recent),
+            (Err(Stop::Need(_)), Err(Stop::Need(_))) => return Err(Stop::Need(names.and([]))),
+            (Err(stop), _) | (_, Err(stop)) => return Err(stop),
+        };
+        let mut player = Player::default();
+        if let Some(record) = lasting {
+            player.read_lasting(&names.lasting, record)?;
         }
-        if let Some(record) = view.get(&names[1])? {
-            let (birth, recent) = Recent::decode(&names[1], record, &player.counts, &view.time)?;
+        if let Some(record) = recent {
+            let (birth, recent) = Recent::decode(&names.recent, record, &player.counts, &view.time)?;
             player.birth = player.birth.max(birth);
             player.recent = recent;
         }
-        Ok(Loaded { before: player.clone(), player })
+        Ok(Loaded { before: player.clone(), player, had_recent: recent.is_some(), names })
     }
 
     fn read_lasting(&mut self, name: &Name, record: &[u8]) -> Result<(), Damage> {
         let mut from = Decoder::open(name, record)?;
         self.birth = from.fixed(4)? as u32;
+        let mut earlier_s = 0;
         for _ in 0..from.small::<usize>()? {
-            let has_time = from.byte()? == 1;
-            self.counts.push(Count {
-                template: Template::decode(&mut from)?,
-                granted: from.unsigned()?,
-                spent: from.unsigned()?,
-                accepted_s: if has_time { from.fixed(4)? } else { 0 },
-            });
+            let flags = from.byte()?;
+            let template =
+                if flags & HASHED != 0 { Template::Hash(from.fixed(8)?) } else { Template::Spelled(from.text()?) };
+            let (granted, spent) = (from.unsigned()?, from.unsigned()?);
+            let accepted_s = if flags & HAS_TIME == 0 { 0 } else { from.signed()?.saturating_add(earlier_s) };
+            earlier_s = if flags & HAS_TIME == 0 { earlier_s } else { accepted_s };
+            self.counts.push(Count { template, granted, spent, accepted_s });
         }
         from.end()
     }
@@ -92,23 +117,29 @@ impl Player {
         let mut to = Encoder::default();
         to.fixed(u64::from(self.birth), 4);
         to.unsigned(self.counts.len() as u64);
+        // One dialog asks for several templates, so their times are nearly the same: the difference takes one byte.
+        let mut earlier_s = 0;
         for count in &self.counts {
             // Only a grant that is left can be kept from a refusal.
-            let has_time = count.granted > count.spent;
-            to.byte(u8::from(has_time));
-            count.template.encode(&mut to);
+            let time = if count.granted > count.spent { HAS_TIME } else { 0 };
+            match &count.template {
+                Template::Hash(hash) => {
+                    to.byte(HASHED | time);
+                    to.fixed(*hash, 8);
+                }
+                Template::Spelled(id) => {
+                    to.byte(time);
+                    to.text(id);
+                }
+            }
             to.unsigned(count.granted);
             to.unsigned(count.spent);
-            if has_time {
-                to.fixed(count.accepted_s, 4);
+            if time != 0 {
+                to.signed(count.accepted_s.saturating_sub(earlier_s));
+                earlier_s = count.accepted_s;
             }
         }
         to.finish(name)
-    }
-
-    /// Whose it is.
-    pub fn openid(&self) -> &str {
-        &self.openid
     }
 
     /// The birth, where the passing record must hold it.
@@ -177,29 +208,37 @@ impl Player {
     }
 }
 
-impl Loaded {
-    /// Adds what has changed to a step's changes; on a store where answers are lost, the step's number in any case.
+impl Loaded<'_> {
+    /// Adds what has changed to a step's changes, after all else that it changes; on a store where answers are lost, the
+    /// step's number in any case.
     pub fn save(mut self, view: &View<'_>, changes: &mut Changes) {
         if let Some(step_id) = view.step_id {
             self.player.recent.note_step(step_id);
         }
-        let Loaded { player, before } = self;
-        let [lasting, recent] = Player::names(&player.openid);
+        let Loaded { player, before, had_recent, names } = self;
         if (player.birth, &player.counts) != (before.birth, &before.counts) {
-            let value = (!player.counts.is_empty()).then(|| player.write_lasting(&lasting));
+            let value = (!player.counts.is_empty()).then(|| player.write_lasting(&names.lasting));
             if value.is_some() || !before.counts.is_empty() {
-                changes.put(lasting, value, None);
+                changes.put(names.lasting.clone(), value, None);
             }
         }
         // The passing record names templates by their places in the lasting one, and holds the birth where that is absent.
-        let same_places = player.counts.iter().map(|c| &c.template).eq(before.counts.iter().map(|c| &c.template));
-        let moved = !same_places && !before.recent.is_empty();
-        if player.recent != before.recent || moved || player.born_here() != before.born_here() {
-            let value = player.recent.encode(&recent, player.born_here(), &player.counts, &view.time);
-            let life_ms = value.is_some().then(|| player.recent.life_ms());
-            changes.put(recent, value, life_ms);
+        let moved = had_recent && !same_places(&before.counts, &player.counts);
+        let birth = player.born_here();
+        // A key says nothing without its birth, which must therefore live as long.
+        let prolongs =
+            birth != 0 && changes.puts.iter().any(|put| put.name.space() == Space::Key && put.value.is_some());
+        if player.recent != before.recent || moved || birth != before.born_here() || prolongs {
+            let value = player.recent.encode(&names.recent, birth, &player.counts, &view.time);
+            let life_ms = value.is_some().then(|| player.recent.life_ms(birth));
+            changes.put(names.recent.clone(), value, life_ms);
         }
     }
+}
+
+/// Whether all that names the templates of `before` by their places still finds them there.
+fn same_places(before: &[Count], now: &[Count]) -> bool {
+    before.len() <= now.len() && before.iter().zip(now).all(|(before, now)| before.template == now.template)
 }
 
 /// Whether a step left its number.
@@ -224,8 +263,8 @@ fn steps_in(name: &Name, record: Option<&[u8]>) -> Vec<u64> {
 pub fn is_recent_over(name: &Name, record: &[u8], now: &Time) -> bool {
     let read = || -> Result<bool, Damage> {
         let mut from = Decoder::open(name, record)?;
-        let (stamp, life_s) = (Stamp::decode(&mut from)?, from.unsigned()?);
-        Ok((stamp.passed(now).age_ms / 1000).cast_unsigned() > life_s)
+        let (stamp, life_hours) = (Stamp::decode(&mut from)?, from.unsigned()?);
+        Ok((stamp.passed(now).age_ms / HOUR_MS).cast_unsigned() >= life_hours)
     };
     // What can't be read is for its player's calls to tell.
     read().unwrap_or(false)

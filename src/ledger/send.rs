@@ -2,7 +2,7 @@
 
 use super::key::{self, Conflict, Key};
 use super::message::{Disposition, Message, State as MessageState, dispose};
-use super::player::Player;
+use super::player::{Player, PlayerNames};
 use super::recent::{Lease, Recent, StartedSend, Waiting, name_of, own_id};
 use super::template::{Template, TemplateId};
 use crate::error::{Error, QuotaChange, Status, Verdict};
@@ -66,6 +66,16 @@ pub struct Hold {
     birth: u32,
     /// The count, less what is held, when it was taken.
     left: i64,
+    names: PlayerNames,
+    key_name: Option<Name>,
+}
+
+impl Hold {
+    /// What a step reads that ends it.
+    fn reads(&self) -> Vec<Name> {
+        let message = self.begun.message.iter().map(|(name, _)| name.clone());
+        self.names.and(self.key_name.iter().cloned().chain(message))
+    }
 }
 
 /// What becomes of the unit of a hold.
@@ -117,26 +127,28 @@ pub struct Settled {
 
 /// Takes the player's lease and one unit, if both are free. With a key or a message, the mark "in progress" is proven.
 pub fn begin(send: BeginSend) -> Operation<BeginResult> {
-    let mut reads = Player::names(&send.openid).to_vec();
-    reads.extend(send.key.as_deref().map(|key| key::of_send(&send.openid, key)));
-    reads.extend(send.message.iter().map(|(name, _)| name.clone()));
+    let names = PlayerNames::new(&send.openid);
+    let key_name = send.key.as_deref().map(|key| key::of_send(&names.lasting, key));
     let proven = send.key.is_some() || send.message.is_some();
-    let trace = Some(Player::trace(&send.openid));
-    Operation { reads, proven, trace, decide: Box::new(move |view| decide_begin(&send, view)) }
+    let trace = names.trace();
+    let hold = Hold { begun: send, granted: 0, unit: false, birth: 0, left: 0, names, key_name };
+    let reads = hold.reads();
+    Operation { reads, proven, trace, decide: Box::new(move |view| decide_begin(&hold, view)) }
 }
 
-fn decide_begin(send: &BeginSend, view: &View<'_>) -> Result<(Changes, BeginResult), Stop> {
+/// `asked`: the hold that it becomes, but for what the records say.
+fn decide_begin(asked: &Hold, view: &View<'_>) -> Result<(Changes, BeginResult), Stop> {
+    let Hold { begun: send, key_name, .. } = asked;
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, &send.openid)?;
+    let mut loaded = Player::load(view, &asked.names)?;
     let player = &mut loaded.player;
     if let Some((name, seen)) = &send.message
-        && Message::load(view, name)?.as_ref() != Some(seen)
+        && (seen.state != MessageState::Waiting || Message::load(view, name)?.as_ref() != Some(seen))
     {
         return Ok((changes, BeginResult::NotOurs));
     }
-    let key_name = send.key.as_deref().map(|key| key::of_send(&send.openid, key));
-    if let Some(name) = &key_name {
-        let key = Key::load(view, name, player.birth)?;
+    if let Some(name) = key_name {
+        let key = Key::load(view, &changes, name, player.birth)?;
         match key::conflict(key.as_ref(), &send.template) {
             None => {}
             Some(Conflict::Before(verdict)) => return Ok((changes, BeginResult::Before(verdict))),
@@ -149,6 +161,8 @@ fn decide_begin(send: &BeginSend, view: &View<'_>) -> Result<(Changes, BeginResu
         return Ok((changes, BeginResult::NoQuota));
     }
     if let Some(ms) = wait_for_lease(&mut player.recent, send.process) {
+        // Who waits says so at each look, and promises nothing by it.
+        changes.unproven = true;
         loaded.save(view, &mut changes);
         return Ok((changes, BeginResult::Busy(ms)));
     }
@@ -171,7 +185,7 @@ fn decide_begin(send: &BeginSend, view: &View<'_>) -> Result<(Changes, BeginResu
     let left = i64::try_from(granted.saturating_sub(spent)).unwrap_or(i64::MAX) - i64::from(unit);
     if let Some(name) = key_name {
         Key::running(birth, send.holder, send.template.to_template(), send.lease_ms).save(
-            name,
+            name.clone(),
             &view.time,
             &mut changes,
         );
@@ -181,7 +195,7 @@ fn decide_begin(send: &BeginSend, view: &View<'_>) -> Result<(Changes, BeginResu
         Message { state, sender: send.holder, ..(**seen).clone() }.save(name.clone(), &view.time, &mut changes);
     }
     loaded.save(view, &mut changes);
-    Ok((changes, BeginResult::Held(Hold { begun: send.clone(), granted, unit, birth, left })))
+    Ok((changes, BeginResult::Held(Hold { granted, unit, birth, left, ..asked.clone() })))
 }
 
 /// None: the lease is free, and what its last send left is in doubt. Else for how long it is not, at most; and that this
@@ -227,11 +241,7 @@ fn decide_abandon(send: &BeginSend, view: &View<'_>) -> Result<(Changes, ()), St
 
 /// Ends a send; also one whose lease is over.
 pub fn settle(settlement: Settlement) -> Operation<Settled> {
-    let begun = &settlement.hold.begun;
-    let mut reads = Player::names(&begun.openid).to_vec();
-    reads.extend(begun.key.as_deref().map(|key| key::of_send(&begun.openid, key)));
-    reads.extend(begun.message.iter().map(|(name, _)| name.clone()));
-    let trace = Some(Player::trace(&begun.openid));
+    let (reads, trace) = (settlement.hold.reads(), settlement.hold.names.trace());
     Operation { reads, proven: false, trace, decide: Box::new(move |view| decide_settle(&settlement, view)) }
 }
 
@@ -263,7 +273,7 @@ fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, S
     let Settlement { hold, outcome, verdict, spread } = settlement;
     let begun = &hold.begun;
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, &begun.openid)?;
+    let mut loaded = Player::load(view, &hold.names)?;
     let player = &mut loaded.player;
     let same_life = player.birth == hold.birth;
     if same_life {
@@ -285,14 +295,13 @@ fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, S
             None => Disposition::NotOurs,
         });
     }
-    if let Some(key) = begun.key.as_deref().filter(|_| same_life) {
-        let name = key::of_send(&begun.openid, key);
+    if let Some(name) = hold.key_name.as_ref().filter(|_| same_life) {
         let last = match &disposition {
             Some(Disposition::Final(last)) => last.as_ref(),
             _ => &verdict,
         };
         let again = matches!(disposition, Some(Disposition::Again { .. }));
-        settle_key(name, hold, (!again).then_some(last), earlier, view, &mut changes)?;
+        settle_key(name.clone(), hold, (!again).then_some(last), earlier, view, &mut changes)?;
     }
     loaded.save(view, &mut changes);
     Ok((changes, Settled { remaining, disposition }))
@@ -332,10 +341,12 @@ pub fn move_count(
 ) -> Result<(), Error> {
     if player.count(template).is_some() {
         let count = player.count_mut(template)?;
+        // Granted never falls: a count that has less is another one, made after the first had left for want of room.
+        let is_same = granted <= count.granted;
         match outcome {
-            Outcome::Spent if unit && count.spent < granted => count.spent += 1,
-            Outcome::Cleared => count.spent = count.spent.max(granted),
-            Outcome::Spent | Outcome::Returned | Outcome::InDoubt => {}
+            Outcome::Spent if unit && is_same && count.spent < granted => count.spent += 1,
+            Outcome::Cleared if is_same => count.spent = count.spent.max(granted),
+            Outcome::Spent | Outcome::Cleared | Outcome::Returned | Outcome::InDoubt => {}
         }
     }
     if outcome == Outcome::Spent {
@@ -377,7 +388,9 @@ fn settle_key(
     changes: &mut Changes,
 ) -> Result<(), Stop> {
     let holder = hold.begun.holder;
-    let Some(key) = Key::load(view, &name, hold.birth)?.filter(|key| key.holder == holder) else { return Ok(()) };
+    let Some(key) = Key::load(view, changes, &name, hold.birth)?.filter(|key| key.holder == holder) else {
+        return Ok(());
+    };
     match verdict {
         None => changes.put(name, None, None),
         Some(verdict) => {
@@ -400,8 +413,10 @@ pub enum Late {
 
 /// Settles the oldest send in doubt of the player and template that started before this time, once; unless the msgid is
 /// one that is known.
+#[allow(clippy::too_many_arguments)] // what the event says, and where it is applied
 pub fn settle_late(
     player: &mut Player,
+    names: &PlayerNames,
     template: &TemplateId,
     started_before_ms: i64,
     verdict: &Verdict,
@@ -415,8 +430,7 @@ pub fn settle_late(
         }
         player.recent.put_in_doubt();
     }
-    let as_kept = player.count(template).map_or(template.to_template(), |count| count.template.clone());
-    if verdict.msgid != 0 && player.recent.was_sent(&as_kept, verdict.msgid) {
+    if verdict.msgid != 0 && player.recent.was_sent(template, verdict.msgid) {
         return Ok(Late::Nothing);
     }
     let doubts = player.recent.in_doubt.iter().enumerate();
@@ -427,17 +441,20 @@ pub fn settle_late(
     move_count(player, template, outcome, send.unit, send.granted, verdict.msgid)?;
     let remaining = player.remaining(template);
     let verdict = Verdict { remaining, ..verdict.clone() };
-    let openid = Name::player(player.openid());
-    if let Some(name) = send.key.and_then(|own| name_of(Space::Key, &openid, &own))
-        && let Some(key) = Key::load(view, &name, player.birth)?.filter(|key| key.holder == send.holder)
+    if let Some(name) = send.key.and_then(|own| name_of(Space::Key, &names.lasting, &own))
+        && let Some(key) = Key::load(view, changes, &name, player.birth)?.filter(|key| key.holder == send.holder)
     {
         let effect = verdict.had_effect();
         Key::done(player.birth, send.holder, key.template, verdict.clone(), effect).save(name, &view.time, changes);
     }
-    if let Some(name) = send.message.and_then(|own| name_of(Space::Message, &openid, &own))
+    if let Some(name) = send.message.and_then(|own| name_of(Space::Message, &names.lasting, &own))
         && (outcome != Outcome::Returned || verdict.had_effect())
         && let Some(mut message) = Message::load(view, &name)?.filter(|message| message.sender == send.holder)
     {
+        if message.state == MessageState::Waiting && message.tries <= 1 {
+            // The one try that was in doubt is this one.
+            message.in_doubt = false;
+        }
         // It has ended, whether it waits to be found or to be sent again.
         message.state = MessageState::Ended(Box::new(verdict.clone()));
         message.save(name, &view.time, changes);
@@ -456,11 +473,12 @@ pub fn has_any(openid: String, template: TemplateId) -> Operation<bool> {
 }
 
 fn read_player<A: Send + 'static>(openid: String, mut look: impl FnMut(&Player) -> A + Send + 'static) -> Operation<A> {
+    let names = PlayerNames::new(&openid);
     Operation {
-        reads: Player::names(&openid).to_vec(),
+        reads: names.and([]),
         proven: false,
         trace: None,
-        decide: Box::new(move |view| Ok((Changes::default(), look(&Player::load(view, &openid)?.player)))),
+        decide: Box::new(move |view| Ok((Changes::default(), look(&Player::load(view, &names)?.player)))),
     }
 }
 

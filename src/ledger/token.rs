@@ -20,6 +20,9 @@ const LONGEST_REFUSED_PAUSE_MS: i64 = 3_600_000;
 /// Failures of different secrets and machines that are kept.
 const MAX_FAILURES: usize = 16;
 
+/// What is kept of a failure's sentence, in characters.
+const MAX_WHY: usize = 240;
+
 /// A token as another process, or an earlier life of this one, left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredToken {
@@ -156,9 +159,10 @@ impl Record {
         if flags & HAS_TOKEN != 0 {
             let token = Secret::new(from.text()?);
             let (life_ms, left_ms) = (from.signed()?, from.signed()?);
-            let by_wall = (stamp.wall_ms() + left_ms).saturating_sub(now.wall_ms);
+            let by_wall = stamp.wall_ms().saturating_add(left_ms).saturating_sub(now.wall_ms);
             // A wall clock that was set back must not stretch a token's life.
-            let left_ms = passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms - ms)).min(left_ms);
+            let left_ms =
+                passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms.saturating_sub(ms))).min(left_ms);
             let stored = StoredToken { token, left_ms, life_ms };
             record.token = Some(Kept { stored, dead: flags & DEAD != 0, accepted: flags & ACCEPTED != 0 });
         }
@@ -210,7 +214,7 @@ impl Record {
             to.unsigned(failure.why.status.code().unsigned_abs().into());
             to.signed(failure.why.errcode.into());
             to.signed(failure.why.http_status.into());
-            to.text(&failure.why.message);
+            to.text(&failure.why.message.chars().take(MAX_WHY).collect::<String>());
         }
         changes.put(name.clone(), Some(to.finish(name)), None);
     }
@@ -399,35 +403,52 @@ impl Budget {
     /// Takes one; or says for how long there is none.
     fn take(&self, view: &View<'_>, changes: &mut Changes) -> Result<Result<(), i64>, Stop> {
         let name = self.name();
-        let mut ages = match view.get(&name)?.map(|record| Budget::decode(&name, record, &view.time)) {
+        let (mut ages, of_other_boot) = match view.get(&name)?.map(|record| Budget::decode(&name, record, &view.time)) {
             Some(Err(Damage::Newer(version))) => return Err(Damage::Newer(version).into()),
-            Some(Ok(ages)) => ages,
-            Some(Err(Damage::Broken)) | None => Vec::new(),
+            Some(Ok(read)) => read,
+            Some(Err(Damage::Broken)) | None => (Vec::new(), false),
         };
-        ages.retain(|age| *age < DAY_MS);
+        ages.retain(|age| (0..DAY_MS).contains(age));
         ages.sort_unstable();
-        if let Some(newest) = ages.first().filter(|age| **age < self.apart_ms) {
-            return Ok(Err(self.apart_ms - newest));
+        if let Some(ms) = self.wait_ms(&ages) {
+            if of_other_boot {
+                // From now on ages go by this boot's clock: the wall clock may show for a year what it showed before.
+                Budget::save(name, &ages, &view.time, changes);
+            }
+            return Ok(Err(ms));
         }
-        if ages.len() >= self.per_day {
-            return Ok(Err(DAY_MS - ages.last().copied().unwrap_or(0)));
-        }
-        let mut to = Encoder::default();
-        Stamp::encode(&view.time, &mut to);
-        to.unsigned(ages.len() as u64 + 1);
-        std::iter::once(&0).chain(&ages).for_each(|age| to.signed(*age));
-        changes.put(name.clone(), Some(to.finish(&name)), None);
+        ages.insert(0, 0);
+        Budget::save(name, &ages, &view.time, changes);
         Ok(Ok(()))
     }
 
-    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Vec<i64>, Damage> {
+    /// For how long there is none, by the ages of those that were taken, the newest first.
+    fn wait_ms(&self, ages: &[i64]) -> Option<i64> {
+        if let Some(newest) = ages.first().filter(|age| **age < self.apart_ms) {
+            return Some(self.apart_ms - newest);
+        }
+        ages.get(self.per_day - 1).map(|last_allowed| DAY_MS - last_allowed)
+    }
+
+    fn save(name: Name, ages: &[i64], time: &Time, changes: &mut Changes) {
+        let mut to = Encoder::default();
+        Stamp::encode(time, &mut to);
+        to.unsigned(ages.len() as u64);
+        ages.iter().for_each(|age| to.signed(*age));
+        let value = to.finish(&name);
+        changes.put(name, Some(value), None);
+    }
+
+    /// The ages, and whether another boot's clock measured them.
+    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<(Vec<i64>, bool), Damage> {
         let mut from = Decoder::open(name, record)?;
-        let passed = Stamp::decode(&mut from)?.passed(now);
+        let stamp = Stamp::decode(&mut from)?;
+        let passed = stamp.passed(now);
         let mut ages = Vec::new();
         for _ in 0..from.small::<usize>()? {
             ages.push(from.signed()?.saturating_add(passed.age_ms));
         }
         from.end()?;
-        Ok(ages)
+        Ok((ages, stamp.is_of_other_boot(now)))
     }
 }

@@ -26,7 +26,7 @@ struct State {
     passing: BTreeSet<Name>,
     by_message: HashMap<Name, Entry>,
     by_wall: BTreeSet<(i64, Name)>,
-    by_lease: BTreeSet<(i64, Name)>,
+    by_lease: BTreeSet<(u32, i64, Name)>,
     swept_boot_ms: i64,
 }
 
@@ -34,7 +34,8 @@ struct State {
 #[derive(Clone, Copy)]
 enum Entry {
     Wall(i64),
-    Lease(i64),
+    /// By the clock of this boot.
+    Lease(u32, i64),
 }
 
 impl MemoryEngine {
@@ -88,17 +89,17 @@ impl State {
         for (name, when) in changes.agenda {
             match self.by_message.remove(&name) {
                 Some(Entry::Wall(at)) => self.by_wall.remove(&(at, name.clone())),
-                Some(Entry::Lease(at)) => self.by_lease.remove(&(at, name.clone())),
+                Some(Entry::Lease(boot, at)) => self.by_lease.remove(&(boot, at, name.clone())),
                 None => false,
             };
             let entry = match when {
                 When::At(wall_ms) => Entry::Wall(wall_ms),
-                When::In(ms) => Entry::Lease(time.boot_ms + ms),
+                When::In(ms) => Entry::Lease(time.boot, time.boot_ms.saturating_add(ms)),
                 When::Never => continue,
             };
             match entry {
                 Entry::Wall(at) => self.by_wall.insert((at, name.clone())),
-                Entry::Lease(at) => self.by_lease.insert((at, name.clone())),
+                Entry::Lease(boot, at) => self.by_lease.insert((boot, at, name.clone())),
             };
             self.by_message.insert(name, entry);
         }
@@ -127,11 +128,13 @@ impl Engine for MemoryEngine {
 
     fn agenda(&self, limit: usize, skip: &dyn Fn(u64) -> bool, _deadline: Deadline) -> Result<Agenda, Error> {
         let (state, time) = (self.state.lock(), self.time());
-        let leases = state.by_lease.iter().map(|(at, name)| (at - time.boot_ms, name));
+        // Another boot's leases are over.
+        let left_ms = |boot: u32, at: i64| if boot == time.boot { at.saturating_sub(time.boot_ms) } else { 0 };
+        let leases = state.by_lease.iter().map(|(boot, at, name)| (left_ms(*boot, *at), name));
         let waiting = state.by_wall.iter().map(|(at, name)| (at.saturating_sub(time.wall_ms), name));
         let mut found = Agenda::default();
         let mut players = HashSet::new();
-        for (ms, name) in leases.take_while(|(ms, _)| *ms <= 0).chain(waiting.take_while(|(ms, _)| *ms <= 0)) {
+        for (ms, name) in leases.filter(|(ms, _)| *ms <= 0).chain(waiting.take_while(|(ms, _)| *ms <= 0)) {
             if skip(name.home()) || players.contains(&name.home()) {
                 continue;
             }
@@ -142,10 +145,10 @@ impl Engine for MemoryEngine {
             players.insert(name.home());
             found.ready.push(name.clone());
         }
-        let later = |at: Option<i64>, now: i64| at.map(|at| at.saturating_sub(now));
-        let next_wall = state.by_wall.range((time.wall_ms + 1, Name::player(""))..).next().map(|(at, _)| *at);
-        let next_lease = state.by_lease.iter().map(|(at, _)| *at).find(|at| *at > time.boot_ms);
-        found.next_ms = later(next_wall, time.wall_ms).into_iter().chain(later(next_lease, time.boot_ms)).min();
+        let next_wall = state.by_wall.range((time.wall_ms.saturating_add(1), Name::player(""))..).next();
+        let next_wall = next_wall.map(|(at, _)| at.saturating_sub(time.wall_ms));
+        let next_lease = state.by_lease.iter().map(|(boot, at, _)| left_ms(*boot, *at)).filter(|ms| *ms > 0).min();
+        found.next_ms = next_wall.into_iter().chain(next_lease).min();
         Ok(found)
     }
 
@@ -178,7 +181,7 @@ impl Engine for MemoryEngine {
     fn maintain(&self, is_over: IsOver) -> Result<(), Error> {
         let mut state = self.state.lock();
         let time = self.time();
-        if time.boot_ms - state.swept_boot_ms < SWEEP_EVERY_MS {
+        if (0..SWEEP_EVERY_MS).contains(&time.boot_ms.saturating_sub(state.swept_boot_ms)) {
             return Ok(());
         }
         state.swept_boot_ms = time.boot_ms;

@@ -13,6 +13,10 @@ use std::sync::Arc;
 use crate::clock::{self, Deadline};
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
+#[cfg(test)]
+pub use memory::MemoryEngine;
+#[cfg(test)]
+pub use step::Decide;
 pub use step::{Changes, Found, HASHED_ID, Name, Operation, Put, Space, Step, Stop, Time, Trace, View, When, home_of};
 
 /// Whether a passing record is over, told by its name, its value and the time; part of the ledger.

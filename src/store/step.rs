@@ -50,15 +50,28 @@ impl Name {
         Name { space: Space::Recent, ..Name::player(openid) }
     }
 
+    /// The record with the same id in the other of a player's two families.
+    pub fn also_in(&self, space: Space) -> Name {
+        Name { space, ..self.clone() }
+    }
+
     /// A record of this player whose name is a hash of `parts`.
     pub fn hashed(space: Space, openid: &str, parts: &[&[u8]]) -> Name {
+        Name::hashed_at(home_of(openid), space, parts)
+    }
+
+    /// The same, from any of the player's names: his own hash is not made again.
+    pub fn hashed_beside(&self, space: Space, parts: &[&[u8]]) -> Name {
+        Name::hashed_at(self.home, space, parts)
+    }
+
+    fn hashed_at(home: u64, space: Space, parts: &[&[u8]]) -> Name {
         let mut hasher = Sha256::new();
         for part in parts {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
         let own: [u8; 32] = hasher.finalize().into();
-        let home = home_of(openid);
         let mut id = Vec::with_capacity(HASHED_ID);
         id.extend_from_slice(&home.to_be_bytes());
         id.extend_from_slice(&own[..HASHED_ID - 8]);
@@ -220,12 +233,19 @@ pub struct Changes {
     pub puts: Vec<Put>,
     /// The agenda: one entry for each message.
     pub agenda: Vec<(Name, When)>,
+    /// They promise nothing, so that they need not be proven, though the step asks for it.
+    pub unproven: bool,
 }
 
 impl Changes {
     /// Whether there is nothing to apply.
     pub fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.agenda.is_empty()
+    }
+
+    /// What becomes of a record, None: nothing was said of it yet; it goes when that is `Some(None)`.
+    pub fn made(&self, name: &Name) -> Option<Option<&[u8]>> {
+        self.puts.iter().find(|put| put.name == *name).map(|put| put.value.as_deref())
     }
 
     /// Adds a record's new value; the last word on a record counts.

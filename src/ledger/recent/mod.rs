@@ -1,0 +1,190 @@
+//! What is known of a player for a while. In memory all ages are as of the step's time.
+
+mod record;
+
+use super::key;
+use super::pairing::{self, Mark};
+use super::template::{Template, TemplateId};
+use crate::store::{HASHED_ID, Name, Space};
+
+/// An hour in milliseconds.
+pub const HOUR_MS: i64 = 3_600_000;
+/// A send in doubt that nothing has settled is forgotten after this long; its key is, too.
+pub const IN_DOUBT_LIFE_MS: i64 = 24 * HOUR_MS;
+/// Numbers of steps that are kept.
+pub const STEPS: usize = 8;
+/// Sends in doubt of one player at most; the oldest leave first.
+const MAX_IN_DOUBT: usize = 32;
+/// Ids of messages that were sent, at most.
+const MAX_MSGIDS: usize = 8;
+/// What an engine waits longer than a record's life before it drops it: ages may go by a wall clock that was set.
+const MARGIN_MS: i64 = HOUR_MS;
+/// Bytes of a hashed id that are its own.
+const OWN: usize = HASHED_ID - 8;
+
+/// The part of a hashed name that is its own.
+pub type OwnId = [u8; OWN];
+
+/// The part of a hashed name that is its own.
+pub fn own_id(name: &Name) -> OwnId {
+    name.id().last_chunk().copied().unwrap_or_default()
+}
+
+/// The name again.
+pub fn name_of(space: Space, player: &Name, own: &OwnId) -> Option<Name> {
+    let mut id = player.home().to_be_bytes().to_vec();
+    id.extend_from_slice(own);
+    Name::from_hashed_id(space, &id)
+}
+
+/// A send that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartedSend {
+    /// Names it among all processes' sends.
+    pub holder: i64,
+    /// Whose count it moves.
+    pub template: Template,
+    /// Granted when it began: it spends and clears nothing that was granted later.
+    pub granted: u64,
+    /// Whether it holds a unit.
+    pub unit: bool,
+    /// Its key's record.
+    pub key: Option<OwnId>,
+    /// Its message's record in the outbox.
+    pub message: Option<OwnId>,
+    /// When it began, Unix milliseconds.
+    pub started_ms: i64,
+}
+
+/// The player's lease: nobody else sends to him meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// How long it lasts; 0: it is over, and its send was not settled.
+    pub left_ms: i64,
+    /// The send that runs; None: one ended in doubt, and WeChat may still be working on it.
+    pub send: Option<StartedSend>,
+}
+
+/// Another process waits for the lease: whoever has it won't take it again at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Names the process.
+    pub process: i64,
+    /// How long its wish counts.
+    pub left_ms: i64,
+}
+
+/// A send that was maybe taken, until its holder comes back or an event settles it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InDoubt {
+    /// Which.
+    pub send: StartedSend,
+    /// Since when.
+    pub age_ms: i64,
+}
+
+/// A message that WeChat took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its template.
+    pub template: Template,
+    /// A hash of its id.
+    pub msgid: u32,
+    /// Since when.
+    pub age_ms: i64,
+}
+
+/// What passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    pub lease: Option<Lease>,
+    pub waiting: Option<Waiting>,
+    pub in_doubt: Vec<InDoubt>,
+    pub marks: Vec<Mark>,
+    pub sent: Vec<Sent>,
+    steps: Vec<u64>,
+}
+
+impl Recent {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Recent::default()
+    }
+
+    /// The send that runs under the lease.
+    pub fn held(&self) -> Option<&StartedSend> {
+        self.lease.as_ref().filter(|lease| lease.left_ms > 0).and_then(|lease| lease.send.as_ref())
+    }
+
+    /// Whether a hold or a send in doubt names this template.
+    pub fn names(&self, template: &Template) -> bool {
+        let leased = self.lease.iter().filter_map(|lease| lease.send.as_ref());
+        leased.chain(self.in_doubt.iter().map(|doubt| &doubt.send)).any(|send| send.template == *template)
+    }
+
+    /// Forgets marks and messages of a template whose count goes.
+    pub fn drop_marks_of(&mut self, template: &Template) {
+        self.marks.retain(|mark| mark.template != *template);
+        self.sent.retain(|sent| sent.template != *template);
+    }
+
+    /// A template has another name from now on.
+    pub fn rename(&mut self, from: &Template, to: &Template) {
+        let sends = self.lease.iter_mut().filter_map(|lease| lease.send.as_mut());
+        let sends = sends.chain(self.in_doubt.iter_mut().map(|doubt| &mut doubt.send)).map(|send| &mut send.template);
+        let marks = self.marks.iter_mut().map(|mark| &mut mark.template);
+        let sent = self.sent.iter_mut().map(|sent| &mut sent.template);
+        sends.chain(marks).chain(sent).filter(|template| *template == from).for_each(|template| *template = to.clone());
+    }
+
+    /// The send that has the lease was maybe taken: from now on its holder, if it comes back, or an event settles it,
+    /// whichever comes first.
+    pub fn put_in_doubt(&mut self) {
+        if let Some(send) = self.lease.as_mut().and_then(|lease| lease.send.take()) {
+            self.in_doubt.push(InDoubt { send, age_ms: 0 });
+            let surplus = self.in_doubt.len().saturating_sub(MAX_IN_DOUBT);
+            self.in_doubt.drain(..surplus);
+        }
+        self.lease.take_if(|lease| lease.left_ms == 0);
+    }
+
+    /// Remembers the id of a message that WeChat took.
+    pub fn note_sent(&mut self, template: &Template, msgid: i64) {
+        if msgid != 0 {
+            self.sent.insert(0, Sent { template: template.clone(), msgid: msgid_hash(msgid), age_ms: 0 });
+            self.sent.truncate(MAX_MSGIDS);
+        }
+    }
+
+    /// Whether a message with this id was taken.
+    pub fn was_sent(&self, template: &TemplateId, msgid: i64) -> bool {
+        self.sent.iter().any(|sent| sent.msgid == msgid_hash(msgid) && template.is(&sent.template))
+    }
+
+    /// Leaves a step's number.
+    pub fn note_step(&mut self, step_id: u64) {
+        if self.steps.last() != Some(&step_id) {
+            self.steps.push(step_id);
+        }
+        let surplus = self.steps.len().saturating_sub(STEPS);
+        self.steps.drain(..surplus);
+    }
+
+    /// How long it must be kept at least. `birth`: 0 where the lasting record holds it; keys need it while they live.
+    pub fn life_ms(&self, birth: u32) -> i64 {
+        let birth = (birth != 0).then_some(key::LIFE_MS);
+        let doubts = self.in_doubt.iter().map(|doubt| IN_DOUBT_LIFE_MS.saturating_sub(doubt.age_ms));
+        let sent = self.sent.iter().map(|sent| IN_DOUBT_LIFE_MS.saturating_sub(sent.age_ms));
+        let marks = self.marks.iter().map(|mark| pairing::LIFE_MS.saturating_sub(mark.age_ms));
+        // A lease's send becomes one in doubt.
+        let lease = self.lease.iter().filter(|lease| lease.send.is_some());
+        let lease = lease.map(|lease| IN_DOUBT_LIFE_MS.saturating_add(lease.left_ms));
+        let ends = doubts.chain(sent).chain(marks).chain(lease).chain(birth).max();
+        ends.unwrap_or(0).max(0).saturating_add(MARGIN_MS)
+    }
+}
+
+fn msgid_hash(msgid: i64) -> u32 {
+    let n = msgid.cast_unsigned();
+    (n ^ (n >> 32)) as u32
+}
