@@ -37,7 +37,7 @@ pub use outbox::{
 };
 pub use send::{
     BeginResult, BeginSend, Hold, Outcome, Settlement, abandon, begin, has_any, left_after, other_template, remaining,
-    settle,
+    settle, wait_for,
 };
 pub use template::{Template, TemplateId, hash_of};
 pub use token::{

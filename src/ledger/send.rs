@@ -161,8 +161,6 @@ fn decide_begin(asked: &Hold, view: &View<'_>) -> Result<(Changes, BeginResult),
         return Ok((changes, BeginResult::NoQuota));
     }
     if let Some(ms) = wait_for_lease(&mut player.recent, send.process) {
-        // Who waits says so at each look, and promises nothing by it.
-        changes.unproven = true;
         loaded.save(view, &mut changes);
         return Ok((changes, BeginResult::Busy(ms)));
     }
@@ -212,23 +210,45 @@ fn wait_for_lease(recent: &mut Recent, process: i64) -> Option<i64> {
     recent.waiting.filter(|waiting| waiting.process != process).map(|waiting| waiting.left_ms)
 }
 
-/// Undoes a begin of which it is not known whether it was done; nothing has left.
-pub fn abandon(send: BeginSend) -> Operation<()> {
-    let reads = Player::names(&send.openid).to_vec();
-    let trace = Some(Player::trace(&send.openid));
-    Operation { reads, proven: false, trace, decide: Box::new(move |view| decide_abandon(&send, view)) }
+/// Waits for the player's lease, without taking it and without a promise on disk: for how many milliseconds it is not
+/// free at most; None: it may be.
+pub fn wait_for(send: &BeginSend) -> Operation<Option<i64>> {
+    let (names, process) = (PlayerNames::new(&send.openid), send.process);
+    let (reads, trace) = (names.and([]), names.trace());
+    let decide = Box::new(move |view: &View<'_>| {
+        let mut changes = Changes::default();
+        let mut loaded = Player::load(view, &names)?;
+        let busy_ms = wait_for_lease(&mut loaded.player.recent, process);
+        loaded.save(view, &mut changes);
+        Ok((changes, busy_ms))
+    });
+    Operation { reads, proven: false, trace, decide }
 }
 
-fn decide_abandon(send: &BeginSend, view: &View<'_>) -> Result<(Changes, ()), Stop> {
+/// Undoes a begin of which it is not known whether it was done; nothing has left.
+pub fn abandon(send: BeginSend) -> Operation<()> {
+    let names = PlayerNames::new(&send.openid);
+    let key_name = send.key.as_deref().map(|key| key::of_send(&names.lasting, key));
+    let (reads, trace) = (names.and([]), names.trace());
+    let decide = Box::new(move |view: &View<'_>| decide_abandon(&send, &names, key_name.as_ref(), view));
+    Operation { reads, proven: false, trace, decide }
+}
+
+fn decide_abandon(
+    send: &BeginSend,
+    names: &PlayerNames,
+    key_name: Option<&Name>,
+    view: &View<'_>,
+) -> Result<(Changes, ()), Stop> {
     let mut changes = Changes::default();
-    let mut loaded = Player::load(view, &send.openid)?;
+    let mut loaded = Player::load(view, names)?;
     if let_go(&mut loaded.player.recent, send.holder, Outcome::Returned) == Owned::Nothing {
         return Ok((changes, ()));
     }
-    if let Some(name) = send.key.as_deref().map(|key| key::of_send(&send.openid, key))
-        && Key::load(view, &name, loaded.player.birth)?.is_some_and(|key| key.holder == send.holder)
+    if let Some(name) = key_name
+        && Key::load(view, &changes, name, loaded.player.birth)?.is_some_and(|key| key.holder == send.holder)
     {
-        changes.put(name, None, None);
+        changes.put(name.clone(), None, None);
     }
     if let Some((name, seen)) = &send.message
         && Message::load(view, name)?.is_some_and(|message| message.sender == send.holder)

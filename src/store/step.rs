@@ -233,8 +233,6 @@ pub struct Changes {
     pub puts: Vec<Put>,
     /// The agenda: one entry for each message.
     pub agenda: Vec<(Name, When)>,
-    /// They promise nothing, so that they need not be proven, though the step asks for it.
-    pub unproven: bool,
 }
 
 impl Changes {

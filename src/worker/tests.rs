@@ -38,7 +38,11 @@ fn each_job_runs_once_in_its_lanes_order_and_never_beside_another_of_it() {
             scope.spawn(move || {
                 for number in 0..500 {
                     for lane in (thread..LANES).step_by(4) {
-                        let job = Arc::new(Step { lane, number, class: if (number + lane) % 5 == 0 { Class::Urgent } else { Class::Paced } });
+                        let job = Arc::new(Step {
+                            lane,
+                            number,
+                            class: if (number + lane) % 5 == 0 { Class::Urgent } else { Class::Paced },
+                        });
                         pool.push(lane as u64, job).unwrap();
                     }
                 }

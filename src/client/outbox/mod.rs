@@ -120,7 +120,10 @@ impl Outbox {
     fn try_to_deliver(&self, name: &Name) -> Option<(ledger::Message, Verdict)> {
         let message = match self.core.engine.ask(ledger::peek(name.clone()), self.core.deadline()) {
             Ok(Some(message)) => message,
-            Ok(None) => return self.recover(name),
+            Ok(None) => {
+                self.set_aside(name);
+                return None;
+            }
             Err(e) => {
                 self.unreadable(name, &e);
                 return None;
@@ -130,7 +133,7 @@ impl Outbox {
             MessageState::Waiting if message.due_ms > self.core.engine.wall_ms() => return None,
             MessageState::Waiting => {}
             MessageState::Sending { left_ms: 1.. } => return None,
-            MessageState::Sending { .. } | MessageState::Ended(_) => return self.recover(name),
+            MessageState::Sending { .. } | MessageState::Ended(_) => return self.recover(name, &message),
         }
         let executed = self.execute(name, &message).unwrap_or_else(|e| Executed::NotBegun(e.into()));
         let disposition = match executed {
@@ -196,8 +199,8 @@ impl Outbox {
     }
 
     /// Ends, or lets wait again, what a dead process was sending, or an event has settled.
-    fn recover(&self, name: &Name) -> Option<(ledger::Message, Verdict)> {
-        self.core.engine.run(ledger::recover(name.clone()), self.core.deadline()).unwrap_or_else(|e| {
+    fn recover(&self, name: &Name, message: &ledger::Message) -> Option<(ledger::Message, Verdict)> {
+        self.core.engine.run(ledger::recover(name.clone(), message), self.core.deadline()).unwrap_or_else(|e| {
             log_line!(self.core.log, Warn, "a message's end could not be written down: {}", e.message);
             self.dispatcher.put_off(name.home());
             None
@@ -206,14 +209,16 @@ impl Outbox {
 
     /// One that is damaged is set aside: it stays where it is, and nobody looks at it again.
     fn unreadable(&self, name: &Name, e: &Error) {
-        let damaged = e.retry == Retry::Never;
-        let set_aside = || self.core.engine.run(ledger::set_aside(name.clone()), self.core.deadline());
-        if damaged && set_aside().is_ok() {
+        if e.retry == Retry::Never && self.set_aside(name) {
             log_line!(self.core.log, Error, "a message of the outbox was set aside: {}", e.message);
             return;
         }
         log_line!(self.core.log, Warn, "a message of the outbox could not be read: {}", e.message);
         self.dispatcher.put_off(name.home());
+    }
+
+    fn set_aside(&self, name: &Name) -> bool {
+        self.core.engine.run(ledger::set_aside(name.clone()), self.core.deadline()).is_ok()
     }
 
     fn tell_outcome(&self, message: &ledger::Message, verdict: Verdict, slot: Option<ResultSlot>) {

@@ -241,7 +241,20 @@ impl Sender {
                 .after_ms(u32::try_from(ms).unwrap_or(u32::MAX)));
             }
             self.core.in_flight.sleep(pause)?;
+            self.wait_for_player(&begin, patience)?;
         }
+    }
+
+    /// Waits until the player's lease may be free, or there is no patience left.
+    fn wait_for_player(&self, begin: &BeginSend, patience: Deadline) -> Result<(), Error> {
+        while let Some(ms) = self.core.engine.run(ledger::wait_for(begin), patience)? {
+            let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
+            if patience.left() <= pause {
+                return Ok(());
+            }
+            self.core.in_flight.sleep(pause)?;
+        }
+        Ok(())
     }
 
     /// What was maybe begun is given back; nothing has left, so that the same call may be made later.
