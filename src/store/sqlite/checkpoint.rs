@@ -40,8 +40,13 @@ impl LogLength {
         }))
     }
 
+    /// As of the last commit of this process.
+    pub fn pages(&self) -> u32 {
+        self.pages.load(Ordering::Relaxed)
+    }
+
     fn unmoved(&self) -> u32 {
-        let pages = self.pages.load(Ordering::Relaxed);
+        let pages = self.pages();
         // Fewer pages than were moved: the log has begun anew.
         pages.checked_sub(self.moved.load(Ordering::Relaxed)).unwrap_or(pages)
     }
@@ -73,7 +78,7 @@ impl Checkpointer {
             return Err(lost_sync());
         }
         self.checkpoint()?;
-        if self.length.pages.load(Ordering::Relaxed) <= WAL_PAGES_TOO_MANY {
+        if self.length.pages() <= WAL_PAGES_TOO_MANY {
             return Ok(());
         }
         // A log that is always written to never begins anew by itself.

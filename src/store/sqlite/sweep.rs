@@ -47,7 +47,7 @@ impl Sweeper {
         Sweeper { account, written, space: Space::Key, after: None, met: false, busy: true, last: None }
     }
 
-    /// Looks at the next rows.
+    /// Looks at the next rows, now and then.
     ///
     /// # Errors
     /// Those of reads and of transactions; the next round tries again.
@@ -56,6 +56,16 @@ impl Sweeper {
             return Ok(());
         }
         self.last = Some(Instant::now());
+        self.round_now(readers, committer, is_over)
+    }
+
+    /// Whether there may be something to drop.
+    #[cfg(test)]
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    pub fn round_now(&mut self, readers: &Readers, committer: &GroupCommitter, is_over: IsOver) -> Result<(), Error> {
         let written = self.written.swap(0, Ordering::Relaxed);
         self.busy |= written > 0;
         self.met |= written > 0;

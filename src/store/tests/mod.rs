@@ -1,7 +1,7 @@
 //! What every engine must do, whatever it keeps records in.
 
 mod agenda;
-mod fixture;
+pub mod fixture;
 mod passing;
 mod steps;
 

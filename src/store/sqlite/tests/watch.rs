@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use super::*;
+
+fn proven(name: &str) -> crate::store::Operation<()> {
+    crate::store::Operation { proven: true, ..putting(&Name::player(name), Some(b"1")) }
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(done: Result<T, Error>) {
+    let why = done.unwrap_err();
+    assert_eq!((why.status, why.retry), (Status::Store, Retry::Later), "{why}");
+    assert!(why.message.contains("removed or replaced"), "{why}");
+}
+
+#[test]
+fn a_store_that_is_gone_is_noticed_before_anything_is_acknowledged() {
+    for suffix in ["", "-wal", "-shm"] {
+        for replaced in [false, true] {
+            let folder = Folder::new();
+            let engine = folder.open();
+            let engine_dyn: &dyn Engine = &engine;
+            engine_dyn.run(proven("o1"), soon()).unwrap();
+            let (path, aside) = (folder.part(suffix), folder.part(".aside"));
+            std::fs::rename(&path, &aside).unwrap();
+            if replaced {
+                std::fs::copy(&aside, &path).unwrap();
+            }
+            refused(engine_dyn.run(proven("o2"), soon()));
+            let _also_replaced = std::fs::remove_file(&path);
+            std::fs::rename(&aside, &path).unwrap();
+            refused(engine_dyn.run(proven("o3"), soon()));
+            refused(engine_dyn.run(putting(&Name::player("o4"), Some(b"1")), soon()));
+            refused(engine_dyn.ask(putting(&Name::player("o1"), None), soon()));
+            refused(engine.warnings(soon()));
+            refused(engine.maintain(|_, _, _| false));
+            refused(engine.version(soon()));
+            drop(engine);
+            let left = folder.open().scan(Space::Player, None, 9, soon()).unwrap();
+            assert_eq!(left.records.len(), 1, "{suffix}: what was refused was not written");
+        }
+    }
+}
+
+#[test]
+fn what_needs_no_proof_is_refused_soon() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let write = || (&engine as &dyn Engine).run(putting(&Name::player("o1"), Some(b"1")), soon());
+    write().unwrap();
+    std::fs::remove_file(folder.path()).unwrap();
+    let until = Deadline::in_ms(5_000);
+    while write().is_ok() {
+        assert!(!until.is_over(), "not noticed in five seconds");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    refused(write());
+}
