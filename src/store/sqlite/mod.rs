@@ -89,9 +89,7 @@ impl SqliteEngine {
     fn work(&self, mut step: Step) -> impl FnMut(&Connection) -> Result<(), Failure> + Send + 'static {
         let (account, written) = (self.account, Arc::clone(&self.written));
         move |c| {
-            let mut records = Records::new(c, account);
-            let (changes, time) = records.decide(&mut step).map_err(Failure::Unwritten)?;
-            let passing = records.apply(changes, &time).map_err(Failure::HalfWritten)?;
+            let passing = records::take(c, account, &mut step)?;
             written.fetch_add(passing, Ordering::Relaxed);
             Ok(())
         }

@@ -2,60 +2,99 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::agenda;
 use super::error::Fault;
+use super::group_commit::Failure;
 use crate::clock::Now;
 use crate::error::{Error, Status};
 use crate::panics;
 use crate::store::{Changes, Name, Page, Space, Step, Stop, Time, View};
 
-/// An openid as WeChat makes them is so long, and as many bytes when it is decoded.
-const OPENID: (usize, usize) = (28, 21);
+/// An openid as WeChat makes them is so long.
+const OPENID: usize = 28;
+/// As many bytes are in it.
+const PACKED: usize = 21;
 
-/// A player's id as it is kept: decoded where that is shorter.
-pub enum PlayerId<'a> {
-    Packed([u8; OPENID.1]),
-    Spelled(&'a [u8]),
+/// An id as its table keeps it: a player's is decoded where that is shorter. SQLite sorts texts before blobs.
+enum RowId<'a> {
+    Packed([u8; PACKED]),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
 }
 
-impl PlayerId<'_> {
-    pub fn new(openid: &[u8]) -> PlayerId<'_> {
-        let mut packed = [0; OPENID.1];
-        if openid.len() == OPENID.0 && URL_SAFE_NO_PAD.decode_slice(openid, &mut packed) == Ok(OPENID.1) {
-            return PlayerId::Packed(packed);
+impl RowId<'_> {
+    const FIRST: RowId<'static> = RowId::Text(b"");
+
+    fn new(space: Space, id: &[u8]) -> RowId<'_> {
+        let mut packed = [0; PACKED];
+        match space {
+            Space::Key | Space::Message => RowId::Blob(id),
+            Space::Account => RowId::Text(id),
+            Space::Player | Space::Recent => match URL_SAFE_NO_PAD.decode_slice(id, &mut packed) {
+                Ok(PACKED) if id.len() == OPENID => RowId::Packed(packed),
+                _ => RowId::Text(id),
+            },
         }
-        PlayerId::Spelled(openid)
     }
 
-    /// The openid that such a value stands for.
-    pub fn openid(kept: ValueRef<'_>) -> Box<[u8]> {
-        match kept {
-            ValueRef::Blob(packed) => URL_SAFE_NO_PAD.encode(packed).into_bytes().into(),
-            ValueRef::Text(openid) => openid.into(),
+    /// The id that this value stands for.
+    fn read(space: Space, kept: ValueRef<'_>) -> Box<[u8]> {
+        match (space, kept) {
+            (Space::Player | Space::Recent, ValueRef::Blob(packed)) => {
+                URL_SAFE_NO_PAD.encode(packed).into_bytes().into()
+            }
+            (_, ValueRef::Blob(id) | ValueRef::Text(id)) => id.into(),
             _ => Box::default(),
         }
     }
 }
 
-impl ToSql for PlayerId<'_> {
+impl ToSql for RowId<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
-            PlayerId::Packed(packed) => ValueRef::Blob(packed),
-            PlayerId::Spelled(openid) => ValueRef::Text(openid),
+            RowId::Packed(packed) => ValueRef::Blob(packed),
+            RowId::Text(id) => ValueRef::Text(id),
+            RowId::Blob(id) => ValueRef::Blob(id),
         }))
     }
 }
 
-/// An id as the tables of single records keep it.
-struct RecordId<'a>(Space, &'a [u8]);
+/// What is asked of the table of a family.
+struct Statements {
+    get: &'static str,
+    put: &'static str,
+    delete: &'static str,
+    scan: &'static str,
+}
 
-impl ToSql for RecordId<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let text = self.0 == Space::Account;
-        Ok(ToSqlOutput::Borrowed(if text { ValueRef::Text(self.1) } else { ValueRef::Blob(self.1) }))
+macro_rules! statements {
+    ($table:literal, $value:literal) => {
+        &Statements {
+            get: concat!("SELECT ", $value, " FROM ", $table, " WHERE account = ?1 AND id = ?2"),
+            // Without a second index SQLite overwrites the row where it is.
+            put: concat!("REPLACE INTO ", $table, " (account, id, ", $value, ") VALUES (?1, ?2, ?3)"),
+            delete: concat!("DELETE FROM ", $table, " WHERE account = ?1 AND id = ?2"),
+            scan: concat!(
+                "SELECT id, ",
+                $value,
+                " FROM ",
+                $table,
+                " WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+            ),
+        }
+    };
+}
+
+fn statements(space: Space) -> &'static Statements {
+    match space {
+        Space::Player => statements!("player", "lasting"),
+        Space::Recent => statements!("player", "recent"),
+        Space::Key => statements!("key", "value"),
+        Space::Message => statements!("message", "value"),
+        Space::Account => statements!("account_record", "value"),
     }
 }
 
@@ -71,6 +110,13 @@ impl Player {
     fn half(&mut self, space: Space) -> &mut Option<Vec<u8>> {
         if space == Space::Player { &mut self.lasting } else { &mut self.recent }
     }
+}
+
+/// Takes a step within the transaction of a group; returns how many passing records it has put.
+pub fn take(c: &Connection, account: i64, step: &mut Step) -> Result<u64, Failure> {
+    let mut records = Records::new(c, account);
+    let (changes, time) = records.decide(step).map_err(Failure::Unwritten)?;
+    records.apply(changes, &time).map_err(Failure::HalfWritten)
 }
 
 /// One account's records within one transaction and one step.
@@ -109,16 +155,12 @@ impl<'c> Records<'c> {
     }
 
     fn get(&mut self, name: &Name) -> rusqlite::Result<Option<Vec<u8>>> {
-        let sql = match name.space() {
-            Space::Player | Space::Recent => return Ok(self.player(name.id())?.half(name.space()).clone()),
-            Space::Key => "SELECT value FROM key WHERE account = ?1 AND id = ?2",
-            Space::Message => "SELECT value FROM message WHERE account = ?1 AND id = ?2",
-            Space::Account => "SELECT value FROM account_record WHERE account = ?1 AND id = ?2",
-        };
-        self.c
-            .prepare_cached(sql)?
-            .query_row(params![self.account, RecordId(name.space(), name.id())], |r| r.get(0))
-            .optional()
+        let space = name.space();
+        if matches!(space, Space::Player | Space::Recent) {
+            return Ok(self.player(name.id())?.half(space).clone());
+        }
+        let mut statement = self.c.prepare_cached(statements(space).get)?;
+        statement.query_row(params![self.account, RowId::new(space, name.id())], |r| r.get(0)).optional()
     }
 
     fn player(&mut self, id: &[u8]) -> rusqlite::Result<&mut Player> {
@@ -128,7 +170,7 @@ impl<'c> Records<'c> {
                 let row = self
                     .c
                     .prepare_cached("SELECT lasting, recent FROM player WHERE account = ?1 AND id = ?2")?
-                    .query_row(params![self.account, PlayerId::new(id)], |r| Ok((r.get(0)?, r.get(1)?)))
+                    .query_row(params![self.account, RowId::new(Space::Player, id)], |r| Ok((r.get(0)?, r.get(1)?)))
                     .optional()?;
                 let (lasting, recent) = row.unwrap_or_default();
                 self.players.push(Player { id: id.into(), lasting, recent, changed: false });
@@ -138,18 +180,18 @@ impl<'c> Records<'c> {
         Ok(&mut self.players[at])
     }
 
-    /// Writes what a step has decided; returns how many passing records it has put.
-    pub fn apply(&mut self, changes: Changes, time: &Time) -> rusqlite::Result<u64> {
+    fn apply(&mut self, changes: Changes, time: &Time) -> rusqlite::Result<u64> {
         let mut passing = 0;
         for put in changes.puts {
-            passing += u64::from(put.name.space().passes() && put.value.is_some());
-            match put.name.space() {
-                space @ (Space::Player | Space::Recent) => {
-                    let player = self.player(put.name.id())?;
+            let (space, id) = (put.name.space(), put.name.id());
+            passing += u64::from(space.passes() && put.value.is_some());
+            match space {
+                Space::Player | Space::Recent => {
+                    let player = self.player(id)?;
                     *player.half(space) = put.value;
                     player.changed = true;
                 }
-                space => self.put(space, put.name.id(), put.value)?,
+                _ => self.put(space, id, put.value)?,
             }
         }
         for player in self.players.iter().filter(|player| player.changed) {
@@ -162,78 +204,29 @@ impl<'c> Records<'c> {
     }
 
     fn put_player(&self, player: &Player) -> rusqlite::Result<()> {
-        let id = PlayerId::new(&player.id);
         if player.lasting.is_none() && player.recent.is_none() {
-            let delete = "DELETE FROM player WHERE account = ?1 AND id = ?2";
-            return self.c.prepare_cached(delete)?.execute(params![self.account, id]).map(drop);
+            return self.put(Space::Player, &player.id, None);
         }
-        // Without a second index SQLite overwrites the row where it is.
         self.c
             .prepare_cached("REPLACE INTO player (account, id, lasting, recent) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.account, id, player.lasting, player.recent])
+            .execute(params![self.account, RowId::new(Space::Player, &player.id), player.lasting, player.recent])
             .map(drop)
     }
 
     fn put(&self, space: Space, id: &[u8], value: Option<Vec<u8>>) -> rusqlite::Result<()> {
-        let (put, delete) = match space {
-            Space::Key => (
-                "REPLACE INTO key (account, id, value) VALUES (?1, ?2, ?3)",
-                "DELETE FROM key WHERE account = ?1 AND id = ?2",
-            ),
-            Space::Message => (
-                "REPLACE INTO message (account, id, value) VALUES (?1, ?2, ?3)",
-                "DELETE FROM message WHERE account = ?1 AND id = ?2",
-            ),
-            _ => (
-                "REPLACE INTO account_record (account, id, value) VALUES (?1, ?2, ?3)",
-                "DELETE FROM account_record WHERE account = ?1 AND id = ?2",
-            ),
-        };
-        let id = RecordId(space, id);
+        let (statements, id) = (statements(space), RowId::new(space, id));
         match value {
-            Some(value) => self.c.prepare_cached(put)?.execute(params![self.account, id, value]),
-            None => self.c.prepare_cached(delete)?.execute(params![self.account, id]),
+            Some(value) => self.c.prepare_cached(statements.put)?.execute(params![self.account, id, value]),
+            None => self.c.prepare_cached(statements.delete)?.execute(params![self.account, id]),
         }
         .map(drop)
     }
 
-    /// Whether the passing record, as it is now, is over; if so it goes.
-    pub fn drop_if(&mut self, name: &Name, is_over: impl Fn(&[u8]) -> bool) -> rusqlite::Result<()> {
-        if !self.get(name)?.is_some_and(|value| is_over(&value)) {
-            return Ok(());
-        }
-        if name.space() != Space::Recent {
-            return self.put(name.space(), name.id(), None);
-        }
-        self.player(name.id())?.recent = None;
-        self.players.iter().filter(|player| *player.id == *name.id()).try_for_each(|player| self.put_player(player))
-    }
-
     /// The records of a family behind this id, in the order of their table; `limit` rows are looked at.
     pub fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> rusqlite::Result<Page> {
-        let (sql, first) = match space {
-            Space::Player => {
-                ("SELECT id, lasting FROM player WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3", text())
-            }
-            Space::Recent => {
-                ("SELECT id, recent FROM player WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3", text())
-            }
-            Space::Key => ("SELECT id, value FROM key WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3", blob()),
-            Space::Message => {
-                ("SELECT id, value FROM message WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3", blob())
-            }
-            Space::Account => {
-                ("SELECT id, value FROM account_record WHERE account = ?1 AND id > ?2 ORDER BY id LIMIT ?3", text())
-            }
-        };
-        let mut statement: CachedStatement<'_> = self.c.prepare_cached(sql)?;
-        let players = matches!(space, Space::Player | Space::Recent);
-        let limit_rows = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = match after {
-            None => statement.query(params![self.account, first, limit_rows])?,
-            Some(id) if players => statement.query(params![self.account, PlayerId::new(id), limit_rows])?,
-            Some(id) => statement.query(params![self.account, RecordId(space, id), limit_rows])?,
-        };
+        let mut statement = self.c.prepare_cached(statements(space).scan)?;
+        let after = after.map_or(RowId::FIRST, |id| RowId::new(space, id));
+        let mut rows = statement.query(params![self.account, after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut page = Page::default();
         let mut seen = 0;
         while let Some(row) = rows.next()? {
@@ -242,11 +235,7 @@ impl<'c> Records<'c> {
             if value.is_none() && seen < limit {
                 continue;
             }
-            let id = match row.get_ref(0)? {
-                kept if players => PlayerId::openid(kept),
-                ValueRef::Blob(id) | ValueRef::Text(id) => id.into(),
-                _ => Box::default(),
-            };
+            let id = RowId::read(space, row.get_ref(0)?);
             if let Some(value) = value
                 && let Some(name) = Name::from_id(space, &id)
             {
@@ -257,15 +246,6 @@ impl<'c> Records<'c> {
         page.after = page.after.filter(|_| seen == limit);
         Ok(page)
     }
-}
-
-/// Before every text and, as all texts are, before every blob.
-fn text() -> Value {
-    Value::Text(String::new())
-}
-
-fn blob() -> Value {
-    Value::Blob(Vec::new())
 }
 
 /// A panic in a decision or in this engine.

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
 use super::error::Fault;
-use super::group_commit::{Failure, GroupCommitter};
+use super::group_commit::GroupCommitter;
 use super::readers::Readers;
-use super::records::Records;
+use super::records::{self, Records};
 use crate::clock::{Deadline, Now};
 use crate::error::Error;
-use crate::store::{IsOver, Name, Page, Space, Time};
+use crate::store::{Changes, IsOver, Name, Page, Space, Step, Time, View};
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +71,7 @@ impl Sweeper {
         while self.busy && left > 0 {
             let (page, over) = self.look(readers, is_over)?;
             for names in over.chunks(DROPPED_AT_ONCE) {
-                self.drop_all(committer, names.to_vec(), is_over)?;
+                self.drop_all(committer, names, is_over)?;
             }
             self.met |= !page.records.is_empty();
             left = left.saturating_sub(READ_AT_ONCE as u64);
@@ -94,16 +92,19 @@ impl Sweeper {
     }
 
     /// Drops those that are still over: somebody may have written to them since.
-    fn drop_all(&self, committer: &GroupCommitter, names: Vec<Name>, is_over: IsOver) -> Result<(), Error> {
-        let account = self.account;
-        committer.run(false, Deadline::in_ms(PATIENCE_MS), move |c: &Connection| {
-            let time = Time::from(&Now::read());
-            let mut records = Records::new(c, account);
-            names
-                .iter()
-                .try_for_each(|name| records.drop_if(name, |value| is_over(name, value, &time)))
-                .map_err(Failure::HalfWritten)
-        })
+    fn drop_all(&self, committer: &GroupCommitter, names: &[Name], is_over: IsOver) -> Result<(), Error> {
+        let decide = move |view: &View<'_>| {
+            let mut changes = Changes::default();
+            for (name, value) in view.records {
+                if value.as_ref().is_some_and(|value| is_over(name, value, &view.time)) {
+                    changes.put(name.clone(), None, None);
+                }
+            }
+            Ok(changes)
+        };
+        let (account, reads) = (self.account, names.to_vec());
+        let mut step = Step { reads, proven: false, trace: None, decide: Box::new(decide) };
+        committer.run(false, Deadline::in_ms(PATIENCE_MS), move |c| records::take(c, account, &mut step).map(drop))
     }
 
     fn go_on(&mut self, page: Page) {

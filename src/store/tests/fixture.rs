@@ -9,9 +9,11 @@ use crate::config::Config;
 use crate::store::memory::MemoryEngine;
 use crate::store::sqlite::SqliteEngine;
 
+type Open = dyn Fn(&str) -> Arc<dyn Engine>;
+
 /// A fresh store, and what opens it.
 pub struct Fixture {
-    open: Box<dyn Fn(&str) -> Arc<dyn Engine>>,
+    open: Box<Open>,
     /// Whether a second engine sees what the first one wrote; memory is one engine's.
     pub shared: bool,
 }

@@ -146,7 +146,7 @@ fn more_is_read_until_the_decision_has_all(fixture: &Fixture) {
         Ok((Changes::default(), String::from_utf8(seen).unwrap()))
     };
     assert_eq!(
-        engine.run(operation(&[first.clone()], see_all.clone()), soon()).unwrap(),
+        engine.run(operation(std::slice::from_ref(&first), see_all.clone()), soon()).unwrap(),
         "PlayerRecentKeyMessageAccount"
     );
     assert_eq!(engine.ask(operation(&[], see_all), soon()).unwrap(), "PlayerRecentKeyMessageAccount");
@@ -205,7 +205,8 @@ fn the_time_is_that_of_the_clock(fixture: &Fixture) {
 
 fn increment(name: &Name) -> Operation<u64> {
     let name = name.clone();
-    operation(&[name.clone()], move |view| {
+    let reads = [name.clone()];
+    operation(&reads, move |view| {
         let next = 1 + view.get(&name)?.map_or(0, |value| u64::from_be_bytes(value.try_into().unwrap()));
         let mut changes = Changes::default();
         changes.put(name.clone(), Some(next.to_be_bytes().to_vec()), life_of(&name));
@@ -275,7 +276,8 @@ fn deferred_steps_run_in_their_order(fixture: &Fixture) {
     let name = Name::account("log");
     let append = |n: u16| {
         let name = name.clone();
-        operation(&[name.clone()], move |view| {
+        let reads = [name.clone()];
+        operation(&reads, move |view| {
             let mut value = view.get(&name)?.unwrap_or_default().to_vec();
             value.extend_from_slice(&n.to_be_bytes());
             let mut changes = Changes::default();
@@ -298,7 +300,7 @@ fn a_deferred_step_that_fails_was_never_asked_for(fixture: &Fixture) {
     for _ in 0..3 {
         let runs = Arc::clone(&runs);
         engine.run_later(increment(&name));
-        engine.run_later(operation(&[name.clone()], move |_| -> Result<(Changes, ()), Stop> {
+        engine.run_later(operation(&[], move |_| -> Result<(Changes, ()), Stop> {
             runs.fetch_add(1, Ordering::Relaxed);
             Err(Error::new(Status::Internal, "planted").into())
         }));
