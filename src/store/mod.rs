@@ -3,6 +3,8 @@
 //! What a record says, and what may become of it, is in `ledger`; it hands an engine [`Step`]s.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod sqlite;
 mod step;
 #[cfg(test)]
@@ -83,7 +85,7 @@ pub trait Engine: Send + Sync {
     fn backlog(&self, deadline: Deadline) -> Result<Backlog, Error>;
 
     /// Up to `limit` records of this family, behind those that ended with `after`, in an order of the engine's own that
-    /// does not change: one that stays is found once by those who go on to the end.
+    /// does not change: one that stays is found once by those who go on to the end (one that passes, on Redis, maybe twice).
     fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error>;
 
     /// Changes when the agenda may have changed by others' hands, at little cost; None when there are no others.
@@ -118,7 +120,11 @@ pub fn open(config: &Config) -> Result<Arc<dyn Engine>, Error> {
     Ok(match &config.store {
         StoreAt::File(path) => Arc::new(sqlite::SqliteEngine::open(config, path)?),
         StoreAt::Memory => Arc::new(memory::MemoryEngine::default()),
-        StoreAt::Redis(_) => return Err(Error::new(crate::error::Status::Config, "Redis: soon")),
+        #[cfg(feature = "redis")]
+        StoreAt::Redis(at) => Arc::new(redis::RedisEngine::open(config, at)?),
+        #[cfg(not(feature = "redis"))]
+        // Its URL is refused where it is parsed.
+        StoreAt::Redis(_) => return Err(Error::new(crate::error::Status::Config, "this build has no Redis")),
     })
 }
 

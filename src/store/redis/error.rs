@@ -1,0 +1,177 @@
+//! What can go wrong between us and a server, in words, and what to do about it.
+
+use crate::error::{Error, Retry, Status};
+
+/// Why a request was not carried out, or maybe was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection was made, or it broke before the request was sent: nothing was done.
+    Unreached(String),
+    /// The connection broke, or no answer came in time: it is not known whether it was carried out.
+    Lost(String),
+    /// The server refused: nothing was done.
+    Refused {
+        /// Its code, such as "LOADING".
+        code: String,
+        /// The rest of what it said.
+        text: String,
+    },
+    /// There was no time left to begin.
+    TooLate,
+    /// Nothing proves that what is written is kept; what was tried.
+    Unproven(String),
+    /// The configuration is wrong.
+    Config(String),
+}
+
+/// Codes that before version 7 stand in the middle of what a script was refused with.
+const INNER: [&str; 7] = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN", "NOPERM"];
+
+impl Failure {
+    /// Of an answer that is an error.
+    pub fn answered(said: &str) -> Failure {
+        let (code, text) = said.split_once(' ').unwrap_or((said, ""));
+        let denied = text.contains("can't run this command") || text.contains("no permissions");
+        let code = match code {
+            "ERR" if denied => "NOPERM",
+            "ERR" => INNER.into_iter().find(|inner| text.contains(inner)).unwrap_or(code),
+            code => code,
+        };
+        Failure::Refused { code: code.to_owned(), text: text.to_owned() }
+    }
+
+    /// The same of a request that changes nothing.
+    pub fn undone(self) -> Failure {
+        match self {
+            Failure::Lost(why) => Failure::Unreached(why),
+            other => other,
+        }
+    }
+
+    /// The code of a server's refusal.
+    pub fn code(&self) -> &str {
+        match self {
+            Failure::Refused { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    /// Whether nothing was done and the same may work in a moment.
+    pub fn passes(&self) -> bool {
+        match self {
+            Failure::Unreached(_) => true,
+            Failure::Refused { code, .. } => {
+                const PASSING: [&str; 9] = [
+                    "LOADING",
+                    "TRYAGAIN",
+                    "CLUSTERDOWN",
+                    "MASTERDOWN",
+                    "READONLY",
+                    "BUSY",
+                    "MOVED",
+                    "ASK",
+                    "UNBLOCKED",
+                ];
+                PASSING.contains(&code.as_str())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether another node may be the right one by now.
+    pub fn moves(&self) -> bool {
+        match self {
+            Failure::Unreached(_) | Failure::Lost(_) => true,
+            _ => matches!(self.code(), "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "MOVED"),
+        }
+    }
+
+    /// As `WXSUB_E_STORE`, with advice; nothing was changed, or only what may be repeated. `location` is the store's URL
+    /// without its password.
+    pub fn describe(&self, location: &str) -> Error {
+        if let Failure::Lost(_) = self {
+            return self.in_doubt(location);
+        }
+        let (what, ms) = self.in_words();
+        match self {
+            Failure::Config(_) => Error::new(Status::Config, what),
+            _ => Error::new(Status::Store, format!("store {location}: {what}")).after_ms(ms),
+        }
+    }
+
+    /// The same, when a step, or one before it, may have been carried out.
+    pub fn in_doubt(&self, location: &str) -> Error {
+        let why = match self {
+            Failure::Unreached(why) => format!("it was not reached: {why}. Is it running? A try before"),
+            Failure::Lost(why) => why.clone(),
+            Failure::TooLate => "no answer came in time".to_owned(),
+            Failure::Unproven(tried) => {
+                return doubtful(location, &format!("done, but not confirmed to be on disk ({tried})"));
+            }
+            _ => format!("{}; a try before", self.in_words().0),
+        };
+        doubtful(location, &format!("{why}: it is not known whether it was done"))
+    }
+
+    fn in_words(&self) -> (String, u32) {
+        match self {
+            Failure::Unreached(why) => (format!("it was not reached, nothing was done: {why}. Is it running?"), 1000),
+            Failure::Lost(why) => (why.clone(), 1000),
+            Failure::TooLate => ("there was no time left; nothing was done. Try again".to_owned(), 100),
+            Failure::Unproven(tried) => (
+                format!(
+                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. Set appendonly yes and appendfsync always (from 7.2 everysec will do), add a replica, or say \"normal\""
+                ),
+                10_000,
+            ),
+            Failure::Config(what) => (what.clone(), 0),
+            Failure::Refused { code, text } => {
+                let (advice, ms) = advice(code, text);
+                (format!("{advice} (it said: {code} {})", text.chars().take(90).collect::<String>()), ms)
+            }
+        }
+    }
+}
+
+fn doubtful(location: &str, what: &str) -> Error {
+    let text = format!("store {location}: {what}. With an idempotency key another call is safe");
+    Error { retry: Retry::Unsafe, ..Error::new(Status::Store, text).after_ms(1000) }
+}
+
+fn advice(code: &str, text: &str) -> (&'static str, u32) {
+    let text = text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match code {
+        "ERR" if says(&["without any password", "no password is set"]) => {
+            ("it has no password: take the one out of \"store\"", 10_000)
+        }
+        "WRONGPASS" => ("wrong user or password: correct them in \"store\"", 10_000),
+        "NOAUTH" => ("it wants a password: put it into \"store\" (redis://:password@host)", 10_000),
+        "NOPERM" => ("this user may not do that: allow EVALSHA, EVAL, TIME and the keys of store_prefix", 10_000),
+        "OOM" => ("its memory is full: raise maxmemory or make room", 1000),
+        "MISCONF" => ("it cannot save to its disk: see its log", 1000),
+        "READONLY" => ("it is a replica: name the master in \"store\"", 1000),
+        "LOADING" => ("it is loading its data: try again", 500),
+        "NOREPLICAS" => ("too few replicas are connected (min-replicas-to-write)", 1000),
+        "MOVED" | "ASK" => {
+            ("the cluster is being changed: try again; for one named as redis:// write redis-cluster://", 500)
+        }
+        "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => ("the cluster is being changed: try again", 500),
+        "BUSY" => ("another script has kept it busy: try again", 500),
+        "CROSSSLOT" => {
+            ("it keeps one account's keys apart: a proxy before a cluster must keep hash tags together", 10_000)
+        }
+        "ERR" if says(&["max number of clients"]) => ("it has too many clients: raise maxclients", 1000),
+        "ERR" if says(&["undeclared", "bad lua", "lua script", "script is not allowed", "keys passed"]) => (
+            "its Lua is restricted: switch scripts on in its console (also known as \"Lua\", \"EVAL\", or script_check_enable)",
+            10_000,
+        ),
+        "ERR" if says(&["unknown command", "not support", "disabled", "not allowed", "forbidden"]) => {
+            ("it lacks a command that is needed: switch Lua (EVALSHA, EVAL) and TIME on in its console", 10_000)
+        }
+        "ERR" if says(&["db index", "select is not allowed"]) => {
+            ("it has no such database: correct the number in \"store\"", 10_000)
+        }
+        _ => ("it refused", 1000),
+    }
+}

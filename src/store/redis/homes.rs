@@ -1,0 +1,167 @@
+//! Steps of this process on one player follow each other; what was put off comes before what is asked later.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::super::Step;
+use super::run::Seen;
+use crate::clock::Deadline;
+
+/// Players whose records are remembered, at most twice as many.
+const REMEMBERED: usize = 2048;
+
+/// Whom this process is at, and what it has put off.
+#[derive(Default)]
+pub struct Homes {
+    state: Mutex<State>,
+    /// For those who wait for a turn.
+    freed: Condvar,
+    /// For who takes what was put off.
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    busy: HashSet<u64>,
+    deferred: HashMap<u64, VecDeque<Step>>,
+    waiting: usize,
+    closing: bool,
+}
+
+/// One player's turn, until it is dropped.
+pub struct Guard<'a> {
+    homes: &'a Homes,
+    home: u64,
+}
+
+impl Homes {
+    /// Waits for this player's turn; None: the deadline came first.
+    pub fn lock(&self, home: u64, deadline: Deadline) -> Option<Guard<'_>> {
+        let mut state = self.state.lock();
+        while !state.busy.insert(home) {
+            state.waiting += 1;
+            let timed_out = self.freed.wait_until(&mut state, deadline.instant()).timed_out();
+            state.waiting -= 1;
+            if timed_out {
+                return None;
+            }
+        }
+        Some(Guard { homes: self, home })
+    }
+
+    /// Whether a step on this player was put off and is not done.
+    pub fn is_awaited(&self, home: u64) -> bool {
+        let state = self.state.lock();
+        state.deferred.contains_key(&home) || state.busy.contains(&home)
+    }
+
+    /// Puts a step off.
+    pub fn defer(&self, home: u64, step: Step) {
+        self.state.lock().deferred.entry(home).or_default().push_back(step);
+        self.work.notify_one();
+    }
+
+    /// The next step that was put off on a player whose turn it is.
+    pub fn next(&self, guard: &Guard<'_>) -> Option<Step> {
+        let mut state = self.state.lock();
+        let steps = state.deferred.get_mut(&guard.home)?;
+        let step = steps.pop_front();
+        if steps.is_empty() {
+            state.deferred.remove(&guard.home);
+        }
+        step
+    }
+
+    /// Players with steps that were put off and nobody is at, their turns taken; None: the store is closed.
+    pub fn wait_for_deferred(&self, most: usize) -> Option<Vec<Guard<'_>>> {
+        let mut state = self.state.lock();
+        loop {
+            let State { busy, deferred, .. } = &*state;
+            let free: Vec<u64> = deferred.keys().filter(|home| !busy.contains(home)).take(most).copied().collect();
+            if !free.is_empty() {
+                state.busy.extend(free.iter().copied());
+                return Some(free.into_iter().map(|home| Guard { homes: self, home }).collect());
+            }
+            if state.closing {
+                return None;
+            }
+            self.work.wait(&mut state);
+        }
+    }
+
+    /// Any player with something that was put off.
+    pub fn any_deferred(&self) -> Option<u64> {
+        self.state.lock().deferred.keys().next().copied()
+    }
+
+    /// Waits until nobody is at anything.
+    pub fn wait_until_idle(&self, deadline: Deadline) {
+        let mut state = self.state.lock();
+        while !state.busy.is_empty() {
+            state.waiting += 1;
+            let timed_out = self.freed.wait_until(&mut state, deadline.instant()).timed_out();
+            state.waiting -= 1;
+            if timed_out {
+                return;
+            }
+        }
+    }
+
+    /// Nothing will be put off any more.
+    pub fn close(&self) {
+        self.state.lock().closing = true;
+        self.work.notify_all();
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        let mut state = self.homes.state.lock();
+        state.busy.remove(&self.home);
+        if state.waiting > 0 {
+            self.homes.freed.notify_all();
+        }
+        if !state.deferred.is_empty() {
+            self.homes.work.notify_one();
+        }
+    }
+}
+
+impl Guard<'_> {
+    /// Whose it is.
+    pub fn home(&self) -> u64 {
+        self.home
+    }
+}
+
+/// What this process saw of players last.
+#[derive(Default)]
+pub struct Memory {
+    generations: Mutex<[HashMap<u64, Seen>; 2]>,
+}
+
+impl Memory {
+    /// What is known of this player, if it is not too old; it is then not known any more.
+    pub fn take(&self, home: u64) -> Option<Seen> {
+        let mut generations = self.generations.lock();
+        let seen = generations.iter_mut().find_map(|known| known.remove(&home));
+        seen.filter(Seen::is_young)
+    }
+
+    /// Remembers it for a while.
+    pub fn put(&self, home: u64, seen: Seen) {
+        let mut generations = self.generations.lock();
+        let [young, old] = &mut *generations;
+        if young.len() >= REMEMBERED {
+            *old = std::mem::take(young);
+        }
+        old.remove(&home);
+        young.insert(home, seen);
+    }
+
+    /// It may be wrong by now.
+    pub fn forget(&self, home: u64) {
+        drop(self.take(home));
+    }
+}

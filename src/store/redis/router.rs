@@ -1,0 +1,284 @@
+//! The way to the server that has a key, again where nothing was done, it passes by itself and there is time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::connection::Dialer;
+use super::error::Failure;
+use super::node::{Address, Answers, Call, Node};
+use super::proof::{Proof, setting};
+use super::resp::Value;
+use super::script::Command;
+use super::slots::Slots;
+use crate::clock::Deadline;
+use crate::config::{Config, RedisAt};
+
+/// The first pause before another try, doubled with each …
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// … up to this.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// Redirections that are followed without a pause.
+const REDIRECTIONS: u32 = 5;
+/// A try with less time than this would only end in doubt.
+const LEAST_LEFT: Duration = Duration::from_millis(20);
+
+/// Commands that are sent together to the server of one slot.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The slot of their keys.
+    pub slot: u16,
+    /// What is to be done.
+    pub commands: Vec<Command>,
+    /// How to make a write that proves nothing but what is before it; None: no proof is wanted.
+    pub prove: Option<Command>,
+    /// Whether it may be carried out twice.
+    pub repeatable: bool,
+}
+
+/// All servers of a ledger.
+pub struct Router {
+    at: RedisAt,
+    dialer: Arc<Dialer>,
+    connect_timeout: Duration,
+    nodes: Mutex<HashMap<Address, Arc<Node>>>,
+    slots: Mutex<Slots>,
+}
+
+impl Request {
+    /// Reads.
+    pub fn read(slot: u16, commands: Vec<Command>) -> Request {
+        Request { slot, commands, prove: None, repeatable: true }
+    }
+}
+
+impl Router {
+    /// Makes no connection yet.
+    pub fn new(config: &Config, at: &RedisAt) -> Result<Router, Failure> {
+        Ok(Router {
+            at: at.clone(),
+            dialer: Arc::new(Dialer::new(config, at)?),
+            connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+            nodes: Mutex::default(),
+            slots: Mutex::default(),
+        })
+    }
+
+    /// Sends a request to whom its slot belongs. The first answer is no error.
+    ///
+    /// # Errors
+    /// Why it was not carried out, or that this is not known.
+    pub fn exchange(&self, request: &Request, deadline: Deadline) -> Result<Answers, Failure> {
+        let (mut pause, mut redirections, mut whole) = (FIRST_PAUSE, 0, false);
+        let mut last = Failure::TooLate;
+        loop {
+            if deadline.left() < LEAST_LEFT.min(pause) {
+                return Err(last);
+            }
+            let failure = match self.try_once(request, whole, deadline) {
+                Ok(answers) => return Ok(answers),
+                Err(failure) => failure,
+            };
+            if failure.code() == "NOSCRIPT" && !whole {
+                whole = true;
+                continue;
+            }
+            if let Some(address) = self.redirection(&failure).filter(|_| redirections < REDIRECTIONS) {
+                redirections += 1;
+                self.slots.lock().put(request.slot, address);
+                continue;
+            }
+            if failure.moves() {
+                self.slots.lock().forget();
+            }
+            let misnamed = !self.at.cluster && matches!(failure.code(), "MOVED" | "ASK");
+            let again = failure.passes() || request.repeatable && matches!(failure, Failure::Lost(_));
+            if !again || misnamed || deadline.left() <= pause {
+                return Err(failure);
+            }
+            last = failure;
+            std::thread::sleep(pause / 2 + pause.mul_f64(fastrand::f64() / 2.0));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Several requests at once, one try each; those for one server share a round trip.
+    pub fn exchange_all(&self, requests: &[Request], deadline: Deadline) -> Vec<Result<Answers, Failure>> {
+        let calls: Vec<_> = requests.iter().map(|request| self.enqueue(request, false, deadline)).collect();
+        let done = calls.into_iter().map(|call| call.and_then(|(node, call)| self.finish(&node, &call)));
+        done.collect()
+    }
+
+    fn try_once(&self, request: &Request, whole: bool, deadline: Deadline) -> Result<Answers, Failure> {
+        let (node, call) = self.enqueue(request, whole, deadline)?;
+        self.finish(&node, &call)
+    }
+
+    fn enqueue(&self, request: &Request, whole: bool, deadline: Deadline) -> Result<(Arc<Node>, Arc<Call>), Failure> {
+        let node = self.node(&self.owner(request.slot, deadline)?);
+        let proof = match &request.prove {
+            Some(write) => Some(self.proof(&node, write, deadline)?),
+            None => None,
+        };
+        let mut packed = Vec::new();
+        request.commands.iter().for_each(|command| command.pack(whole, &mut packed));
+        let call = Call::new(packed, request.commands.len(), proof, deadline);
+        node.enqueue(&call);
+        Ok((node, call))
+    }
+
+    fn finish(&self, node: &Arc<Node>, call: &Arc<Call>) -> Result<Answers, Failure> {
+        let answers = node.wait(call)?;
+        if let Some(Value::Error(said)) = answers.values.first() {
+            let failure = Failure::answered(said);
+            if failure.code() == "READONLY" {
+                // Behind the same name there may be another server by now.
+                node.forget_connections();
+            }
+            return Err(failure);
+        }
+        if let Some(proof) = call.proof()
+            && !answers.proof.as_ref().is_some_and(|said| proof.is_given(said))
+        {
+            // The server may have been changed, or be another one: what it offers is found out anew.
+            *node.proof.lock() = None;
+            return Ok(Answers { proof: None, ..answers });
+        }
+        Ok(answers)
+    }
+
+    /// How this server proves that it keeps what it was given: each way is tried.
+    fn proof(&self, node: &Arc<Node>, write: &Command, deadline: Deadline) -> Result<Proof, Failure> {
+        if let Some(proof) = *node.proof.lock() {
+            return Ok(proof);
+        }
+        let mut lacking = Vec::new();
+        let mut flushes = true;
+        for proof in Proof::ALL {
+            if proof == Proof::Fsync && !flushes {
+                continue;
+            }
+            let mut packed = Vec::new();
+            write.pack(true, &mut packed);
+            let call = Call::new(packed, 1, Some(proof), deadline);
+            node.enqueue(&call);
+            let answers = node.wait(&call)?;
+            if let Some(Value::Error(said)) = answers.values.first() {
+                return Err(Failure::answered(said));
+            }
+            match &answers.proof {
+                Some(said) if proof.is_given(said) => {
+                    *node.proof.lock() = Some(proof);
+                    return Ok(proof);
+                }
+                said => {
+                    flushes &= said.as_ref().and_then(|said| setting(said, "appendfsync")) != Some("no");
+                    lacking.push(proof.lacks(said.as_ref()));
+                }
+            }
+        }
+        Err(Failure::Unproven(lacking.join("; ")))
+    }
+
+    /// Whether both slots are known to be one server's.
+    pub fn is_one(&self, one: u16, other: u16) -> bool {
+        if !self.at.cluster {
+            return true;
+        }
+        let slots = self.slots.lock();
+        slots.owner(one).is_some_and(|owner| slots.owner(other) == Some(owner))
+    }
+
+    /// Finds out how the server of this slot proves what it keeps.
+    ///
+    /// # Errors
+    /// [`Failure::Unproven`] when it does not.
+    pub fn require_proof(&self, slot: u16, write: &Command, deadline: Deadline) -> Result<(), Failure> {
+        let node = self.node(&self.owner(slot, deadline)?);
+        self.proof(&node, write, deadline).map(drop)
+    }
+
+    /// Where a cluster sends us for good. ASK is not followed: the new node has some of the bucket's keys only, and a script
+    /// there would take what it does not find for nothing, and begin a second ledger. The move is waited for.
+    fn redirection(&self, failure: &Failure) -> Option<Address> {
+        let Failure::Refused { code, text } = failure else { return None };
+        if code != "MOVED" || !self.at.cluster {
+            return None;
+        }
+        let (host, port) = text.split_whitespace().nth(1)?.rsplit_once(':')?;
+        let host = if host.is_empty() { self.at.nodes.first()?.0.clone() } else { host.to_owned() };
+        Some((host, port.parse().ok()?))
+    }
+
+    /// Every master that is known, for what is asked of each server.
+    pub fn masters(&self, deadline: Deadline) -> Result<Vec<Address>, Failure> {
+        if !self.at.cluster {
+            return Ok(self.at.nodes.clone());
+        }
+        let first = self.owner(0, deadline)?;
+        let owners = self.slots.lock().owners();
+        Ok(if owners.is_empty() { vec![first] } else { owners })
+    }
+
+    /// Commands to this server; each may be answered by an error.
+    pub fn ask(&self, address: &Address, commands: &[Command], deadline: Deadline) -> Result<Vec<Value>, Failure> {
+        let node = self.node(address);
+        let mut packed = Vec::new();
+        commands.iter().for_each(|command| command.pack(true, &mut packed));
+        let call = Call::new(packed, commands.len(), None, deadline);
+        node.enqueue(&call);
+        Ok(node.wait(&call)?.values)
+    }
+
+    fn node(&self, address: &Address) -> Arc<Node> {
+        let mut nodes = self.nodes.lock();
+        Arc::clone(nodes.entry(address.clone()).or_insert_with(|| Node::new(address, &self.dialer)))
+    }
+
+    /// Whose slot this is.
+    pub fn owner(&self, slot: u16, deadline: Deadline) -> Result<Address, Failure> {
+        if !self.at.cluster {
+            return self.at.nodes.first().cloned().ok_or(Failure::TooLate);
+        }
+        if let Some(address) = self.slots.lock().owner(slot) {
+            return Ok(address);
+        }
+        // Any node knows; those that were seen, then those that the configuration names.
+        let mut known: Vec<Address> = self.nodes.lock().keys().cloned().collect();
+        fastrand::shuffle(&mut known);
+        known.extend(self.at.nodes.iter().cloned());
+        let mut last = Failure::TooLate;
+        for address in known {
+            let patience = Deadline::in_ms(deadline.left().min(self.connect_timeout).as_millis() as u64);
+            let answer = self.ask(&address, &[Command::plain(&["CLUSTER", "SLOTS"])], patience);
+            last = match answer.map(|values| values.into_iter().next()) {
+                Ok(Some(Value::Error(said))) => {
+                    let failure = Failure::answered(&said);
+                    if !failure.passes() {
+                        // Who may not ask is told by redirections.
+                        return Ok(address);
+                    }
+                    failure
+                }
+                Ok(answer) => {
+                    let mut slots = self.slots.lock();
+                    slots.learn(&answer.unwrap_or(Value::Nil), &address.0);
+                    match slots.owner(slot) {
+                        Some(address) => return Ok(address),
+                        None => uncovered(),
+                    }
+                }
+                Err(Failure::Lost(why)) => Failure::Unreached(why),
+                Err(failure) if failure.passes() || failure == Failure::TooLate => failure,
+                Err(failure) => return Err(failure),
+            };
+        }
+        Err(last)
+    }
+}
+
+fn uncovered() -> Failure {
+    Failure::Refused { code: "CLUSTERDOWN".to_owned(), text: "no node has this slot".to_owned() }
+}

@@ -1,0 +1,393 @@
+//! A step under way: what to ask the server next, and what its answer means. No I/O here.
+
+use std::time::Instant;
+
+use super::super::step::Records;
+use super::super::{Changes, Found, Name, Step, Stop, Time, View, When};
+use super::error::Failure;
+use super::keys::{At, Place};
+use super::node::Answers;
+use super::router::Request;
+use super::script::{Attempt, Outcome};
+use super::{Core, agenda};
+use crate::error::{Error, Status};
+
+/// A try that did not arrive within this time is refused by the script. Known to the script, too.
+const OLDEST_MS: i64 = 1000;
+
+/// Records as the server had them.
+#[derive(Clone)]
+pub struct Seen {
+    records: Records,
+    time_ms: i64,
+    /// When the answer had come; the server's clock has gone on since then at least as far as ours.
+    at: Instant,
+}
+
+/// One step, until it is done.
+pub struct Run {
+    step: Step,
+    place: Option<Place>,
+    home: Option<u64>,
+    names: Vec<Name>,
+    /// What this process saw of the player before this call.
+    known: Option<Seen>,
+    seen: Option<Seen>,
+    /// What was seen is of this call, and of one moment.
+    fresh: bool,
+    stage: Stage,
+    /// The try whose answer was lost, and why.
+    lost: Option<(Box<Try>, Failure)>,
+    /// Until this time of the server's, an earlier try may still be carried out.
+    doubt_until: Option<i64>,
+    /// How often others were faster.
+    pub conflicts: u32,
+}
+
+enum Stage {
+    Decide,
+    Read,
+    Apply(Box<Try>),
+    /// It is done, and only to be proven.
+    Prove(Box<Try>),
+    Done(Result<Option<Announcement>, Error>),
+    Over,
+}
+
+/// Changes that were decided on.
+struct Try {
+    changes: Changes,
+    /// What its caller is told then: a decision that failed is checked like any other.
+    result: Result<(), Error>,
+    step_id: u64,
+    decided_ms: i64,
+    announced: bool,
+}
+
+/// That a bucket has something to look at, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    pub bucket: u64,
+    pub at_ms: i64,
+}
+
+/// What comes next.
+pub enum Next {
+    /// This must be asked, and its answer given to [`Run::take`].
+    Ask(Request),
+    /// It is done; what is to be announced.
+    Done(Result<Option<Announcement>, Error>),
+}
+
+impl Seen {
+    /// What the server's clock shows by now, or a little less; never more, or the script refuses it.
+    fn now_ms(&self) -> i64 {
+        self.time_ms + self.at.elapsed().as_millis() as i64
+    }
+
+    /// Whether decisions may still be made on it.
+    pub fn is_young(&self) -> bool {
+        self.at.elapsed().as_millis() < OLDEST_MS as u128 / 2
+    }
+
+    fn value(&self, name: &Name) -> Option<&[u8]> {
+        self.records.iter().find(|(other, _)| other == name).and_then(|(_, value)| value.as_deref())
+    }
+
+    /// These records of it, if all are there.
+    fn only(&self, names: &[Name]) -> Option<Seen> {
+        let find = |name: &Name| self.records.iter().find(|(other, _)| other == name).cloned();
+        let records = names.iter().map(find).collect::<Option<Records>>()?;
+        Some(Seen { records, ..*self })
+    }
+
+    /// What was decided on it was done.
+    fn after(mut self, changes: &Changes, time_ms: i64) -> Seen {
+        for put in &changes.puts {
+            self.records.retain(|(name, _)| *name != put.name);
+            self.records.push((put.name.clone(), put.value.clone()));
+        }
+        Seen { time_ms, at: Instant::now(), ..self }
+    }
+}
+
+impl Run {
+    /// Nothing is asked yet. `known`: what this process saw of the player last.
+    pub fn new(mut step: Step, known: Option<Seen>) -> Result<Run, Error> {
+        let names = std::mem::take(&mut step.reads);
+        let of = if names.is_empty() { None } else { Some(Place::of(&names)?) };
+        Ok(Run {
+            step,
+            place: of.map(|(place, _)| place),
+            home: of.map(|(_, home)| home),
+            names,
+            known,
+            seen: None,
+            fresh: false,
+            stage: Stage::Decide,
+            lost: None,
+            doubt_until: None,
+            conflicts: 0,
+        })
+    }
+
+    /// What to ask, or how it ended.
+    pub fn next(&mut self, core: &Core) -> Next {
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Decide => self.decide(core),
+                Stage::Done(done) => return Next::Done(done),
+                Stage::Over => return Next::Done(Err(Error::new(Status::Internal, "a step that is over"))),
+                asking => {
+                    let request = self.request(core, &asking);
+                    self.stage = asking;
+                    return Next::Ask(request);
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, core: &Core) -> Stage {
+        if !self.fresh {
+            self.seen = self.known.as_ref().and_then(|known| known.only(&self.names));
+        }
+        let Some(seen) = self.seen.as_ref().filter(|seen| seen.records.len() == self.names.len()) else {
+            return Stage::Read;
+        };
+        let (decided_ms, step_id) = (seen.now_ms(), core.next_step_id());
+        let view = View { time: Time::of_server(decided_ms), step_id: Some(step_id), records: &seen.records };
+        let (changes, result) = match (self.step.decide)(&view) {
+            Ok(changes) => (changes, Ok(())),
+            Err(Stop::Fail(e)) => (Changes::default(), Err(e)),
+            Err(Stop::Need(names)) => return self.need(names),
+        };
+        match Place::of(self.names.iter().chain(touched(&changes))) {
+            Ok((place, home)) => (self.place, self.home) = (Some(place), Some(home)),
+            Err(_) if self.names.is_empty() && changes.is_empty() => {}
+            Err(e) => return Stage::Done(Err(e)),
+        }
+        if changes.is_empty() && self.fresh && !(self.step.proven && result.is_ok()) {
+            return Stage::Done(result.map(|()| None));
+        }
+        Stage::Apply(Box::new(Try { changes, result, step_id, decided_ms, announced: false }))
+    }
+
+    fn need(&mut self, names: Vec<Name>) -> Stage {
+        let before = self.names.len();
+        for name in names {
+            if !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+        match Place::of(&self.names) {
+            Err(e) => Stage::Done(Err(e)),
+            Ok(_) if self.names.len() == before && self.fresh => {
+                Stage::Done(Err(Error::new(Status::Internal, "a step that needs what it has")))
+            }
+            Ok((place, home)) => {
+                (self.place, self.home) = (Some(place), Some(home));
+                Stage::Decide
+            }
+        }
+    }
+
+    fn request(&mut self, core: &Core, stage: &Stage) -> Request {
+        let place = self.place.unwrap_or(Place::Account);
+        let slot = core.keys.slot(place);
+        let write = || core.write_for_proof(place);
+        match stage {
+            Stage::Apply(this) => {
+                let mut commands = vec![self.apply(core, place, this)];
+                let proven = self.step.proven && this.result.is_ok();
+                if let Some(announcement) = this.announcement(place)
+                    && core.router.is_one(slot, core.keys.slot(Place::Account))
+                {
+                    commands.push(agenda::announce(&core.keys, announcement));
+                }
+                let prove = proven.then(write);
+                Request { slot, commands, prove, repeatable: false }
+            }
+            Stage::Prove(_) => Request { slot, commands: vec![write()], prove: Some(write()), repeatable: true },
+            _ => {
+                let records: Vec<At> = self.names.iter().map(|name| core.keys.record(place, name)).collect();
+                let attempt = Attempt::new(None, records.iter().map(|at| (at, None)));
+                Request::read(slot, vec![attempt.into_command()])
+            }
+        }
+    }
+
+    fn apply(&self, core: &Core, place: Place, this: &Try) -> super::script::Command {
+        let seen = self.seen.as_ref().map_or(&[][..], |seen| seen.records.as_slice());
+        let records: Vec<(At, Option<&[u8]>)> =
+            seen.iter().map(|(name, value)| (core.keys.record(place, name), value.as_deref())).collect();
+        let decided = Some(this.decided_ms).filter(|_| !records.is_empty());
+        let mut attempt = Attempt::new(decided, records.iter().map(|(at, value)| (at, Some(*value))));
+        let agenda = core.keys.agenda(place);
+        for (name, when) in &this.changes.agenda {
+            match when.at_ms(this.decided_ms) {
+                Some(at_ms) => attempt.then("ZADD", &agenda, &[at_ms.to_string().as_bytes(), name.id()]),
+                None => attempt.then("ZREM", &agenda, &[name.id()]),
+            }
+        }
+        for put in &this.changes.puts {
+            let At { key, field } = core.keys.record(place, &put.name);
+            let life = put.life_ms.map(|ms| ms.max(1).to_string());
+            match (&put.value, &life) {
+                (Some(value), _) if !field.is_empty() => attempt.then("HSET", &key, &[&field, value]),
+                (None, _) if !field.is_empty() => attempt.then("HDEL", &key, &[&field]),
+                (Some(value), Some(life)) => attempt.then("SET", &key, &[value, b"PX", life.as_bytes()]),
+                (Some(value), None) => attempt.then("SET", &key, &[value]),
+                (None, _) => attempt.then("DEL", &key, &[]),
+            }
+        }
+        if this.changes.is_empty() && self.step.proven && this.result.is_ok() {
+            // What is told without a change may be what another call changed and could not prove.
+            attempt.then("SET", &core.keys.written(place), &[b"", b"PX", b"1000"]);
+        }
+        attempt.into_command()
+    }
+
+    /// The answer to what [`Run::next`] asked.
+    pub fn take(&mut self, core: &Core, answer: Result<Answers, Failure>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Read => self.was_read(core, answer),
+            Stage::Apply(this) => self.was_tried(core, this, answer),
+            Stage::Prove(this) => self.was_proven(core, this, answer),
+            other => other,
+        };
+    }
+
+    fn was_read(&mut self, core: &Core, answer: Result<Answers, Failure>) -> Stage {
+        match answer.and_then(|answers| Outcome::read(answers.values.into_iter().next())) {
+            Ok(Outcome::Found(time_ms, values)) => self.found(core, time_ms, values),
+            // It names no records, and reads the time.
+            Ok(Outcome::Applied(time_ms)) => self.found(core, time_ms, Vec::new()),
+            Err(failure) => self.fail(core, failure),
+        }
+    }
+
+    fn found(&mut self, core: &Core, time_ms: i64, values: Vec<Option<Vec<u8>>>) -> Stage {
+        let records = self.names.iter().cloned().zip(values).collect();
+        let seen = Seen { records, time_ms, at: Instant::now() };
+        if self.doubt_until.is_some_and(|until| time_ms > until) {
+            self.doubt_until = None;
+        }
+        let lost = self.lost.take();
+        let before = self.seen.replace(seen.clone());
+        self.fresh = true;
+        let (Some((this, why)), Some(trace)) = (lost, &self.step.trace) else { return Stage::Decide };
+        let before = before.as_ref().and_then(|before| before.value(&trace.name));
+        match (trace.find)(&trace.name, before, seen.value(&trace.name), this.step_id) {
+            Found::Done => {
+                core.remember(self.home, seen);
+                if self.step.proven { Stage::Prove(this) } else { self.done(*this) }
+            }
+            Found::NotDone => {
+                // Underway it may still be, until the script refuses it.
+                self.doubt_until = Some(this.decided_ms + OLDEST_MS).filter(|until| time_ms <= *until);
+                Stage::Decide
+            }
+            Found::InDoubt => Stage::Done(Err(why.in_doubt(&core.location))),
+        }
+    }
+
+    fn was_tried(&mut self, core: &Core, mut this: Box<Try>, answer: Result<Answers, Failure>) -> Stage {
+        let outcome = answer.and_then(|mut answers| {
+            let first = if answers.values.is_empty() { None } else { Some(answers.values.remove(0)) };
+            // The second is the announcement's.
+            let announced = Outcome::read(answers.values.pop()).is_ok();
+            Outcome::read(first).map(|outcome| (outcome, announced, answers.proof.is_some()))
+        });
+        match outcome {
+            Ok((Outcome::Applied(time_ms), announced, proven)) => {
+                this.announced = announced;
+                if let Some(seen) = self.seen.take() {
+                    core.remember(self.home, seen.after(&this.changes, time_ms));
+                }
+                self.doubt_until = None;
+                if self.step.proven && this.result.is_ok() && !proven { Stage::Prove(this) } else { self.done(*this) }
+            }
+            Ok((Outcome::Found(time_ms, values), ..)) => {
+                self.conflicts += 1;
+                self.found(core, time_ms, values)
+            }
+            Err(failure @ Failure::Lost(_)) => {
+                core.forget(self.home);
+                if this.changes.is_empty() {
+                    return Stage::Read;
+                }
+                match self.step.trace {
+                    Some(_) => self.lost = Some((this, failure)),
+                    None => self.doubt_until = Some(i64::MAX),
+                }
+                Stage::Read
+            }
+            Err(failure) => {
+                core.forget(self.home);
+                self.fail(core, failure)
+            }
+        }
+    }
+
+    fn was_proven(&mut self, core: &Core, this: Box<Try>, answer: Result<Answers, Failure>) -> Stage {
+        let tried = match answer {
+            Ok(answers) if answers.proof.is_some() => return self.done(*this),
+            Ok(_) => return Stage::Prove(this),
+            Err(Failure::Unproven(tried)) => tried,
+            Err(Failure::Lost(why) | Failure::Unreached(why)) => why,
+            Err(Failure::TooLate) => "no confirmation came in time".to_owned(),
+            Err(failure) => return Stage::Done(Err(failure.in_doubt(&core.location))),
+        };
+        Stage::Done(Err(Failure::Unproven(tried).in_doubt(&core.location)))
+    }
+
+    fn done(&self, this: Try) -> Stage {
+        let announcement = self.place.and_then(|place| this.announcement(place)).filter(|_| !this.announced);
+        Stage::Done(this.result.map(|()| announcement))
+    }
+
+    fn fail(&mut self, core: &Core, failure: Failure) -> Stage {
+        let e = match self.lost.take() {
+            // What came first is the cause.
+            Some((_, why)) if failure == Failure::TooLate => why.in_doubt(&core.location),
+            Some(_) => failure.in_doubt(&core.location),
+            None if self.doubt_until.is_some() => failure.in_doubt(&core.location),
+            // Only reading it failed.
+            None => failure.undone().describe(&core.location),
+        };
+        Stage::Done(Err(e))
+    }
+
+    /// It does not come to an end before its deadline.
+    pub fn give_up(&mut self, core: &Core) -> Error {
+        match (self.lost.take(), self.doubt_until) {
+            (Some((_, why)), _) => why.in_doubt(&core.location),
+            (None, Some(_)) => Failure::TooLate.in_doubt(&core.location),
+            (None, None) => Failure::TooLate.describe(&core.location),
+        }
+    }
+}
+
+/// All that these changes are about.
+pub fn touched(changes: &Changes) -> impl Iterator<Item = &Name> {
+    changes.puts.iter().map(|put| &put.name).chain(changes.agenda.iter().map(|(name, _)| name))
+}
+
+impl Try {
+    fn announcement(&self, place: Place) -> Option<Announcement> {
+        let Place::Bucket(bucket) = place else { return None };
+        let at_ms = self.changes.agenda.iter().filter_map(|(_, when)| when.at_ms(self.decided_ms)).min()?;
+        Some(Announcement { bucket, at_ms })
+    }
+}
+
+impl When {
+    /// By the server's clock, which is the one for everything.
+    fn at_ms(self, decided_ms: i64) -> Option<i64> {
+        match self {
+            When::At(wall_ms) => Some(wall_ms),
+            When::In(ms) => Some(decided_ms.saturating_add(ms)),
+            When::Never => None,
+        }
+    }
+}
