@@ -29,14 +29,6 @@ impl Now {
     }
 }
 
-impl Now {
-    /// What both clocks say so much later.
-    pub fn later(&self, by: Duration) -> Now {
-        let ms = by.as_millis() as i64;
-        Now { boot_ms: self.boot_ms + ms, wall_ms: self.wall_ms + ms, boot_id: self.boot_id }
-    }
-}
-
 /// Unix time in milliseconds.
 pub fn wall_ms() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::report::verdict_of;
+use super::report::{UNSIGNED, verdict_of};
 use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
@@ -16,9 +16,6 @@ use crate::wechat::{Endpoint, Recovery, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
 const REPLY_MS: u64 = 4000;
-
-/// What became of a part of an unsigned event that could harm the player.
-const IGNORED: &str = "nothing changed: WeChat's plain mode signs no body, so only accepts are taken from it; set event.aes_key and secure mode";
 
 /// The keys of pushed events, if any are configured.
 ///
@@ -86,7 +83,7 @@ impl Events {
         let reply = fitting(reply.to_owned(), room)?;
         self.refuse_reused(&push)?;
         let verdict = match opened {
-            Opened::Event(pushed) => self.apply_event(pushed, push.unsigned.is_some())?,
+            Opened::Event(pushed) => self.apply_event(&pushed, push.unsigned.is_some())?,
             Opened::Other => {
                 let what =
                     "not about subscribe messages; nothing changed. The answer is yours: wxsub_open_event has the text";
@@ -136,26 +133,14 @@ impl Events {
         }
     }
 
-    fn apply_event(&self, mut pushed: event::Event, unsigned: bool) -> Result<Verdict, Error> {
+    fn apply_event(&self, pushed: &event::Event, unsigned: bool) -> Result<Verdict, Error> {
         for note in &pushed.notes {
             log_line!(self.core.log, Warn, "a pushed event: {note}");
         }
-        let believed = !unsigned || self.core.config.event.as_ref().is_some_and(|event| event.trust_plain);
-        let ignored = if believed { Vec::new() } else { extract(&mut pushed.changes, Pushed::may_lower) };
-        for change in &ignored {
-            log_line!(self.core.log, Debug, "event {} {}: {IGNORED}", pushed.from_openid, change.template_id());
-        }
         if pushed.changes.is_empty() {
-            return Ok(match ignored.as_slice() {
-                [] => Verdict::ok("nothing in the event changes a count"),
-                [one] => Verdict { template_id: one.template_id().to_owned(), ..Verdict::ok(IGNORED) },
-                _ => Verdict::ok(IGNORED),
-            });
+            return Ok(Verdict::ok("nothing in the event changes a count"));
         }
-        self.apply_changes(&pushed)
-    }
-
-    fn apply_changes(&self, pushed: &event::Event) -> Result<Verdict, Error> {
+        let trusted = !unsigned || self.core.config.event.as_ref().is_some_and(|event| event.trust_plain);
         let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
         let parts: Vec<(String, EventPart)> =
             pushed.changes.iter().map(|change| (pushed.identity(change), self.part_of(change, deadline))).collect();
@@ -164,6 +149,7 @@ impl Events {
                 openid: pushed.from_openid.clone(),
                 created_ms: pushed.create_time_s.saturating_mul(1000),
                 parts: parts.clone(),
+                trusted,
                 max_count: self.core.config.max_count,
                 number: self.core.new_number(),
             };
@@ -251,13 +237,6 @@ fn fitting(reply: String, room: usize) -> Result<String, Error> {
     Err(Error::new(Status::Arg, why))
 }
 
-/// Takes out what fits; the order stays.
-fn extract(changes: &mut Vec<Pushed>, wanted: fn(&Pushed) -> bool) -> Vec<Pushed> {
-    let (taken, kept) = std::mem::take(changes).into_iter().partition(wanted);
-    *changes = kept;
-    taken
-}
-
 /// What a part of an event came to. The event itself was fine, whatever it says of the message.
 fn told(part: EventPart, applied: Applied) -> Verdict {
     match part {
@@ -268,6 +247,7 @@ fn told(part: EventPart, applied: Applied) -> Verdict {
                 Applied::Now { quota, remaining } if remaining >= 0 => {
                     (0, quota, remaining, format!("an uncertain send was settled: {}", late.message))
                 }
+                Applied::Ignored(_) => (0, QuotaChange::Untouched, -1, UNSIGNED.to_owned()),
                 Applied::Now { .. } | Applied::Paired(_) | Applied::Full(_) => {
                     (0, QuotaChange::Untouched, -1, "nothing to settle".to_owned())
                 }

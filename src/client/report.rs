@@ -11,6 +11,9 @@ use crate::ledger::{self, Applied, Change, Item, Report};
 use crate::log::log_line;
 use crate::wechat::{self, Entry, Word, check_id};
 
+/// What became of a part of an unsigned event that could harm the player.
+pub const UNSIGNED: &str = "nothing changed: WeChat's plain mode signs no body, so only accepts are taken from it; set event.aes_key and secure mode";
+
 /// Takes what players answered in the game.
 pub struct Reports {
     core: Arc<Core>,
@@ -136,6 +139,7 @@ pub(super) fn verdict_of(item: &Item, applied: Applied) -> Verdict {
             remaining,
             ..Verdict::ok(format!("the count is at its limit (\"max_count\"): {remaining} left; nothing changed"))
         },
+        Applied::Ignored(remaining) => Verdict { remaining, ..Verdict::ok(UNSIGNED) },
         Applied::Before(first) if first.status == Status::Ok => Verdict {
             flags: first.flags | Verdict::REPLAYED,
             message: format!("came before: {}", told(item, first.quota, first.remaining)),

@@ -66,29 +66,6 @@ pub enum Change {
     },
 }
 
-impl Change {
-    /// Whether it may take something from the player: who forges it does harm, while a forged grant costs one refused
-    /// call.
-    #[must_use]
-    pub fn may_lower(&self) -> bool {
-        match self {
-            Self::Popup { accepted, .. } => !accepted,
-            Self::Changed { rejected, .. } => *rejected,
-            Self::Sent { .. } => true,
-        }
-    }
-
-    /// Which message it is about.
-    #[must_use]
-    pub fn template_id(&self) -> &str {
-        match self {
-            Self::Popup { template_id, .. } | Self::Changed { template_id, .. } | Self::Sent { template_id, .. } => {
-                template_id
-            }
-        }
-    }
-}
-
 impl Event {
     /// The identity of `change`, which must be one of this event's: 40 hex digits.
     ///

@@ -68,6 +68,9 @@ pub enum Applied {
     Paired(i64),
     /// The count is as high as the configuration lets it become; nothing was changed. With the count.
     Full(i64),
+    /// Anybody may have written it, and it would take something from the player; nothing was changed. With the count, -1
+    /// where it says none.
+    Ignored(i64),
     /// The key, or the event, was seen before: this was the first one's answer.
     Before(Verdict),
 }
@@ -78,7 +81,7 @@ impl Applied {
         let (quota, remaining) = match self {
             Applied::Now { quota, remaining } => (*quota, *remaining),
             Applied::Paired(remaining) | Applied::Full(remaining) => (QuotaChange::Untouched, *remaining),
-            Applied::Before(_) => return None,
+            Applied::Before(_) | Applied::Ignored(_) => return None,
         };
         Some(Verdict { quota, remaining, ..Verdict::default() })
     }

@@ -1,6 +1,6 @@
 //! What WeChat pushed about a player: each part once, all or none.
 
-use super::answer::{Applied, Item, Terms, apply};
+use super::answer::{Applied, Change, Item, Terms, apply};
 use super::key::{self, Key, Seen};
 use super::pairing::Source;
 use super::player::{Player, PlayerNames};
@@ -21,6 +21,8 @@ pub struct Event {
     pub created_ms: i64,
     /// Each with what names it among all events: a second one of the same name changes nothing.
     pub parts: Vec<(String, EventPart)>,
+    /// WeChat alone can have written it; else it lowers no count and settles nothing.
+    pub trusted: bool,
     /// As in [`super::Report::max_count`].
     pub max_count: u64,
     /// Any number, unlike others'.
@@ -73,6 +75,10 @@ fn decide_event(
             done.push(Applied::Before(verdict));
             continue;
         }
+        if !event.trusted && lowers(part) {
+            done.push(Applied::Ignored(remaining(player, part)));
+            continue;
+        }
         let applied = match part {
             EventPart::Answer(item) => {
                 let source = Source::Event { created_ms: event.created_ms };
@@ -102,6 +108,21 @@ fn template_of(part: &EventPart) -> &TemplateId {
     match part {
         EventPart::Answer(item) => &item.template,
         EventPart::Sent { template, .. } => template,
+    }
+}
+
+/// Whether it takes something from the player, or settles a send.
+fn lowers(part: &EventPart) -> bool {
+    match part {
+        EventPart::Answer(item) => matches!(item.change, Change::Clear | Change::ClearAll),
+        EventPart::Sent { .. } => true,
+    }
+}
+
+fn remaining(player: &Player, part: &EventPart) -> i64 {
+    match part {
+        EventPart::Answer(item) => player.remaining(&item.template),
+        EventPart::Sent { .. } => -1,
     }
 }
 

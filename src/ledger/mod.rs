@@ -28,6 +28,8 @@ mod tests;
 
 pub use answer::{Applied, Change, Item, Report, report};
 pub use directory::{confirm, put_list, read as read_templates};
+#[cfg(test)]
+pub use event::EventResult;
 pub use event::{Event, EventPart, handle as handle_event};
 pub use message::{Disposition, Message, Payload, State as MessageState};
 pub use nonce::{Use, first_use};
@@ -35,11 +37,15 @@ pub use outbox::{
     Cancelled, EnqueueResult, KeyStatus, NewMessage, cancel, cancelled, enqueue, finish, look_up, peek, recover,
     set_aside,
 };
+#[cfg(test)]
+pub use send::Settled;
 pub use send::{
     BeginResult, BeginSend, Hold, Outcome, Settlement, abandon, begin, has_any, left_after, other_template, remaining,
     settle, wait_for,
 };
 pub use template::{Template, TemplateId, hash_of};
+#[cfg(test)]
+pub use token::StoredToken;
 pub use token::{
     Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot, accepted as token_accepted, claim as claim_token,
     fail as fail_token, force as force_token, put as put_token, read as read_token, refused as token_refused,

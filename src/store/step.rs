@@ -182,6 +182,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Stop::Need`] with those that were not read yet.
+    #[cfg(test)]
     pub fn need(&self, names: &[Name]) -> Result<(), Stop> {
         let missing: Vec<Name> =
             names.iter().filter(|name| !self.records.iter().any(|(other, _)| other == *name)).cloned().collect();

@@ -49,6 +49,16 @@ impl LossyEngine {
 }
 
 impl Engine for LossyEngine {
+    fn scan(
+        &self,
+        space: Space,
+        after: Option<Box<[u8]>>,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<crate::store::Page, Error> {
+        self.records.scan(space, after, limit, deadline)
+    }
+
     fn step(&self, step: Step, deadline: Deadline) -> Result<(), Error> {
         let step_id = self.next_step.fetch_add(1, Ordering::Relaxed);
         let fate = match step_id % 5 {

@@ -28,7 +28,14 @@ impl Fixture {
             replace: false,
             due_ms: self.wall() + due_in_ms,
             expires_ms: self.wall() + due_in_ms + DAY,
-            payload: Payload { message: "{}".to_owned(), tag: 7, timeout_ms: Some(900), resend: false, notify: true },
+            payload: Payload {
+                body: "{}".to_owned(),
+                checked: true,
+                tag: 7,
+                timeout_ms: Some(900),
+                resend: false,
+                notify: true,
+            },
         }
     }
 

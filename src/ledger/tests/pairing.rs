@@ -125,7 +125,7 @@ fn what_is_not_signed_lowers_nothing_and_leaves_no_mark(new: New) {
     let refusal = vec![("forged".to_owned(), EventPart::Answer(act(Change::Clear)))];
     let forged = Event { trusted: false, ..fixture.event_of(fixture.wall(), refusal.clone()) };
     let applied = fixture.run(handle_event(forged)).unwrap();
-    assert_eq!(applied, [Applied::Now { quota: QuotaChange::Untouched, remaining: 2 }]);
+    assert_eq!(applied, [Applied::Ignored(2)]);
     let hold = fixture.held();
     fixture.settle(&hold, Outcome::InDoubt, failed(Status::Unknown));
     let verdict = Box::new(sent(5));
