@@ -349,12 +349,15 @@ impl<J> State<J> {
     /// Due or paced: while both wait, neither gets less than its share of the threads.
     fn next_class(&self, threads: usize) -> Option<Class> {
         let waits = |class: Class| !self.ready[class as usize].is_empty();
+        let due_has_its_share = self.due >= share(threads);
+        let paced_have_theirs = self.paced >= threads - share(threads);
         match (waits(Class::Due), waits(Class::Paced)) {
             (false, false) => None,
             (true, false) => Some(Class::Due),
             (false, true) => Some(Class::Paced),
-            (true, true) if threads > 1 && self.due < share(threads) => Some(Class::Due),
-            (true, true) if threads > 1 && self.paced < threads - share(threads) => Some(Class::Paced),
+            (true, true) if threads > 1 && due_has_its_share != paced_have_theirs => {
+                Some(if due_has_its_share { Class::Paced } else { Class::Due })
+            }
             (true, true) => Some(if self.due_was_last { Class::Paced } else { Class::Due }),
         }
     }

@@ -4,26 +4,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down: a module may use the layers below its own, and itself.
-const LAYERS: [&[&str]; 4] = [
+const LAYERS: [&[&str]; 5] = [
     &["ffi"],
     &["client"],
-    &["worker", "token", "store", "http", "wechat", "template", "event"],
+    &["ledger", "worker", "http", "wechat", "template", "event"],
+    &["store"],
     &["error", "log", "config", "clock", "json", "secret", "panics"],
 ];
 
 /// What may appear in one module only: the text, the module, and why.
-const DANGERS: [(&str, &str, &str); 6] = [
+const DANGERS: [(&str, &str, &str); 5] = [
     ("unsafe ", "ffi", "unsafe code"),
     ("rusqlite", "store", "SQL"),
-    ("use redis", "store", "Redis"),
     ("ureq::", "http", "sockets"),
     ("TcpStream", "http", "sockets"),
     ("/cgi-bin/", "wechat", "facts about WeChat"),
 ];
 
 /// Exceptions, by their place below src. A URL and a proxy are checked with ureq's own parsers where the configuration is
-/// read; SQLite's file is synced by its own handle.
-const ALLOWED: [(&str, &str); 2] = [("ureq::", "config"), ("unsafe ", "store/sqlite/sync.rs")];
+/// read; SQLite's file is synced by its own handle; the Redis engine has sockets of its own, whose deadlines are its callers'.
+const ALLOWED: [(&str, &str); 3] =
+    [("ureq::", "config"), ("unsafe ", "store/sqlite/sync.rs"), ("TcpStream", "store/redis/connection.rs")];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -144,3 +144,27 @@ fn an_event_has_a_most_of_items() {
     hand_over(&client, &items(ENTRIES)).unwrap();
     assert_eq!((client.quota("o1", "T63").remaining, left(&client, "o1")), (1, 0));
 }
+
+#[test]
+fn a_game_client_that_repeats_accepts_piles_up_no_more_than_max_count() {
+    let env = TestEnv::new();
+    let client = env.client(json!({"max_count": 3, "templates": "off"}));
+    for n in 1..=3 {
+        assert_eq!(client.report("o1", Some(TEMPLATE), Answer::Accept, None).remaining, n);
+    }
+    for key in [None, Some("k"), Some("k")] {
+        let full = client.report("o1", Some(TEMPLATE), Answer::Accept, key);
+        let told = (full.status, full.quota, full.remaining, full.flags);
+        assert_eq!(told, (Status::Ok, wxsub::QuotaChange::Untouched, 3, 0), "{}", full.message);
+        assert!(full.message.contains("max_count"), "{}", full.message);
+    }
+    // What was spent makes room, also for the key whose accept had no effect.
+    env.wechat.grant("o1", TEMPLATE, 1);
+    assert_eq!(crate::common::send(&client, "o1").status, Status::Ok);
+    assert_eq!(client.report("o1", Some(TEMPLATE), Answer::Accept, Some("k")).remaining, 3);
+    // Without the limit there is none.
+    let client = env.client(json!({"templates": "off", "store": env.folder.path().join("other.db")}));
+    for n in 1..=20 {
+        assert_eq!(client.report("o1", Some(TEMPLATE), Answer::Accept, None).remaining, n);
+    }
+}

@@ -1,0 +1,77 @@
+//! What a lasting refusal costs the account, and whom a failure to get a token concerns.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{TestEnv, send};
+use serde_json::json;
+use wxsub::Status;
+use wxsub_simulator::{Endpoint, Fault, TokenKind};
+
+fn token_calls(env: &TestEnv) -> u64 {
+    let counters = env.wechat.counters();
+    counters.calls_to(Endpoint::Token) + counters.calls_to(Endpoint::StableToken)
+}
+
+#[test]
+fn a_lasting_refusal_asks_for_few_tokens() {
+    for mode in ["legacy", "stable"] {
+        let env = TestEnv::new();
+        let client = env.client(json!({"token": mode, "templates": "off"}));
+        env.accept(&client, "o1");
+        env.wechat.arm(Fault::errcode(40001).on(Endpoint::Send).forever());
+        let started = Instant::now();
+        let mut refused = 0;
+        while started.elapsed() < Duration::from_secs(2) {
+            let verdict = send(&client, "o1");
+            assert_eq!(verdict.status, Status::Auth, "{mode}: {}", verdict.message);
+            assert!(verdict.retry_after_ms > 0 || verdict.errcode == 40001, "{mode}: {verdict:?}");
+            refused += 1;
+        }
+        assert!(refused > 2, "{mode}: a refusal that is known is told at once");
+        assert!(token_calls(&env) <= 4, "{mode}: {} tokens were asked for", token_calls(&env));
+    }
+}
+
+#[test]
+fn a_token_that_was_accepted_before_is_replaced_at_once_however_often() {
+    for (mode, kind) in [("legacy", TokenKind::Legacy), ("stable", TokenKind::Stable)] {
+        let env = TestEnv::new();
+        let client = env.client(json!({"token": mode, "templates": "off"}));
+        for n in 0..6 {
+            env.accept(&client, "o1");
+            let verdict = send(&client, "o1");
+            assert_eq!(verdict.status, Status::Ok, "{mode}, token {n}: {}", verdict.message);
+            env.wechat.kill_token(kind);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_secret_concerns_those_who_use_it() {
+    let env = TestEnv::new();
+    let wrong = env.client(json!({"secret": "00000000000000000000000000000000", "templates": "off"}));
+    let right = env.client(json!({"templates": "off"}));
+    env.accept(&right, "o1");
+    env.accept(&right, "o1");
+    let refused = send(&wrong, "o1");
+    assert_eq!((refused.status, refused.attempts), (Status::Auth, 0), "{}", refused.message);
+    let sent = send(&right, "o1");
+    assert_eq!(sent.status, Status::Ok, "the right secret is not held up by the wrong one: {}", sent.message);
+    // The token that the right one got is good for all.
+    assert_eq!(send(&wrong, "o1").status, Status::Ok);
+}
+
+#[test]
+fn a_second_dead_token_tells_wechats_code() {
+    let env = TestEnv::new();
+    let client = env.client(json!({"templates": "off"}));
+    env.accept(&client, "o1");
+    assert_eq!(send(&client, "o1").status, Status::Ok);
+    env.wechat.set_sticky_dead_token(true);
+    env.accept(&client, "o1");
+    env.wechat.arm(Fault::errcode(42001).on(Endpoint::Send).forever());
+    for n in 0..3 {
+        let verdict = send(&client, "o1");
+        assert_eq!((verdict.status, verdict.errcode), (Status::Auth, 42001), "{n}: {}", verdict.message);
+    }
+}
