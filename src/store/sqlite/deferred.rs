@@ -13,29 +13,33 @@ use crate::panics;
 
 /// Work waits so long for a group that somebody else pays for.
 const DELAY: Duration = Duration::from_millis(2);
-/// Work that could not be done for so long, for another process has the file locked, is dropped.
-const GIVEN_UP_MS: u64 = 1000;
+/// So long it stands before all that comes later, which waits for it while another process has the file locked; then, or
+/// when the store fails, it is set aside.
+const PATIENCE_MS: u64 = 1_000;
+/// What was set aside is tried again so often, until it is so old that it is dropped.
+const AGAIN_EVERY: Duration = Duration::from_millis(100);
+pub const GIVEN_UP: Duration = Duration::from_secs(10);
+/// Such a try holds others up at most so long.
+const AGAIN_PATIENCE_MS: u64 = 20;
 
 impl GroupCommitter {
     /// Has `work` run with the next group, before whatever comes later.
     pub fn defer(&self, work: Work) {
-        let job = WriteJob::new(false, Deadline::in_ms(GIVEN_UP_MS), work);
+        let has_flusher = self.flusher.get_or_try_init(|| self.start_flusher()).is_ok();
+        let job = WriteJob::new(false, Deadline::in_ms(PATIENCE_MS), work);
         self.shared.deferred.fetch_add(1, Ordering::AcqRel);
         let mut queue = self.shared.queue.lock();
         queue.deferred.push_back(job);
-        // Who leads looks after it.
-        if !queue.led && !queue.flushing {
-            if self.has_flusher() {
-                self.shared.wake_flusher(&mut queue);
-            } else {
-                drop(queue);
-                // What cannot be written is dropped, as there.
-                let _dropped = self.flush(Deadline::in_ms(GIVEN_UP_MS));
-            }
+        if !has_flusher {
+            drop(queue);
+            // The system refuses a thread: so the caller waits, and what the store does not take is dropped.
+            let _dropped = self.flush(Deadline::in_ms(PATIENCE_MS));
+        } else if !queue.led {
+            self.shared.wake_flusher(&mut queue);
         }
     }
 
-    /// Returns when what was deferred is done; at once when nothing is.
+    /// Returns when what was deferred is done or set aside; at once when nothing is.
     pub fn flush(&self, deadline: Deadline) -> Result<(), Error> {
         if self.shared.deferred.load(Ordering::Acquire) == 0 {
             return Ok(());
@@ -43,15 +47,10 @@ impl GroupCommitter {
         self.run(false, deadline, |_| Ok(()))
     }
 
-    /// Starts the thread when it is first needed; false when the system refuses one.
-    fn has_flusher(&self) -> bool {
-        let mut flusher = self.flusher.lock();
-        if flusher.is_none() {
-            let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new().name("wxsub-flusher".to_owned());
-            *flusher = thread.spawn(move || drop(panics::catch(|| shared.flush_until_stopped()))).ok();
-        }
-        flusher.is_some()
+    fn start_flusher(&self) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new().name("wxsub-flusher".to_owned());
+        thread.spawn(move || drop(panics::catch(|| shared.flush_until_stopped())))
     }
 }
 
@@ -66,34 +65,48 @@ impl Shared {
     /// Wakes at most once in [`DELAY`], however much is deferred meanwhile.
     fn flush_until_stopped(&self) {
         let mut queue = self.queue.lock();
+        let mut again = Instant::now();
         while !queue.stop {
-            let Some(since) = queue.deferred.front().map(|job| job.since).filter(|_| queue.flushing) else {
+            let first = queue.deferred.front().map(|job| job.since + DELAY);
+            let aside = (!queue.set_aside.is_empty()).then_some(again);
+            let Some(due) = first.into_iter().chain(aside).min() else {
                 queue.flushing = false;
                 self.flush.wait(&mut queue);
                 continue;
             };
-            let due = since + DELAY;
-            if Instant::now() < due {
+            let now = Instant::now();
+            if now < due {
                 self.flush.wait_until(&mut queue, due);
             } else if queue.led {
-                // The leader takes it or wakes us again.
-                queue.flushing = false;
+                // Who leads takes what was deferred along.
+                self.flush.wait_for(&mut queue, DELAY);
             } else {
+                let tries_again = aside.is_some_and(|again| again <= now);
+                let patience = if tries_again { AGAIN_PATIENCE_MS } else { PATIENCE_MS };
+                if tries_again {
+                    self.take_up_again(&mut queue);
+                    again = now + AGAIN_EVERY;
+                }
                 queue.led = true;
-                MutexGuard::unlocked(&mut queue, || self.lead(None, Deadline::in_ms(GIVEN_UP_MS)));
-                self.drop_given_up(&mut queue);
-                if queue.deferred.front().is_some_and(|job| job.since == since) {
-                    // It failed at once; the cause is hardly gone.
-                    self.flush.wait_for(&mut queue, 5 * DELAY);
+                let begun = MutexGuard::unlocked(&mut queue, || self.lead(None, Deadline::in_ms(patience)));
+                if !begun {
+                    self.set_aside(&mut queue);
+                    again = Instant::now() + AGAIN_EVERY;
                 }
             }
         }
     }
 
-    fn drop_given_up(&self, queue: &mut Queue) {
-        let before = queue.deferred.len();
-        queue.deferred.retain(|job| !job.deadline.is_over());
-        self.deferred.fetch_sub(before - queue.deferred.len(), Ordering::Release);
+    fn take_up_again(&self, queue: &mut Queue) {
+        self.deferred.fetch_add(queue.set_aside.len(), Ordering::AcqRel);
+        let later = std::mem::take(&mut queue.deferred);
+        queue.deferred = queue.set_aside.drain(..).chain(later).collect();
+    }
+
+    fn set_aside(&self, queue: &mut Queue) {
+        self.deferred.fetch_sub(queue.deferred.len(), Ordering::AcqRel);
+        let deferred = std::mem::take(&mut queue.deferred);
+        queue.set_aside.extend(deferred.into_iter().filter(|job| job.since.elapsed() < GIVEN_UP));
     }
 }
 
@@ -101,10 +114,11 @@ impl Drop for GroupCommitter {
     fn drop(&mut self) {
         self.shared.queue.lock().stop = true;
         self.shared.flush.notify_one();
-        if let Some(flusher) = self.flusher.lock().take() {
+        if let Some(flusher) = self.flusher.take() {
             // It catches its panics.
             let _ended = flusher.join();
         }
-        let _dropped = self.flush(Deadline::in_ms(GIVEN_UP_MS));
+        self.shared.take_up_again(&mut self.shared.queue.lock());
+        let _dropped = self.flush(Deadline::in_ms(PATIENCE_MS));
     }
 }

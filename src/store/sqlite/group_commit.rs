@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
+use super::deferred;
 use super::error::{self, Fault};
 use super::records::caught;
 use super::writer::Writer;
@@ -42,7 +44,7 @@ pub type Work = Box<dyn FnMut(&Connection) -> Result<(), Failure> + Send>;
 /// The one connection that writes, and the queue before it.
 pub struct GroupCommitter {
     pub(super) shared: Arc<Shared>,
-    pub(super) flusher: Mutex<Option<JoinHandle<()>>>,
+    pub(super) flusher: OnceCell<JoinHandle<()>>,
 }
 
 pub struct Shared {
@@ -52,7 +54,7 @@ pub struct Shared {
     gathered: Condvar,
     /// Work was deferred and nobody leads, or the flusher shall end.
     pub(super) flush: Condvar,
-    /// Deferred jobs that have not ended.
+    /// Deferred jobs that have not ended, without those that were set aside.
     pub(super) deferred: AtomicUsize,
 }
 
@@ -62,6 +64,8 @@ pub struct Queue {
     waiting: VecDeque<Arc<WriteJob>>,
     /// For these nobody waits. They are taken before those that wait, since these may have come later.
     pub(super) deferred: VecDeque<Arc<WriteJob>>,
+    /// Deferred jobs that the store could not take; the flusher tries them again. Nobody waits for these.
+    pub(super) set_aside: VecDeque<Arc<WriteJob>>,
     /// Whether the flusher has been woken.
     pub(super) flushing: bool,
     pub(super) stop: bool,
@@ -97,6 +101,12 @@ impl WriteJob {
         self.changed.notify_one();
     }
 
+    /// Whether the store could not take it, and may soon.
+    fn may_be_tried_again(&self) -> bool {
+        let failed = matches!(&*self.state.lock(), State::Done(Err(e)) if e.status == Status::Store);
+        failed && self.since.elapsed() < deferred::GIVEN_UP
+    }
+
     /// Outside: whether the transaction still stands. Inside: the job's own result.
     fn run(&self, writer: &Writer) -> Result<Result<(), Error>, Error> {
         let c = writer.connection();
@@ -119,7 +129,7 @@ impl GroupCommitter {
             flush: Condvar::new(),
             deferred: AtomicUsize::new(0),
         };
-        GroupCommitter { shared: Arc::new(shared), flusher: Mutex::new(None) }
+        GroupCommitter { shared: Arc::new(shared), flusher: OnceCell::new() }
     }
 
     /// Runs `work` in a transaction and returns once it is committed (with `fsync`: and on disk). `work` may run more
@@ -206,8 +216,8 @@ impl Shared {
         queue.waiting.len() < before
     }
 
-    /// Runs a group. `own` is the job of the caller, none for the flusher.
-    pub(super) fn lead(&self, own: Option<&Arc<WriteJob>>, deadline: Deadline) {
+    /// Runs a group, and returns whether it began. `own` is the job of the caller, none for the flusher.
+    pub(super) fn lead(&self, own: Option<&Arc<WriteJob>>, deadline: Deadline) -> bool {
         let led = panics::catch(|| {
             if own.is_some_and(|job| job.fsync) {
                 self.gather();
@@ -218,26 +228,29 @@ impl Shared {
             let began = Instant::now();
             let group = self.take_group(fsync);
             group.run(&mut writer);
+            let mut queue = self.queue.lock();
+            queue.set_aside.extend(group.deferred.iter().filter(|job| job.may_be_tried_again()).cloned());
             if fsync {
-                let mut queue = self.queue.lock();
                 queue.expected = group.waiting.len() + queue.waiting.len();
                 queue.fsync_took = began.elapsed();
             }
             Ok(())
         });
         let led = led.unwrap_or_else(|place| Err(caught(&place)));
+        let has_begun = led.is_ok();
         if let (Err(e), Some(own)) = (led, own) {
             self.queue.lock().waiting.retain(|other| !Arc::ptr_eq(other, own));
             own.set(State::Done(Err(e)));
         }
         let mut queue = self.queue.lock();
-        if let Some(next) = queue.waiting.front() {
-            return next.set(State::Leading);
+        match queue.waiting.front() {
+            Some(next) => next.set(State::Leading),
+            None => queue.led = false,
         }
-        queue.led = false;
-        if !queue.deferred.is_empty() {
+        if !(queue.set_aside.is_empty() && (queue.led || queue.deferred.is_empty())) {
             self.wake_flusher(&mut queue);
         }
+        has_begun
     }
 
     /// Those that this transaction is good enough for, in their order. The leader was queued first of all, or was

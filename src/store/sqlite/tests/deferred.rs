@@ -44,10 +44,44 @@ fn a_read_waits_for_what_was_deferred_and_says_so_when_it_cannot() {
     let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     (&engine as &dyn Engine).run_later(putting(&name, Some(b"2")));
     std::thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(get(&engine, &name), Some(b"1".to_vec()), "given up after a second, and nobody waits for it");
+    assert_eq!(get(&engine, &name), Some(b"1".to_vec()), "set aside after a second: nobody waits for it any more");
     lock.rollback().unwrap();
-    assert_eq!(get(&engine, &name), Some(b"1".to_vec()));
-    put(&engine, &name, Some(b"3"));
+    until_it_is(&engine, &name, b"2");
+}
+
+fn until_it_is(engine: &dyn Engine, name: &Name, value: &[u8]) {
+    let until = Deadline::in_ms(9_000);
+    while get(engine, name).as_deref() != Some(value) {
+        assert!(!until.is_over(), "nobody tried it again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_a_full_disk_does_not_take_is_tried_again_and_holds_nobody_up() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let (name, other) = (Name::account("large"), Name::player("o1"));
+    put(&engine, &other, Some(b"1"));
+    let limit = |pages: i64| {
+        let set = move |c: &Connection| c.pragma_update(None, "max_page_count", pages).unwrap();
+        engine.committer.alone(soon(), set).unwrap();
+    };
+    limit(1);
+    (&engine as &dyn Engine).run_later(putting(&name, Some(&[7; 100_000])));
+    put(&engine, &other, Some(b"2"));
+    assert_eq!(get(&engine, &other).as_deref(), Some(&b"2"[..]));
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(get(&engine, &name), None);
+    limit(1_000_000);
+    until_it_is(&engine, &name, &[7; 100_000]);
+
+    limit(1);
+    (&engine as &dyn Engine).run_later(putting(&name, Some(&[8; 200_000])));
+    put(&engine, &other, Some(b"3"));
+    limit(1_000_000);
+    drop(engine);
+    until_it_is(&folder.open(), &name, &[8; 200_000]);
 }
 
 #[test]
