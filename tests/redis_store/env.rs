@@ -76,8 +76,26 @@ impl RedisEnv {
     /// A failure of the store: in these words, within the deadline, to be tried again.
     #[track_caller]
     pub fn store_failed(&self, verdict: Verdict, timeout_ms: u32, words: &[&str]) -> Verdict {
+        let verdict = self.failed(verdict, timeout_ms, words);
+        assert_eq!(verdict.retry, Retry::Later, "{verdict:?}");
+        verdict
+    }
+
+    /// The same, but it may have been done, and says so.
+    #[track_caller]
+    pub fn store_in_doubt(&self, verdict: Verdict, timeout_ms: u32, words: &[&str]) -> Verdict {
+        let verdict = self.failed(verdict, timeout_ms, words);
+        assert_eq!(verdict.retry, Retry::Unsafe, "{verdict:?}");
+        assert_words(&verdict.message, &["With an idempotency key another call is safe"]);
+        verdict
+    }
+
+    /// Either of both: a connection may break before or after the request has left.
+    #[track_caller]
+    pub fn failed(&self, verdict: Verdict, timeout_ms: u32, words: &[&str]) -> Verdict {
         let verdict = self.recorder.record(verdict);
-        assert_eq!((verdict.status, verdict.retry), (Status::Store, Retry::Later), "{verdict:?}");
+        assert_eq!(verdict.status, Status::Store, "{verdict:?}");
+        assert_ne!(verdict.retry, Retry::Never, "{verdict:?}");
         assert_words(&verdict.message, words);
         assert!(verdict.message.len() <= 247, "cut: {}", verdict.message);
         // A busy machine may be late with the end of a call, but not by much.

@@ -164,6 +164,21 @@ impl Dialer {
 }
 
 impl Connection {
+    /// Whether the other side has hung up, or says what nobody asked for.
+    pub fn is_dead(&self) -> bool {
+        let (stream, tls) = match &self.socket {
+            Socket::Plain(stream) => (stream, false),
+            Socket::Tls(stream) => (&stream.sock, true),
+        };
+        let looked = stream.stream.set_nonblocking(true).and_then(|()| stream.stream.peek(&mut [0]));
+        let back = stream.stream.set_nonblocking(false);
+        match looked {
+            // TLS hands out tickets now and then.
+            Ok(bytes) => back.is_err() || bytes == 0 || !tls,
+            Err(e) => back.is_err() || e.kind() != ErrorKind::WouldBlock,
+        }
+    }
+
     /// Sends all of it; on failure, how much of it left at most.
     pub fn send(&mut self, bytes: &[u8], until: Instant) -> Result<(), (usize, Broken)> {
         self.until(until);
@@ -320,7 +335,7 @@ fn untrusted(e: &io::Error) -> String {
         Some(Error::InvalidMessage(_)) => "it speaks no TLS: correct the port, or write redis:// in \"store\"",
         Some(other) => return format!("TLS failed: {other}; is \"ca_file\" the right one?"),
         None if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
-            "the TLS handshake was not answered in time: does it speak TLS on this port?"
+            "no answer came in time to the TLS handshake; does it speak TLS on this port?"
         }
         None => return format!("the TLS handshake failed: {}; does it speak TLS on this port?", in_words(e)),
     };

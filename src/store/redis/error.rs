@@ -106,7 +106,7 @@ impl Failure {
             Failure::Lost(why) => why.clone(),
             Failure::TooLate => "no answer came in time".to_owned(),
             Failure::Unproven(tried) => {
-                return doubtful(location, &format!("done, but not confirmed to be on disk ({tried})"));
+                return doubtful(location, &format!("done, but not confirmed to be on disk: {tried}"));
             }
             _ => format!("{}; a try before", self.in_words().0),
         };
@@ -115,9 +115,14 @@ impl Failure {
 
     fn in_words(&self) -> (String, u32) {
         match self {
-            Failure::Unreached(why) => (format!("it was not reached, nothing was done: {why}. Is it running?"), 1000),
+            Failure::Unreached(why) => {
+                // Where it is known what to correct, there is nothing to ask.
+                let known = why.contains("\"store\"") || why.contains("ca_file");
+                let ask = if known { "" } else { ". Is it running?" };
+                (format!("it was not reached, nothing was done: {why}{ask}"), if known { 10_000 } else { 1000 })
+            }
             Failure::Lost(why) => (why.clone(), 1000),
-            Failure::TooLate => ("there was no time left; nothing was done. Try again".to_owned(), 100),
+            Failure::TooLate => ("no answer came in time; nothing was done. Try again".to_owned(), 100),
             Failure::Unproven(tried) => (
                 format!(
                     "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. Set appendonly yes and appendfsync always (from 7.2 everysec will do), add a replica, or say \"normal\""
@@ -146,7 +151,7 @@ fn advice(code: &str, text: &str) -> (&'static str, u32) {
             ("it has no password: take the one out of \"store\"", 10_000)
         }
         "WRONGPASS" => ("wrong user or password: correct them in \"store\"", 10_000),
-        "NOAUTH" => ("it wants a password: put it into \"store\" (redis://:password@host)", 10_000),
+        "NOAUTH" => ("no password, or wrong user or password: correct them in \"store\"", 10_000),
         "NOPERM" => ("this user may not do that: allow EVALSHA, EVAL, TIME and the keys of store_prefix", 10_000),
         "OOM" => ("its memory is full: raise maxmemory or make room", 1000),
         "MISCONF" => ("it cannot save to its disk: see its log", 1000),
@@ -161,6 +166,7 @@ fn advice(code: &str, text: &str) -> (&'static str, u32) {
         "CROSSSLOT" => {
             ("it keeps one account's keys apart: a proxy before a cluster must keep hash tags together", 10_000)
         }
+        "ERR" if says(&["cluster support disabled"]) => ("it is no cluster: write redis:// in \"store\"", 10_000),
         "ERR" if says(&["max number of clients"]) => ("it has too many clients: raise maxclients", 1000),
         "ERR" if says(&["undeclared", "bad lua", "lua script", "script is not allowed", "keys passed"]) => (
             "its Lua is restricted: switch scripts on in its console (also known as \"Lua\", \"EVAL\", or script_check_enable)",

@@ -3,6 +3,9 @@
 //! Players are spread over buckets. All keys of a bucket carry its hash tag, so that a cluster keeps them together and a
 //! step is one script; what the account has once carries a tag of its own.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::super::{Name, Space};
 use super::slots::slot_of;
 use crate::error::{Error, Status};
@@ -98,7 +101,7 @@ impl Keys {
     pub fn record(&self, place: Place, name: &Name) -> At {
         match Keys::family(name.space()) {
             Family::Hash(what) => At { key: self.own(place, what), field: name.id().to_vec() },
-            Family::Keys(what) => At { key: [&self.own(place, what), name.id()].concat(), field: Vec::new() },
+            Family::Keys(what) => At { key: [self.own(place, what), readable(name)].concat(), field: Vec::new() },
         }
     }
 
@@ -122,8 +125,17 @@ impl Keys {
     }
 
     /// The id of the record that such a key holds.
-    pub fn id_in<'a>(&self, key: &'a [u8], what: &str) -> Option<&'a [u8]> {
+    pub fn id_in(&self, space: Space, key: &[u8], what: &str) -> Option<Vec<u8>> {
         let key = key.strip_prefix(format!("{}:{{{}:", self.prefix, self.appid).as_bytes())?;
-        key.get(3..)?.strip_prefix(b"}:")?.strip_prefix(what.as_bytes())
+        let id = key.get(3..)?.strip_prefix(b"}:")?.strip_prefix(what.as_bytes())?;
+        if space == Space::Key { URL_SAFE_NO_PAD.decode(id).ok() } else { Some(id.to_vec()) }
+    }
+}
+
+/// An id as a part of a key's name, which many tools take for text.
+fn readable(name: &Name) -> Vec<u8> {
+    match name.space() {
+        Space::Key => URL_SAFE_NO_PAD.encode(name.id()).into_bytes(),
+        _ => name.id().to_vec(),
     }
 }

@@ -20,7 +20,9 @@ pub type Address = (String, u16);
 
 /// An idle connection is not used again after this; load balancers forget them.
 const LONGEST_IDLE: Duration = Duration::from_secs(10);
-/// After so much silence a connection is tried before anything is put at risk on it …
+/// After so much silence a connection is looked at, …
+const LOOKED_AFTER: Duration = Duration::from_micros(500);
+/// … and after so much it is tried before anything is put at risk on it …
 const TRIED_AFTER: Duration = Duration::from_secs(1);
 /// … for so long.
 const TRY: Duration = Duration::from_millis(500);
@@ -141,11 +143,6 @@ impl Node {
         })
     }
 
-    /// Where it is.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-
     /// Lets a request wait for the next round trip, which goes once somebody waits for it, or for one behind it.
     pub fn enqueue(&self, call: &Arc<Call>) {
         self.lanes[call.lane()].state.lock().waiting.push_back(Arc::clone(call));
@@ -262,7 +259,8 @@ impl Node {
         if let Some(mut connection) = kept {
             let idle = connection.used.elapsed();
             let until = Instant::now() + TRY.min(deadline.left() / 4);
-            let usable = idle < TRIED_AFTER
+            let usable = idle < LOOKED_AFTER
+                || idle < TRIED_AFTER && !connection.is_dead()
                 || (idle < LONGEST_IDLE && connection.converse(b"*1\r\n$4\r\nTIME\r\n", 1, until).is_ok());
             if usable {
                 return Ok(connection);

@@ -44,19 +44,17 @@ impl Proof {
 
     /// Why it is not to be had, from the answer that did not say yes.
     pub fn lacks(self, answer: Option<&Value>) -> String {
+        let command = ["CONFIG", "WAITAOF", "WAIT"][self as usize];
         match (self, answer) {
-            (_, Some(Value::Error(said))) => {
-                let command = ["CONFIG", "WAITAOF", "WAIT"][self as usize];
-                let said: String = said.chars().take(50).collect();
-                format!("{command} was refused ({said})")
-            }
-            (Proof::Always, Some(answer)) => {
-                let of = |name| setting(answer, name).unwrap_or("unknown");
-                format!("appendonly is {}, appendfsync {}", of("appendonly"), of("appendfsync"))
-            }
-            (Proof::Fsync, _) => "WAITAOF confirms nothing in time".to_owned(),
-            (Proof::Replica, Some(_)) => "no replica answers to WAIT".to_owned(),
-            (_, None) => "no answer came in time".to_owned(),
+            (_, Some(Value::Error(said))) if said.contains("unknown command") => format!("no {command}"),
+            (Proof::Fsync, Some(Value::Error(said))) if said.contains("appendonly") => "appendonly no".to_owned(),
+            (_, Some(Value::Error(_))) => format!("{command} refused"),
+            (Proof::Always, Some(answer)) => match setting(answer, "appendonly") {
+                Some("yes") => format!("appendfsync {}", setting(answer, "appendfsync").unwrap_or("unknown")),
+                _ => "appendonly no".to_owned(),
+            },
+            (Proof::Replica, Some(_)) => "no replica".to_owned(),
+            _ => format!("{command} unanswered"),
         }
     }
 }

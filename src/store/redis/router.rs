@@ -175,11 +175,14 @@ impl Router {
                 }
                 said => {
                     flushes &= said.as_ref().and_then(|said| setting(said, "appendfsync")) != Some("no");
-                    lacking.push(proof.lacks(said.as_ref()));
+                    let lacks = proof.lacks(said.as_ref());
+                    if !lacking.contains(&lacks) {
+                        lacking.push(lacks);
+                    }
                 }
             }
         }
-        Err(Failure::Unproven(lacking.join("; ")))
+        Err(Failure::Unproven(lacking.join(", ")))
     }
 
     /// Whether both slots are known to be one server's.
@@ -256,11 +259,13 @@ impl Router {
             last = match answer.map(|values| values.into_iter().next()) {
                 Ok(Some(Value::Error(said))) => {
                     let failure = Failure::answered(&said);
-                    if !failure.passes() {
+                    let refused = failure.code() == "NOPERM" || said.contains("unknown command");
+                    match failure.passes() {
+                        true => failure,
                         // Who may not ask is told by redirections.
-                        return Ok(address);
+                        false if refused => return Ok(address),
+                        false => return Err(failure),
                     }
-                    failure
                 }
                 Ok(answer) => {
                     let mut slots = self.slots.lock();

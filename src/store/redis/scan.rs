@@ -82,7 +82,7 @@ impl Core {
                 let parts = if space == Space::Account { 1 } else { BUCKETS };
                 (self.read(place, vec![command], deadline)?.swap_remove(0), parts, 0)
             }
-            Family::Keys(what) => self.scan_keys(what, cursor, deadline)?,
+            Family::Keys(what) => self.scan_keys(space, what, cursor, deadline)?,
         };
         let ids = list.list().iter().filter_map(|id| match id {
             Value::Text(id) => Some(id.clone()),
@@ -99,7 +99,13 @@ impl Core {
     }
 
     /// Ids of keys on one server, how many servers there are, and where to go on; 0: this one has no more.
-    fn scan_keys(&self, what: &str, cursor: &Cursor, deadline: Deadline) -> Result<(Value, u64, u64), Failure> {
+    fn scan_keys(
+        &self,
+        space: Space,
+        what: &str,
+        cursor: &Cursor,
+        deadline: Deadline,
+    ) -> Result<(Value, u64, u64), Failure> {
         let masters = self.router.masters(deadline)?;
         let Some(address) = masters.get(cursor.part as usize) else { return Ok((Value::Nil, 0, 0)) };
         let (at, pattern) = (cursor.at.to_string(), self.keys.pattern(what));
@@ -112,7 +118,7 @@ impl Core {
             return Err(Failure::Unreached("its answer to SCAN was not understood".to_owned()));
         };
         let ids = keys.list().iter().filter_map(|key| match key {
-            Value::Text(key) => self.keys.id_in(key, what).map(|id| Value::Text(id.to_vec())),
+            Value::Text(key) => self.keys.id_in(space, key, what).map(Value::Text),
             _ => None,
         });
         let next = next.text().and_then(|at| at.parse().ok()).unwrap_or(0);
