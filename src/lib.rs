@@ -37,6 +37,11 @@ mod log;
 mod panics;
 mod secret;
 
+/// Reads any bytes as a record of the store, for fuzz/fuzz_targets/record.rs.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use ledger::any_record;
+
 pub use client::{Answer, Client, Identity};
 pub use config::Config;
 pub use error::{Error, QuotaChange, Retry, Status, Verdict};

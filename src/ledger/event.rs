@@ -4,7 +4,7 @@ use super::answer::{Applied, Change, Item, Terms, apply};
 use super::key::{self, Key, Seen};
 use super::pairing::Source;
 use super::player::{Player, PlayerNames};
-use super::send::{Late, Outcome, settle_late};
+use super::settle::{Late, Outcome, settle_late};
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};

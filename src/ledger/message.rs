@@ -2,6 +2,7 @@
 
 use super::age::Stamp;
 use super::codec::{Damage, Decoder, Encoder};
+use super::send::KEEP_LEASE_MS;
 use super::verdict;
 use crate::error::{Retry, Status, Verdict};
 use crate::store::{Changes, Name, Space, Stop, Time, View, When};
@@ -223,10 +224,12 @@ pub fn dispose(message: &Message, tried: Verdict, now_ms: i64, spread: u64) -> D
         return Disposition::Final(Box::new(last_word(message, tried)));
     }
     let doubled = FIRST_PAUSE_MS.saturating_mul(1 << message.tries.min(20)).min(LONGEST_PAUSE_MS);
-    let pause_ms = match tried.status {
-        Status::Cancelled => 0,
-        _ => (doubled / 2 + (spread % (doubled as u64 / 2 + 1)).cast_signed()).max(i64::from(tried.retry_after_ms)),
+    let spread_ms = (spread % (doubled.cast_unsigned() / 2 + 1)).cast_signed();
+    let least_ms = match tried.status {
+        Status::Unknown | Status::Panic => KEEP_LEASE_MS,
+        _ => i64::from(tried.retry_after_ms),
     };
+    let pause_ms = if tried.status == Status::Cancelled { 0 } else { (doubled / 2 + spread_ms).max(least_ms) };
     let why = format!("{:?}, {}", tried.status, tried.message).chars().take(verdict::MAX_TEXT).collect();
     Disposition::Again { due_ms: now_ms.saturating_add(pause_ms).min(message.expires_ms), why }
 }

@@ -18,13 +18,20 @@ mod outbox;
 mod pairing;
 mod player;
 mod recent;
+mod recovery;
 mod send;
+mod settle;
 mod template;
 mod token;
 mod verdict;
 
+#[cfg(any(test, fuzzing))]
+mod any_record;
 #[cfg(test)]
 mod tests;
+
+#[cfg(any(test, fuzzing))]
+pub use any_record::any_record;
 
 pub use answer::{Applied, Change, Item, Report, report};
 pub use directory::{confirm, put_list, read as read_templates};
@@ -33,16 +40,12 @@ pub use event::EventResult;
 pub use event::{Event, EventPart, handle as handle_event};
 pub use message::{Disposition, Message, Payload, State as MessageState};
 pub use nonce::{Use, first_use};
-pub use outbox::{
-    Cancelled, EnqueueResult, KeyStatus, NewMessage, cancel, cancelled, enqueue, finish, look_up, peek, recover,
-    set_aside,
-};
+pub use outbox::{Cancelled, EnqueueResult, KeyStatus, NewMessage, cancel, cancelled, enqueue, finish, look_up, peek};
+pub use recovery::{recover, set_aside};
+pub use send::{BeginResult, BeginSend, Hold, begin, has_any, other_template, remaining, wait_for};
 #[cfg(test)]
-pub use send::Settled;
-pub use send::{
-    BeginResult, BeginSend, Hold, Outcome, Settlement, abandon, begin, has_any, left_after, other_template, remaining,
-    settle, wait_for,
-};
+pub use settle::Settled;
+pub use settle::{Outcome, Settlement, abandon, left_after, settle};
 pub use template::{Template, TemplateId, hash_of};
 #[cfg(test)]
 pub use token::StoredToken;

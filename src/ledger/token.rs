@@ -1,14 +1,16 @@
 //! The access token, shared among processes: one asks, all use; and the budgets that keep an account alive.
 
+mod budget;
+mod record;
+
 use sha2::{Digest, Sha256};
 
-use super::age::Stamp;
-use super::codec::{Damage, Decoder, Encoder};
-use crate::error::{Error, Retry, Status};
+use crate::error::{Error, Status};
 use crate::secret::Secret;
-use crate::store::{Changes, Name, Operation, Stop, Time, View};
+use crate::store::{Changes, Name, Operation, Stop, View};
+use budget::Budget;
+use record::{Failure, Kept, Record};
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// WeChat allows so many forced refreshes a day, so far apart (docs/wechat-api.md, section 2).
 const FORCED: Budget = Budget { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
 /// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still.
@@ -19,9 +21,6 @@ const REFUSED_PAUSE_MS: i64 = 60_000;
 const LONGEST_REFUSED_PAUSE_MS: i64 = 3_600_000;
 /// Failures of different secrets and machines that are kept.
 const MAX_FAILURES: usize = 16;
-
-/// What is kept of a failure's sentence, in characters.
-const MAX_WHY: usize = 240;
 
 /// A token as another process, or an earlier life of this one, left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,119 +115,6 @@ pub enum TokenClaim {
     /// Asking is no use for so many milliseconds, for this reason.
     Failed(Error, i64),
 }
-
-#[derive(Default)]
-struct Record {
-    token: Option<Kept>,
-    asker: Option<(i64, i64)>,
-    failures: Vec<Failure>,
-    /// Tokens in a row that WeChat refused without having accepted them before.
-    refused: u32,
-    refused_pause_ms: i64,
-}
-
-struct Kept {
-    stored: StoredToken,
-    dead: bool,
-    accepted: bool,
-}
-
-struct Failure {
-    whose: u64,
-    times: u32,
-    pause_ms: i64,
-    why: Error,
-}
-
-impl Record {
-    /// One that is damaged counts as absent: the worst is another token.
-    fn load(view: &View<'_>, name: &Name) -> Result<Record, Stop> {
-        match view.get(name)?.map(|record| Record::decode(name, record, &view.time)) {
-            Some(Ok(record)) => Ok(record),
-            Some(Err(Damage::Newer(version))) => Err(Damage::Newer(version).into()),
-            Some(Err(Damage::Broken)) | None => Ok(Record::default()),
-        }
-    }
-
-    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Record, Damage> {
-        let mut from = Decoder::open(name, record)?;
-        let stamp = Stamp::decode(&mut from)?;
-        let passed = stamp.passed(now);
-        let flags = from.byte()?;
-        let mut record = Record::default();
-        if flags & HAS_TOKEN != 0 {
-            let token = Secret::new(from.text()?);
-            let (life_ms, left_ms) = (from.signed()?, from.signed()?);
-            let by_wall = stamp.wall_ms().saturating_add(left_ms).saturating_sub(now.wall_ms);
-            // A wall clock that was set back must not stretch a token's life.
-            let left_ms =
-                passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms.saturating_sub(ms))).min(left_ms);
-            let stored = StoredToken { token, left_ms, life_ms };
-            record.token = Some(Kept { stored, dead: flags & DEAD != 0, accepted: flags & ACCEPTED != 0 });
-        }
-        if flags & HAS_ASKER != 0 {
-            let holder = from.fixed(8)?.cast_signed();
-            record.asker = Some((holder, passed.left_ms(from.signed()?)));
-        }
-        record.refused = from.small()?;
-        record.refused_pause_ms = passed.left_ms(from.signed()?);
-        for _ in 0..from.small::<usize>()? {
-            let (whose, times, pause_ms) = (from.fixed(8)?, from.small()?, passed.left_ms(from.signed()?));
-            let status = Status::from_code(from.small()?).unwrap_or(Status::Auth);
-            let errcode = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
-            let http_status = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
-            let why = Error::new(status, from.text()?).answered(errcode, http_status);
-            record.failures.push(Failure { whose, times, pause_ms, why: Error { retry: Retry::Later, ..why } });
-        }
-        from.end()?;
-        Ok(record)
-    }
-
-    fn save(&self, name: &Name, time: &Time, changes: &mut Changes) {
-        let mut to = Encoder::default();
-        Stamp::encode(time, &mut to);
-        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
-        let token = self.token.as_ref();
-        to.byte(
-            flag(token.is_some(), HAS_TOKEN)
-                | flag(token.is_some_and(|token| token.dead), DEAD)
-                | flag(token.is_some_and(|token| token.accepted), ACCEPTED)
-                | flag(self.asker.is_some(), HAS_ASKER),
-        );
-        if let Some(Kept { stored, .. }) = token {
-            to.text(stored.token.expose());
-            to.signed(stored.life_ms);
-            to.signed(stored.left_ms);
-        }
-        if let Some((holder, left_ms)) = self.asker {
-            to.fixed(holder.cast_unsigned(), 8);
-            to.signed(left_ms);
-        }
-        to.unsigned(self.refused.into());
-        to.signed(self.refused_pause_ms);
-        to.unsigned(self.failures.len() as u64);
-        for failure in &self.failures {
-            to.fixed(failure.whose, 8);
-            to.unsigned(failure.times.into());
-            to.signed(failure.pause_ms);
-            to.unsigned(failure.why.status.code().unsigned_abs().into());
-            to.signed(failure.why.errcode.into());
-            to.signed(failure.why.http_status.into());
-            to.text(&failure.why.message.chars().take(MAX_WHY).collect::<String>());
-        }
-        changes.put(name.clone(), Some(to.finish(name)), None);
-    }
-
-    fn alive(&self) -> Option<&StoredToken> {
-        let kept = self.token.as_ref().filter(|kept| !kept.dead && kept.stored.left_ms > 0)?;
-        Some(&kept.stored)
-    }
-}
-
-const HAS_TOKEN: u8 = 1;
-const DEAD: u8 = 2;
-const ACCEPTED: u8 = 4;
-const HAS_ASKER: u8 = 8;
 
 /// A step on the token's record; written when `change` says so.
 fn on_record<A: Send + 'static>(
@@ -386,69 +272,4 @@ pub fn force() -> Operation<Result<(), i64>> {
         Ok((changes, taken))
     });
     Operation { reads: vec![FORCED.name()], proven: true, trace: None, decide }
-}
-
-/// So many of something in any 24 hours.
-struct Budget {
-    what: &'static str,
-    per_day: usize,
-    apart_ms: i64,
-}
-
-impl Budget {
-    fn name(&self) -> Name {
-        Name::account(self.what)
-    }
-
-    /// Takes one; or says for how long there is none.
-    fn take(&self, view: &View<'_>, changes: &mut Changes) -> Result<Result<(), i64>, Stop> {
-        let name = self.name();
-        let (mut ages, of_other_boot) = match view.get(&name)?.map(|record| Budget::decode(&name, record, &view.time)) {
-            Some(Err(Damage::Newer(version))) => return Err(Damage::Newer(version).into()),
-            Some(Ok(read)) => read,
-            Some(Err(Damage::Broken)) | None => (Vec::new(), false),
-        };
-        ages.retain(|age| (0..DAY_MS).contains(age));
-        ages.sort_unstable();
-        if let Some(ms) = self.wait_ms(&ages) {
-            if of_other_boot {
-                // From now on ages go by this boot's clock: the wall clock may show for a year what it showed before.
-                Budget::save(name, &ages, &view.time, changes);
-            }
-            return Ok(Err(ms));
-        }
-        ages.insert(0, 0);
-        Budget::save(name, &ages, &view.time, changes);
-        Ok(Ok(()))
-    }
-
-    /// For how long there is none, by the ages of those that were taken, the newest first.
-    fn wait_ms(&self, ages: &[i64]) -> Option<i64> {
-        if let Some(newest) = ages.first().filter(|age| **age < self.apart_ms) {
-            return Some(self.apart_ms - newest);
-        }
-        ages.get(self.per_day - 1).map(|last_allowed| DAY_MS - last_allowed)
-    }
-
-    fn save(name: Name, ages: &[i64], time: &Time, changes: &mut Changes) {
-        let mut to = Encoder::default();
-        Stamp::encode(time, &mut to);
-        to.unsigned(ages.len() as u64);
-        ages.iter().for_each(|age| to.signed(*age));
-        let value = to.finish(&name);
-        changes.put(name, Some(value), None);
-    }
-
-    /// The ages, and whether another boot's clock measured them.
-    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<(Vec<i64>, bool), Damage> {
-        let mut from = Decoder::open(name, record)?;
-        let stamp = Stamp::decode(&mut from)?;
-        let passed = stamp.passed(now);
-        let mut ages = Vec::new();
-        for _ in 0..from.small::<usize>()? {
-            ages.push(from.signed()?.saturating_add(passed.age_ms));
-        }
-        from.end()?;
-        Ok((ages, stamp.is_of_other_boot(now)))
-    }
 }

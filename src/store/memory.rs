@@ -40,9 +40,19 @@ enum Entry {
 
 impl MemoryEngine {
     /// Has all steps see this time from now on.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn set_time(&self, time: Time) {
         *self.set_time.lock() = Some(time);
+    }
+
+    /// Puts a record there, or takes it away, past all rules.
+    #[cfg(any(test, fuzzing))]
+    pub fn replace(&self, name: &Name, value: Option<Vec<u8>>) {
+        let records = &mut self.state.lock().records;
+        match value {
+            Some(value) => records.insert(name.clone(), value),
+            None => records.remove(name),
+        };
     }
 
     /// Every record, for tests that compare whole ledgers.

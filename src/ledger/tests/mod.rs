@@ -1,11 +1,19 @@
 //! The rules of the ledger, on engines, under clocks that the tests set.
 
+mod counts_model;
 mod fixture;
 mod keys;
 mod leases;
 mod lossy;
+mod outbox;
 mod outbox_fixture;
+mod outbox_keys;
+mod outbox_model;
 mod pairing;
+mod purity;
+mod records;
+mod sizes;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,126 @@
+//! What is kept of the token.
+
+use super::StoredToken;
+use crate::error::{Error, Retry, Status};
+use crate::ledger::age::Stamp;
+use crate::ledger::codec::{Damage, Decoder, Encoder};
+use crate::secret::Secret;
+use crate::store::{Changes, Name, Stop, Time, View};
+
+/// What is kept of a failure's sentence, in characters.
+const MAX_WHY: usize = 240;
+
+#[derive(Default)]
+pub struct Record {
+    pub token: Option<Kept>,
+    /// Who asks, and for how many milliseconds others wait for it.
+    pub asker: Option<(i64, i64)>,
+    pub failures: Vec<Failure>,
+    /// Tokens in a row that WeChat refused without having accepted them before.
+    pub refused: u32,
+    pub refused_pause_ms: i64,
+}
+
+pub struct Kept {
+    pub stored: StoredToken,
+    pub dead: bool,
+    pub accepted: bool,
+}
+
+pub struct Failure {
+    /// The digest of those whom it concerns; 0: everybody.
+    pub whose: u64,
+    pub times: u32,
+    pub pause_ms: i64,
+    pub why: Error,
+}
+
+impl Record {
+    /// One that is damaged counts as absent: the worst is another token.
+    pub fn load(view: &View<'_>, name: &Name) -> Result<Record, Stop> {
+        match view.get(name)?.map(|record| Record::decode(name, record, &view.time)) {
+            Some(Ok(record)) => Ok(record),
+            Some(Err(Damage::Newer(version))) => Err(Damage::Newer(version).into()),
+            Some(Err(Damage::Broken)) | None => Ok(Record::default()),
+        }
+    }
+
+    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Record, Damage> {
+        let mut from = Decoder::open(name, record)?;
+        let stamp = Stamp::decode(&mut from)?;
+        let passed = stamp.passed(now);
+        let flags = from.byte()?;
+        let mut record = Record::default();
+        if flags & HAS_TOKEN != 0 {
+            let token = Secret::new(from.text()?);
+            let (life_ms, left_ms) = (from.signed()?, from.signed()?);
+            let by_wall = stamp.wall_ms().saturating_add(left_ms).saturating_sub(now.wall_ms);
+            // A wall clock that was set back must not stretch a token's life.
+            let left_ms =
+                passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms.saturating_sub(ms))).min(left_ms);
+            let stored = StoredToken { token, left_ms, life_ms };
+            record.token = Some(Kept { stored, dead: flags & DEAD != 0, accepted: flags & ACCEPTED != 0 });
+        }
+        if flags & HAS_ASKER != 0 {
+            let holder = from.fixed(8)?.cast_signed();
+            record.asker = Some((holder, passed.left_ms(from.signed()?)));
+        }
+        record.refused = from.small()?;
+        record.refused_pause_ms = passed.left_ms(from.signed()?);
+        for _ in 0..from.small::<usize>()? {
+            let (whose, times, pause_ms) = (from.fixed(8)?, from.small()?, passed.left_ms(from.signed()?));
+            let status = Status::from_code(from.small()?).unwrap_or(Status::Auth);
+            let errcode = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
+            let http_status = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
+            let why = Error::new(status, from.text()?).answered(errcode, http_status);
+            record.failures.push(Failure { whose, times, pause_ms, why: Error { retry: Retry::Later, ..why } });
+        }
+        from.end()?;
+        Ok(record)
+    }
+
+    pub fn save(&self, name: &Name, time: &Time, changes: &mut Changes) {
+        let mut to = Encoder::default();
+        Stamp::encode(time, &mut to);
+        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+        let token = self.token.as_ref();
+        to.byte(
+            flag(token.is_some(), HAS_TOKEN)
+                | flag(token.is_some_and(|token| token.dead), DEAD)
+                | flag(token.is_some_and(|token| token.accepted), ACCEPTED)
+                | flag(self.asker.is_some(), HAS_ASKER),
+        );
+        if let Some(Kept { stored, .. }) = token {
+            to.text(stored.token.expose());
+            to.signed(stored.life_ms);
+            to.signed(stored.left_ms);
+        }
+        if let Some((holder, left_ms)) = self.asker {
+            to.fixed(holder.cast_unsigned(), 8);
+            to.signed(left_ms);
+        }
+        to.unsigned(self.refused.into());
+        to.signed(self.refused_pause_ms);
+        to.unsigned(self.failures.len() as u64);
+        for failure in &self.failures {
+            to.fixed(failure.whose, 8);
+            to.unsigned(failure.times.into());
+            to.signed(failure.pause_ms);
+            to.unsigned(failure.why.status.code().unsigned_abs().into());
+            to.signed(failure.why.errcode.into());
+            to.signed(failure.why.http_status.into());
+            to.text(&failure.why.message.chars().take(MAX_WHY).collect::<String>());
+        }
+        changes.put(name.clone(), Some(to.finish(name)), None);
+    }
+
+    pub fn alive(&self) -> Option<&StoredToken> {
+        let kept = self.token.as_ref().filter(|kept| !kept.dead && kept.stored.left_ms > 0)?;
+        Some(&kept.stored)
+    }
+}
+
+const HAS_TOKEN: u8 = 1;
+const DEAD: u8 = 2;
+const ACCEPTED: u8 = 4;
+const HAS_ASKER: u8 = 8;
