@@ -16,7 +16,7 @@ cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuz
 seconds=${1:-60}
 shift $(($# > 0))
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(config message answers wechat event calls)
+[ ${#targets[@]} -gt 0 ] || targets=(config message answers wechat event calls record)
 
 failed=0
 for target in "${targets[@]}"; do
