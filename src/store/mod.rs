@@ -8,7 +8,7 @@ mod redis;
 mod sqlite;
 mod step;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::sync::Arc;
 

@@ -23,6 +23,8 @@ pub struct Fixture {
     /// The server's, which no machine sets; None: leases go by the machine's.
     server_ms: Option<i64>,
     pub last_holder: i64,
+    /// What goes when the test is over.
+    _store: Option<StoreFixture>,
 }
 
 impl Fixture {
@@ -38,20 +40,21 @@ impl Fixture {
         Fixture::under_set_clocks(Arc::new(LossyEngine::new(Arc::clone(&memory))), memory, Some(50 * YEAR))
     }
 
-    /// Shows the real clocks.
-    pub fn memory() -> Fixture {
-        Fixture::on(Arc::new(MemoryEngine::default()))
-    }
-
-    /// On any engine, with the real clocks.
-    pub fn on(engine: Arc<dyn Engine>) -> Fixture {
-        let now = engine.time();
-        Fixture { engine, memory: None, now, server_ms: None, last_holder: 0 }
+    /// On any engine's fresh store, with the real clocks.
+    pub fn on(store: StoreFixture) -> Fixture {
+        Fixture {
+            engine: store.open(),
+            memory: None,
+            now: Time::of_server(0),
+            server_ms: None,
+            last_holder: 0,
+            _store: Some(store),
+        }
     }
 
     fn under_set_clocks(engine: Arc<dyn Engine>, memory: Arc<MemoryEngine>, server_ms: Option<i64>) -> Fixture {
         let now = Time { boot_ms: HOUR, wall_ms: 50 * YEAR, boot: 1 };
-        let fixture = Fixture { memory: Some(memory), now, server_ms, ..Fixture::on(engine) };
+        let fixture = Fixture { engine, memory: Some(memory), now, server_ms, last_holder: 0, _store: None };
         fixture.show_clocks();
         fixture
     }

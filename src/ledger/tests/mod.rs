@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
+use crate::store::tests::fixture::Fixture as StoreFixture;
 use crate::store::{Engine, MemoryEngine, Operation, Time};
 use fixture::*;
 use outbox_fixture::*;
@@ -44,13 +45,24 @@ macro_rules! under_set_clocks {
 }
 use under_set_clocks;
 
-/// Runs each test, which needs no other clock than the real one, on each engine. SQLite and Redis: one function each.
+/// Runs each test, which needs no other clock than the real one, on each engine.
 macro_rules! for_each_engine {
     ($($test:ident;)*) => {
         $(mod $test {
             #[test]
             fn memory() {
-                super::$test(super::Fixture::memory);
+                super::$test(|| super::Fixture::on(super::StoreFixture::memory()));
+            }
+
+            #[test]
+            fn sqlite() {
+                super::$test(|| super::Fixture::on(super::StoreFixture::sqlite()));
+            }
+
+            #[cfg(feature = "redis")]
+            #[test]
+            fn redis() {
+                super::$test(|| super::Fixture::on(super::StoreFixture::redis()));
             }
         })*
     };
