@@ -18,7 +18,7 @@ mod token;
 mod wechat_api;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use self::core::Core;
@@ -47,6 +47,8 @@ use wechat_api::{ApiTransport, WechatApi};
 /// One account with one store. Safe to use from any number of threads at once; dropping it closes it.
 pub struct Client {
     parts: Arc<Parts>,
+    /// Another thread closes it: its drop waits for nothing.
+    closed_behind: AtomicBool,
 }
 
 /// What a client holds until the last of its threads has let go of everything: the C ABI's mark that forbids a fork.
@@ -105,7 +107,7 @@ impl Client {
                 parts.run_queued(call, work);
             }
         });
-        let client = Client { parts };
+        let client = Client { parts, closed_behind: AtomicBool::new(false) };
         Dispatcher::start(&client.parts, fork_guard)?;
         Ok(client)
     }
@@ -262,7 +264,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.close(true);
+        if !self.closed_behind.load(Ordering::Acquire) {
+            self.close(true);
+        }
     }
 }
 

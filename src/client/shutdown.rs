@@ -40,7 +40,11 @@ impl Client {
             }
             parts.let_go_of_host();
         };
-        if wait { work() } else { self.behind(work) }
+        if wait {
+            return work();
+        }
+        self.closed_behind.store(true, Ordering::Release);
+        self.behind(work);
     }
 
     /// For a caller who may be one of those that run.

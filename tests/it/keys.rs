@@ -167,7 +167,7 @@ fn whatever_surely_had_no_effect_may_be_tried_again_with_the_same_key() {
         ("48001", Some(answer(48001)), Status::Auth),
         ("20001", Some(answer(20001)), Status::Wechat),
         ("offline", None, Status::Connect),
-        ("no quota", None, Status::NoQuota),
+        ("no-quota", None, Status::NoQuota),
         ("43107", Some(answer(43107)), Status::Banned),
     ] {
         let openid = format!("o-{name}");

@@ -66,6 +66,7 @@ fn a_refusal_clears_what_was_granted_before_and_nothing_else() {
         for (what, before, fault, meanwhile, status, quota, after) in cases {
             let (env, client) = (&env, &client);
             scope.spawn(move || {
+                let what = &what.replace([' ', ','], "-");
                 for _ in 0..before {
                     env.accept(client, what);
                 }
@@ -125,7 +126,7 @@ fn busy_codes_are_tried_again_after_growing_and_jittered_pauses() {
     let client = env.client(json!({"timeout_ms": 15_000}));
     // The code, and the shortest first pause; the next ones double.
     let codes = [(-1, 100), (43108, 50), (45011, 500)];
-    let openids = |errcode: i64| (0..PLAYERS).map(move |n| format!("o{n} {errcode}"));
+    let openids = |errcode: i64| (0..PLAYERS).map(move |n| format!("o{n}_{errcode}"));
     std::thread::scope(|scope| {
         for (errcode, _) in codes {
             for openid in openids(errcode) {

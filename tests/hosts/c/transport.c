@@ -27,6 +27,7 @@ struct host {
   char url_seen[512];
   /* What it does meanwhile. */
   void (*meanwhile)(struct host *);
+  long took_ms;
   wxsub_client *client;
 };
 
@@ -115,6 +116,7 @@ static struct host new_host(void) {
   memset(&host, 0, sizeof host);
   host.http_status = 200;
   host.body = "{\"errcode\":0,\"errmsg\":\"ok\",\"msgid\":77}";
+  host.took_ms = -1;
   return host;
 }
 
@@ -410,6 +412,31 @@ static void freed(struct host *host) {
   host->bad_requests += wxsub_quota(host->client, "o", "T", NULL, NULL) != WXSUB_E_STATE;
 }
 
+/* On one of the library's threads, the last that holds the client: closing must not be waited for there either. */
+static void freed_at_once(struct host *host) {
+  const long began = now_ms();
+  host->meanwhile = NULL;
+  wxsub_free(host->client);
+  pthread_mutex_lock(&lock);
+  host->took_ms = now_ms() - began;
+  pthread_mutex_unlock(&lock);
+}
+
+static void freed_on_a_thread_of_the_library(void) {
+  static struct host host;
+  wxsub_client *client;
+  host = new_host();
+  client = open_with(&host);
+  CHECK_VERDICT(wxsub_send(client, message_to("o-warm", "T"), NULL, &r), &r, WXSUB_OK);
+  host.meanwhile = freed_at_once;
+  CHECK_INT(wxsub_submit(client, message_to("o", "T"), NULL, NULL, NULL), WXSUB_OK);
+  wait_for(&host.destroyed, 1);
+  CHECK_INT(wxsub_quota(client, "o", "T", NULL, NULL), WXSUB_E_STATE);
+  pthread_mutex_lock(&lock);
+  CHECK(host.took_ms >= 0 && host.took_ms < 100);
+  pthread_mutex_unlock(&lock);
+}
+
 static void called_from_within(void (*work)(struct host *), wxsub_status afterwards) {
   static struct host hosts[8];
   static int used;
@@ -489,6 +516,7 @@ int main(void) {
   called_from_within(itself_replaced, WXSUB_OK);
   called_from_within(shut_down, WXSUB_E_STATE);
   called_from_within(freed, WXSUB_E_STATE);
+  freed_on_a_thread_of_the_library();
   many_at_once();
   return finish();
 }
