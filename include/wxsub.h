@@ -25,6 +25,9 @@
  *     header's WXSUB_ABI. A break would change the SONAME and the prefix.
  *  9. Statuses are int32_t constants, never reused. Treat an unknown positive value as an internal error.
  *
+ * A call takes at most 64 KiB of the caller's stack (52 KiB were seen: a send with the first TLS handshake), so fibers and
+ * coroutines may call; a library that was built without optimisation takes up to three times as much.
+ *
  * Unloading the library (dlclose) is a no-op on Linux: it stays mapped, since threads of the system may still be in it.
  *
  * The store file (and its -wal and -shm) is this library's alone: don't open it with another SQLite in the same

@@ -4,13 +4,17 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::tree::{Budget, Node};
+use super::tree::{Budget, Node, TOO_DEEP};
+use crate::json::is_too_deep;
 
 /// Reads one JSON object; the error is in words.
 pub(super) fn read(text: &str) -> Result<Node, String> {
+    if is_too_deep(text.as_bytes()) {
+        return Err(TOO_DEEP.to_owned());
+    }
     let mut budget = Budget::new();
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = Value { budget: &mut budget, depth: 0 };
+    let value = Value { budget: &mut budget };
     let mut nodes =
         value.deserialize(&mut json).and_then(|nodes| json.end().map(|()| nodes)).map_err(|error| error.to_string())?;
     nodes.pop().ok_or_else(|| "it is empty".to_owned())
@@ -20,12 +24,11 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
 /// `serde_json::Value`, which has no bound on nodes and keeps only the last of two equal names.
 struct Value<'a> {
     budget: &'a mut Budget,
-    depth: usize,
 }
 
 impl Value<'_> {
     fn inner(&mut self) -> Value<'_> {
-        Value { budget: self.budget, depth: self.depth + 1 }
+        Value { budget: self.budget }
     }
 }
 
@@ -33,7 +36,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = Vec<Node>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<Node>, D::Error> {
-        self.budget.take(self.depth).map_err(Error::custom)?;
+        self.budget.take().map_err(Error::custom)?;
         json.deserialize_any(self)
     }
 }

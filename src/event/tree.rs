@@ -1,7 +1,9 @@
 //! What XML and JSON have in common: names, texts, and several values under one name.
 
-/// The deepest nesting that is read. A subscribe event needs four levels.
-pub(super) const MAX_DEPTH: usize = 32;
+use crate::json::MAX_DEPTH;
+
+/// What is said of a message that is nested deeper than [`MAX_DEPTH`]; a subscribe event needs four levels.
+pub(super) const TOO_DEEP: &str = "it is nested too deeply";
 /// The most values that one body may have, so that a small body cannot become a large tree.
 const MAX_NODES: usize = 10_000;
 
@@ -44,11 +46,16 @@ impl Budget {
         Self(MAX_NODES)
     }
 
-    /// Takes one node, at a depth of `depth` (the root's is 0).
-    pub fn take(&mut self, depth: usize) -> Result<(), &'static str> {
+    /// Takes one node that may hold others, at a depth of `depth` (the root's is 0).
+    pub fn take_at(&mut self, depth: usize) -> Result<(), &'static str> {
         if depth >= MAX_DEPTH {
-            return Err("it is nested too deeply");
+            return Err(TOO_DEEP);
         }
+        self.take()
+    }
+
+    /// Takes one node.
+    pub fn take(&mut self) -> Result<(), &'static str> {
         self.0 = self.0.checked_sub(1).ok_or("it has too many values")?;
         Ok(())
     }

@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
             Event::Start(tag) if root.is_none() => {
-                budget.take(open.len())?;
+                budget.take_at(open.len())?;
                 open.push((tag.name().as_ref().to_owned(), Node::default()));
             }
             Event::Start(_) => return Err("it has more than one root".to_owned()),
