@@ -117,7 +117,7 @@ under_valgrind() {
     compile "$name" "$library" cc
     WXSUB_TOOL=valgrind run_program "$name" "$library" \
       valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-      --fair-sched=yes --max-threads=2000 --num-callers=40 "$scratch/$name" && good=$((good + 1))
+      --fair-sched=yes --max-threads=4000 --num-callers=40 "$scratch/$name" && good=$((good + 1))
   done
   summary "valgrind, C programs" "$good" "$all"
 }

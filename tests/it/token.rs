@@ -590,7 +590,7 @@ fn each_code_of_the_token_endpoint_is_told_with_advice() {
         for (number, (errcode, errmsg, status, advice)) in cases.into_iter().enumerate() {
             let what = format!("{mode} {errcode}");
             let store = env.folder.path().join(format!("{mode}-{number}.db"));
-            let client = env.client(json!({"token": mode, "store": store, "timeout_ms": 1000}));
+            let client = env.client(json!({"token": mode, "store": store, "timeout_ms": 5000}));
             let kind = FaultKind::Errcode { errcode, errmsg: errmsg.map(str::to_owned), status: 200 };
             env.wechat.arm(Fault::new(kind).on(endpoint).forever());
             env.accept(&client, "o1");

@@ -2,6 +2,7 @@
 
 #include "support.h"
 
+#include <pthread.h>
 #ifndef _WIN32
 #include <signal.h>
 #include <sys/types.h>
@@ -199,30 +200,46 @@ static void without_notify(void) {
 }
 
 /* From within a callback of the thread that stored it, which must not wait for itself. */
-static volatile wxsub_status from_within[2];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static wxsub_status from_within[2];
+
+static wxsub_status was(int which) {
+  wxsub_status status;
+  pthread_mutex_lock(&lock);
+  status = from_within[which];
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+static void now_is(int which, wxsub_status status) {
+  pthread_mutex_lock(&lock);
+  from_within[which] = status;
+  pthread_mutex_unlock(&lock);
+}
 
 static void at_a_line(void *user_data, int32_t level, const char *message) {
   (void)user_data;
   (void)level;
   if (strncmp(message, "store o-line ", 13) != 0) return;
-  from_within[0] = wxsub_lookup(client, "o-line", "k", NULL);
-  from_within[1] = wxsub_cancel(client, "o-line", "k", NULL);
+  now_is(0, wxsub_lookup(client, "o-line", "k", NULL));
+  now_is(1, wxsub_cancel(client, "o-line", "k", NULL));
 }
 
 static void cancelled_from_within_a_callback(void) {
   wxsub_client *before = client;
   const long start = now_ms();
-  from_within[0] = from_within[1] = -1;
+  now_is(0, -1);
+  now_is(1, -1);
   client = open_config(config_with(in_tmp("within.db"), ",\"timeout_ms\":60000"));
   CHECK_INT(wxsub_set_log(client, at_a_line, NULL, NULL, WXSUB_LOG_DEBUG), WXSUB_OK);
   stored("o-line", "\"deliver_at\":4000000000000,\"key\":\"k\"");
   CHECK_INT(wxsub_submit(client, message_to("o-line", "T"), NULL, NULL, NULL), WXSUB_OK);
   CHECK_INT(next_of(client).status, WXSUB_E_NO_QUOTA);
   /* The player's next one does not wait for the line of the first. */
-  while (from_within[1] == -1 && now_ms() - start < 30000) sleep_ms(5);
+  while (was(1) == -1 && now_ms() - start < 30000) sleep_ms(5);
   CHECK(now_ms() - start < 30000);
-  CHECK_INT(from_within[0], WXSUB_OK);
-  CHECK_INT(from_within[1], WXSUB_OK);
+  CHECK_INT(was(0), WXSUB_OK);
+  CHECK_INT(was(1), WXSUB_OK);
   CHECK_INT(wxsub_lookup(client, "o-line", "k", NULL), WXSUB_E_CANCELLED);
   wxsub_free(client);
   client = before;

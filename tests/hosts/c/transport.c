@@ -508,7 +508,7 @@ int main(void) {
   odd_messages();
   destroyed_once();
 #ifndef _WIN32
-  in_a_forked_child();
+  if (!valgrind_watches()) in_a_forked_child();
 #endif
   replaced_while_it_runs(0);
   replaced_while_it_runs(1);
