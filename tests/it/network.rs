@@ -119,8 +119,8 @@ fn after_the_request_left_it_was_maybe_sent() {
             for (what, fault, http_status) in after_it_left(&env.wechat.url()) {
                 let (env, client, options) = (&env, &client, &options);
                 scope.spawn(move || {
-                    let what = format!("{scheme}, {what}");
                     let delivers = fault.applied || what.contains("80 bytes");
+                    let what = format!("{scheme}, {what}").replace([' ', ','], "-");
                     env.accept(client, &what);
                     env.wechat.arm(fault.on(Endpoint::Send).openid(&what).forever());
                     let verdict = client.send(&message(&what), Some(options));
@@ -349,7 +349,7 @@ fn through_a_proxy() {
     assert!(!heads[0].contains("access_token"));
 
     for fault in [Fault::stall(), Fault::close().applied(), Fault::http(502, "")] {
-        let openid = format!("o-{:?}", fault.kind);
+        let openid = format!("o-{:?}", fault.kind).replace(' ', "");
         env.accept(&client, &openid);
         env.wechat.arm(fault.on(Endpoint::Send).openid(&openid).forever());
         assert_maybe_sent(&openid, &send(&client, &openid), TIMEOUT_MS);

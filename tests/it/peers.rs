@@ -148,7 +148,7 @@ fn we_take_what_wechatpy_makes() {
     let env = TestEnv::with(Options { appid, ..Options::default() });
     for story in &stories {
         let name = text(&story["name"]);
-        let keys = json!({"token": story["token"], "aes_key": story["aes_key"]});
+        let keys = json!({"token": story["token"], "aes_key": story["aes_key"], "trust_plain": true});
         let client = env.client(json!({"store": ":memory:", "event": keys}));
         let openid = text(&story["openid"]);
         let counts = || -> Vec<i64> {
@@ -160,7 +160,9 @@ fn we_take_what_wechatpy_makes() {
             let before = counts();
             match (client.handle_event(&text(&step["query"]), text(&step["body"]).as_bytes(), 64), &step["counts"]) {
                 (Ok((reply, _)), wanted @ Value::Array(_)) => {
-                    assert_eq!((reply.as_str(), &json!(counts())), ("success", wanted), "{what}");
+                    // What is not ours is the host's to answer.
+                    let answer = if step["what"] == "a chat message" { "" } else { "success" };
+                    assert_eq!((reply.as_str(), &json!(counts())), (answer, wanted), "{what}");
                 }
                 (Err(e), Value::Null) => {
                     assert_eq!((e.status, counts()), (Status::Signature, before), "{what}: {e}");
