@@ -421,7 +421,8 @@ const char *wxsub_status_name(wxsub_status status);
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
 ///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
 ///                         wxsub_handle_event
-///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
+///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256. So many
+///                         divided by the time of an answer is what is sent a second: 4 at 20 ms are 200
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
 ///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
@@ -572,7 +573,8 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 /// Every ticket gets exactly one result from wxsub_poll, whatever happens, but for wxsub_free. Only that the texts are
 /// JSON with a "touser" is checked here; other faults come as the ticket's result. Messages and reports for one player are
 /// worked on one after the other in the order in which they were submitted; different players don't wait for each other.
-/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second.
+/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second. What is submitted faster
+/// than "workers" divided by the time of WeChat's answer (4 at 20 ms: 200 a second) waits in the queue.
 ///
 /// `options_json` as for wxsub_send, and:
 ///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK

@@ -39,7 +39,8 @@ use crate::error::{Error, Status, Verdict};
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
 ///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
 ///                         wxsub_handle_event
-///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
+///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256. So many
+///                         divided by the time of an answer is what is sent a second: 4 at 20 ms are 200
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
 ///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed

@@ -13,7 +13,8 @@ use crate::error::{Error, Status, Verdict};
 /// Every ticket gets exactly one result from wxsub_poll, whatever happens, but for wxsub_free. Only that the texts are
 /// JSON with a "touser" is checked here; other faults come as the ticket's result. Messages and reports for one player are
 /// worked on one after the other in the order in which they were submitted; different players don't wait for each other.
-/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second.
+/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second. What is submitted faster
+/// than "workers" divided by the time of WeChat's answer (4 at 20 ms: 200 a second) waits in the queue.
 ///
 /// `options_json` as for wxsub_send, and:
 ///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
