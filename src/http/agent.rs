@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::unversioned::resolver::Resolver;
-use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Proxy, Timeout};
 
+use super::connector::connector;
 use super::resolver::CachingResolver;
 use super::{Exchange, Failure, Reply, Transport, marker};
 use crate::config::Config;
@@ -80,8 +80,7 @@ impl UreqTransport {
             .max_idle_age(MAX_IDLE)
             .build();
         let resolver = Arc::new(CachingResolver::default());
-        let connector = DefaultConnector::default().chain(marker::Marker { proxied });
-        let agent = Agent::with_parts(agent_config, connector, SharedResolver(Arc::clone(&resolver)));
+        let agent = Agent::with_parts(agent_config, connector(proxied), SharedResolver(Arc::clone(&resolver)));
         Ok(UreqTransport { agent, resolver, connect_timeout: Duration::from_millis(config.connect_timeout_ms) })
     }
 

@@ -1,5 +1,6 @@
 //! Has the request left? ureq's error kinds cannot tell (a stalled TLS handshake and a silent server are the same
-//! time-out), so the finished transport is wrapped and notes the first byte handed to it.
+//! time-out), so the finished transport is wrapped and notes the first byte handed to it; what is still held for one write
+//! has not been.
 //!
 //! And is it still being connected? ureq gives each read of a proxy's answer the whole time again, so a proxy that
 //! answers a byte at a time would hold a send for ever; the connection to it is wrapped too, and keeps the time.
@@ -10,6 +11,8 @@ use std::time::Instant;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use super::one_write::OneWrite;
 
 thread_local! {
     // ureq works on its caller's thread.
@@ -48,7 +51,7 @@ impl<In: Transport> Connector<In> for Marker {
                 return Box::new(Hurried(inner));
             }
             CONNECT_BY.set(None);
-            Box::new(Marked(inner))
+            Box::new(OneWrite::new(Marked(inner)))
         }))
     }
 }

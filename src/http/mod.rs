@@ -1,8 +1,11 @@
 //! HTTP exchanges: one request, one answer, one deadline, and whether the request left. Knows nothing of WeChat.
 
 mod agent;
+mod connector;
 mod marker;
+mod one_write;
 mod resolver;
+mod timeouts;
 
 pub use agent::UreqTransport;
 
