@@ -1,4 +1,4 @@
-//! What the library costs: `wxsub_send` beside the bare HTTP exchange that it makes.
+//! What the library costs: `wxsub_send` beside the bare HTTP exchange that it makes, and beside a loop in C on libcurl.
 //!
 //! ```text
 //! cargo bench --bench send [-- --threads 1,8,64 --latency-ms 0,20 --rounds 9 --phase-ms 400 --folder DIR]
@@ -15,7 +15,10 @@
 //! and "ratio" are medians of what each round's pair says, so that a noisy neighbour harms both sides alike. The library
 //! keeps its count in a file on disk with `"quota": "enforce"` and `"durability": "full"`.
 //!
-//! CPU is that of this process, user and kernel, for one send.
+//! The loop on libcurl (`c/curl_loop.c`) is compiled by the benchmark, which needs `cc` and libcurl's headers, and is left
+//! out without them. It is a process of its own, whose phases take turns with the others.
+//!
+//! CPU is that of the sending process, user and kernel, for one send.
 
 mod common;
 
@@ -24,6 +27,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::curl::{self, CurlLoop};
 use common::host::Client;
 use common::load::{MOST_PER_SECOND, Phase, Player, grant, players, run_phase};
 use common::wechat::Wechat;
@@ -41,23 +45,31 @@ const NAMES: [&str; 10] =
 /// The goals of the design.
 const ADDED_US: f64 = 100.0;
 const RATIO: f64 = 0.9;
+const CPU_US: f64 = 60.0;
+/// Of libcurl's sends a second.
+const OF_CURL: [(usize, u64, f64); 3] = [(8, 0, 0.6), (64, 0, 0.7), (64, 20, 0.99)];
 
 fn main() {
     Wechat::serve_if_child();
     let arguments = Arguments::read(&NAMES, USAGE);
+    let with_curl = curl::build();
+    if let Err(why) = &with_curl {
+        println!("without libcurl (install libcurl4-openssl-dev and cc): {why}");
+    }
+    let with_curl = with_curl.is_ok();
     let threads = arguments.numbers("threads", &[1, 8, 64]);
     let text = |name: &str| arguments.text(name).unwrap_or_else(|| panic!("--{name} is missing\n{USAGE}"));
     if let Some(api_base) = arguments.text("api-base") {
         let wechat = Wechat::at(api_base, text("appid"), text("secret"));
-        table(&arguments, &wechat, 0, &threads);
+        table(&arguments, &wechat, 0, &threads, with_curl);
         return;
     }
     for latency_ms in arguments.numbers("latency-ms", &[0, 20]) {
-        table(&arguments, &Wechat::start(latency_ms), latency_ms, &threads);
+        table(&arguments, &Wechat::start(latency_ms), latency_ms, &threads, with_curl);
     }
 }
 
-fn table(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: &[u64]) {
+fn table(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: &[u64], with_curl: bool) {
     match latency_ms {
         0 => println!("\n{} answers as fast as it can", wechat.api_base),
         ms => println!("\n{} answers a send after {ms} ms", wechat.api_base),
@@ -71,8 +83,12 @@ fn table(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: &[u64
         "threads", "bare", "wxsub", "ratio", "bare", "wxsub", "bare", "wxsub", "adds", "bare", "wxsub", "adds"
     );
     for &n in threads {
-        let row = measure(arguments, wechat, latency_ms, n as usize);
+        let row = measure(arguments, wechat, latency_ms, n as usize, with_curl);
         println!("{n:>7} | {row}");
+        if let Some(beside) = &row.beside_curl {
+            println!("          {beside}");
+            beside.judge(latency_ms, n as usize, row.cpu[1]);
+        }
         if n == 1 && latency_ms == 0 {
             let verdict = if row.added_p50 < ADDED_US { "met" } else { "MISSED" };
             println!("          goal: adds less than {ADDED_US:.0} µs at the median: {verdict}");
@@ -92,6 +108,37 @@ struct Row {
     added_p50: f64,
     p99: [f64; 2],
     added_p99: f64,
+    beside_curl: Option<BesideCurl>,
+}
+
+/// The loop on libcurl; ratios are the library's to it.
+struct BesideCurl {
+    per_second: f64,
+    cpu: f64,
+    p50: f64,
+    p99: f64,
+    sends: f64,
+    times_cpu: f64,
+}
+
+impl fmt::Display for BesideCurl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BesideCurl { per_second, cpu, p50, p99, sends, times_cpu } = self;
+        write!(f, "libcurl: {per_second:.0} sends/s, CPU {cpu:.1} µs, p50 {p50:.1}, p99 {p99:.1}; ")?;
+        write!(f, "wxsub to it: sends/s {sends:.2}, CPU {times_cpu:.2}")
+    }
+}
+
+impl BesideCurl {
+    fn judge(&self, latency_ms: u64, threads: usize, cpu: f64) {
+        let verdict = |met: bool| if met { "met" } else { "MISSED" };
+        if let Some((.., ratio)) = OF_CURL.iter().find(|(n, ms, _)| (*n, *ms) == (threads, latency_ms)) {
+            println!("          goal: at least {ratio} of libcurl's sends: {}", verdict(self.sends >= *ratio));
+        }
+        if latency_ms == 0 && threads >= 8 {
+            println!("          goal: CPU a send at most {CPU_US:.0} µs: {}", verdict(cpu <= CPU_US));
+        }
+    }
 }
 
 impl fmt::Display for Row {
@@ -120,7 +167,7 @@ enum Kind {
     Library,
 }
 
-fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usize) -> Row {
+fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usize, with_curl: bool) -> Row {
     let rounds = arguments.number("rounds", 9);
     let phase = Duration::from_millis(arguments.number("phase-ms", 400));
     let template_id = CString::new(arguments.text("template-id").unwrap_or("sim-stamina")).expect("an id");
@@ -147,6 +194,7 @@ fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usi
     // Opened after the grants: a client that sees another one write makes room for it, which is not what is measured.
     let client = Client::open(&config("full"));
     let bare = Bare::new(wechat);
+    let mut curl = with_curl.then(|| CurlLoop::start(&bare.url, &players));
     let run = |players: &mut [Vec<Player>], kind: Kind, time: Duration| -> Phase {
         run_phase(players, time, kind == Kind::Library, |player| match kind {
             Kind::Bare => bare.exchange(player.message.as_bytes()),
@@ -156,20 +204,45 @@ fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usi
     for kind in [Kind::Bare, Kind::Library] {
         run(&mut players, kind, phase / 2);
     }
-    let pairs: Vec<[Phase; 2]> =
-        (0..rounds).map(|_| [run(&mut players, Kind::Bare, phase), run(&mut players, Kind::Library, phase)]).collect();
+    if let Some(curl) = &mut curl {
+        curl.run(phase / 2);
+    }
+    let rounds: Vec<Round> = (0..rounds)
+        .map(|_| Round {
+            bare: run(&mut players, Kind::Bare, phase),
+            curl: curl.as_mut().map(|curl| curl.run(phase)),
+            library: run(&mut players, Kind::Library, phase),
+        })
+        .collect();
 
-    let over = |f: &dyn Fn(&[Phase; 2]) -> f64| median(pairs.iter().map(f).collect());
-    let both = |f: fn(&Phase) -> f64| [over(&|pair| f(&pair[0])), over(&|pair| f(&pair[1]))];
+    let over = |f: &dyn Fn(&Round) -> f64| median(rounds.iter().map(f).collect());
+    let both = |f: fn(&Phase) -> f64| [over(&|round| f(&round.bare)), over(&|round| f(&round.library))];
+    let of_curl =
+        |f: fn(&Phase, &Phase) -> f64| over(&|round| round.curl.as_ref().map_or(f64::NAN, |c| f(c, &round.library)));
     Row {
         per_second: both(|p| p.per_second),
-        ratio: over(&|[bare, library]| library.per_second / bare.per_second),
+        ratio: over(&|Round { bare, library, .. }| library.per_second / bare.per_second),
         cpu: both(|p| p.cpu),
         p50: both(|p| p.p50),
-        added_p50: over(&|[bare, library]| library.p50 - bare.p50),
+        added_p50: over(&|Round { bare, library, .. }| library.p50 - bare.p50),
         p99: both(|p| p.p99),
-        added_p99: over(&|[bare, library]| library.p99 - bare.p99),
+        added_p99: over(&|Round { bare, library, .. }| library.p99 - bare.p99),
+        beside_curl: with_curl.then(|| BesideCurl {
+            per_second: of_curl(|curl, _| curl.per_second),
+            cpu: of_curl(|curl, _| curl.cpu),
+            p50: of_curl(|curl, _| curl.p50),
+            p99: of_curl(|curl, _| curl.p99),
+            sends: of_curl(|curl, library| library.per_second / curl.per_second),
+            times_cpu: of_curl(|curl, library| library.cpu / curl.cpu),
+        }),
     }
+}
+
+/// One phase of each.
+struct Round {
+    bare: Phase,
+    curl: Option<Phase>,
+    library: Phase,
 }
 
 /// The exchange without the library.

@@ -9,6 +9,9 @@
 //! It starts a redis-server of its own (`appendonly yes`, `appendfsync always`, in the same folder as SQLite's file), or the
 //! `--server` (one from 7.2 on can do with `--fsync everysec`), and the WeChat simulator, each as a process of its own. In one run, phases with one store and the other take turns; figures
 //! are medians over the rounds, "ratio" is the median of what each round's pair says. Durability is "full" in both.
+//!
+//! Memory: of a player of whom nothing is kept but his counts for three templates. What is kept for a while, as the keys
+//! that have a time to live, is dropped by hand; waiting for it would take hours.
 
 mod common;
 
@@ -19,6 +22,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::crowd::{confirm_templates, fill};
 use common::host::Client;
 use common::load::{MOST_PER_SECOND, Phase, grant, players, run_phase};
 use common::wechat::Wechat;
@@ -29,9 +33,9 @@ const USAGE: &str =
     "usage: cargo bench --bench stores -- [--threads 64] [--latency-ms 0,20] [--rounds 9] [--phase-ms 400]
   [--folder DIR] [--players 100000] [--server redis-server] [--fsync always]";
 const NAMES: [&str; 8] = ["threads", "latency-ms", "rounds", "phase-ms", "folder", "players", "server", "fsync"];
-/// The goals of the issue.
-const RATIO: f64 = 0.8;
-const BYTES: f64 = 200.0;
+/// The goals.
+const RATIO: f64 = 0.9;
+const BYTES: f64 = 180.0;
 
 fn main() {
     Wechat::serve_if_child();
@@ -92,55 +96,38 @@ fn compare(arguments: &Arguments, latency_ms: u64, threads: usize) {
         over(&|pair| pair[0].p50),
         over(&|pair| pair[1].p50),
     );
-    if threads == 64 {
+    if threads == 64 && latency_ms >= 20 {
         let verdict = if ratio >= RATIO { "met" } else { "MISSED" };
         println!("        goal: at least {:.0} % of SQLite's: {verdict}", RATIO * 100.0);
     }
 }
 
-/// What so many players who accepted one template once, and do nothing, take of the server's memory.
+/// What so many players who accepted three templates of the account once, and do nothing, take of the server's memory.
 fn memory(arguments: &Arguments) {
     let folder = common::folder(arguments);
-    let redis = Redis::start(arguments, folder.path());
+    let (wechat, redis) = (Wechat::start(0), Redis::start(arguments, folder.path()));
     redis.ask("CONFIG SET appendfsync everysec");
-    let count = arguments.number("players", 100_000) as usize;
-    let config = json!({"appid": "wx0123456789abcdef", "secret": "s", "store": redis.url(), "durability": "normal",
-        "templates": "off"});
-    let client = Client::open(&config);
-    let template_id = CString::new("MeAbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abc").expect("an id");
-    let used = || redis.info("used_memory:");
+    let count = arguments.number("players", 100_000);
+    let client = Client::open(&json!({
+        "appid": wechat.appid, "secret": wechat.secret, "api_base": wechat.api_base, "store": redis.url(),
+        "durability": "normal",
+    }));
+    confirm_templates(&client);
     // The script, the connections and the buckets themselves are there already.
-    let accept = |from: usize, to: usize| {
-        std::thread::scope(|scope| {
-            for hand in 0..16 {
-                let (client, template_id) = (&client, &template_id);
-                scope.spawn(move || {
-                    for i in (from..to).filter(|i| i % 16 == hand) {
-                        let openid = CString::new(format!("oQ4rS5tU6vW7xY8z{i:012}")).expect("an id");
-                        client.accept(&openid, template_id);
-                    }
-                });
-            }
-        });
-    };
-    accept(0, count / 4);
-    // What keeps a lost answer from being counted twice is forgotten after a while.
-    let settle = || {
-        println!("        waiting for what is kept for a moment to go");
-        std::thread::sleep(Duration::from_secs(20));
-        // The marks for pairing go by themselves after two hours.
-        let marks = "for _,k in ipairs(redis.call('KEYS','*:acts:*')) do redis.call('UNLINK',k) end";
-        redis.ask(&format!("EVAL \"{marks}\" 0"));
-        std::thread::sleep(Duration::from_secs(2));
-        used()
-    };
-    let before = settle();
-    accept(count / 4, count / 4 + count);
-    let bytes = (settle() - before) / count as f64;
-    let verdict = if bytes <= BYTES { "met" } else { "MISSED" };
+    fill(&client, 0..count / 4);
+    let kept_before = redis.used_memory();
+    fill(&client, count / 4..count / 4 + count);
+    let kept = redis.used_memory() - kept_before;
+    redis.drop_what_passes();
+    let before = redis.used_memory();
+    fill(&client, count / 4 + count..count / 4 + 2 * count);
+    redis.drop_what_passes();
+    let idle = (redis.used_memory() - before) / count as f64;
+    let verdict = if idle <= BYTES { "met" } else { "MISSED" };
     println!(
-        "        an idle player and template: {bytes:.0} bytes of the server's memory; goal: {BYTES:.0}: {verdict}"
+        "        an idle player with three templates: {idle:.0} bytes of the server's memory; goal: {BYTES:.0}: {verdict}"
     );
+    println!("        what each of his reports adds for two hours: {:.0} bytes", (kept / count as f64 - idle) / 3.0);
 }
 
 struct Redis {
@@ -177,10 +164,17 @@ impl Redis {
         BufReader::new(stream).lines().map_while(Result::ok).collect()
     }
 
-    fn info(&self, line: &str) -> f64 {
+    fn used_memory(&self) -> f64 {
         let lines = self.ask("INFO memory");
-        let text = lines.iter().find_map(|l| l.strip_prefix(line)).expect("a line of INFO");
+        let text = lines.iter().find_map(|line| line.strip_prefix("used_memory:")).expect("a line of INFO");
         text.trim().parse().expect("a number")
+    }
+
+    /// What is kept for a while is what has a time to live.
+    fn drop_what_passes(&self) {
+        let unlink = "for _,k in ipairs(redis.call('KEYS','*')) do \
+            if redis.call('PTTL',k) > 0 then redis.call('DEL',k) end end";
+        self.ask(&format!("EVAL \"{unlink}\" 0"));
     }
 }
 

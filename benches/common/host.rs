@@ -43,6 +43,34 @@ impl Client {
 }
 
 impl Client {
+    /// The player accepts these, in one report.
+    pub fn report(&self, openid: &CStr, answers_json: &CStr) {
+        // SAFETY: strings, and no results wanted.
+        let status = unsafe {
+            let (openid, answers) = (openid.as_ptr(), answers_json.as_ptr());
+            wxsub_report_json(self.0, openid, answers, ptr::null(), ptr::null_mut(), 0, ptr::null_mut())
+        };
+        assert_eq!(status, WXSUB_OK, "wxsub_report_json");
+    }
+
+    /// Sends with options.
+    pub fn send_with(&self, message_json: &CStr, options_json: &CStr) {
+        let mut out = empty();
+        // SAFETY: strings and a result, as the header asks for.
+        let status = unsafe { wxsub_send(self.0, message_json.as_ptr(), options_json.as_ptr(), &raw mut out) };
+        assert_eq!(status, WXSUB_OK, "wxsub_send: {}", text(&out));
+    }
+
+    /// What the player still allows.
+    pub fn quota(&self, openid: &CStr, template_id: &CStr) -> i64 {
+        let (mut remaining, mut why) = (0, empty());
+        // SAFETY: strings, a number and a result, as the header asks for.
+        let status =
+            unsafe { wxsub_quota(self.0, openid.as_ptr(), template_id.as_ptr(), &raw mut remaining, &raw mut why) };
+        assert_eq!(status, WXSUB_OK, "wxsub_quota: {}", text(&why));
+        remaining
+    }
+
     /// Submits; false when the queue is full.
     pub fn submit(&self, message_json: &CStr, options_json: Option<&CStr>) -> bool {
         let options = options_json.map_or(ptr::null(), CStr::as_ptr);

@@ -1,6 +1,8 @@
 //! What the benchmarks share: the C ABI as a host calls it, a WeChat in a process of its own, arguments, figures.
 #![allow(dead_code)] // each benchmark uses its part
 
+pub mod crowd;
+pub mod curl;
 pub mod host;
 pub mod load;
 pub mod wechat;

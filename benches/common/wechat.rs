@@ -1,13 +1,35 @@
 //! The WeChat that is sent to: the simulator in a child process, so that its CPU time is not ours, or any address.
 
+use std::ffi::CStr;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use wxsub_simulator::{Options, Simulator};
+use serde_json::json;
+use wxsub_simulator::{Options, Simulator, Template};
 
 /// Set in the child: the latency of a send in milliseconds.
 const CHILD: &str = "WXSUB_BENCH_SIMULATOR";
+
+/// Templates whose ids are as long as real ones; they are in the account's list.
+pub const TEMPLATES: [&CStr; 3] = [
+    c"MeAbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_aaa",
+    c"MeAbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_bbb",
+    c"MeAbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ccc",
+];
+
+/// The data of a message from one of them.
+pub fn data() -> serde_json::Value {
+    json!({"thing1": {"value": "体力已满"}, "time2": {"value": "2026年11月24日 15:01"}})
+}
+
+fn templates() -> Vec<Template> {
+    let long = TEMPLATES.iter().map(|id| {
+        let id = id.to_str().expect("UTF-8");
+        Template::new(id, "体力").keyword("提醒", "thing1", "体力已满").keyword("时间", "time2", "2026年11月24日 15:01")
+    });
+    Template::samples().into_iter().chain(long).collect()
+}
 
 pub struct Wechat {
     pub api_base: String,
@@ -24,6 +46,7 @@ impl Wechat {
         let simulator = Simulator::start(Options {
             send_latency: Duration::from_millis(latency_ms.parse().expect("milliseconds")),
             initial_grants: 1_000_000_000,
+            templates: templates(),
             keep: 1000,
             ..Options::default()
         });
