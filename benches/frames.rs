@@ -37,7 +37,7 @@ fn main() {
         "store": folder.path().join("wxsub.db"), "workers": arguments.number("workers", 4),
     }));
     let template_id = CString::new("sim-stamina").expect("an id");
-    let mut players = players(&arguments, 1, &template_id);
+    let mut players = players(&arguments, 1, &template_id, frames * each);
     grant(&client, &mut players, &template_id, frames * each);
     client.send(&players[0][0].message);
 

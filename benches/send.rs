@@ -183,12 +183,12 @@ fn measure(arguments: &Arguments, wechat: &Wechat, latency_ms: u64, threads: usi
         })
     };
 
-    let mut players = players(arguments, threads, &template_id);
     let fastest = match latency_ms {
         0 => MOST_PER_SECOND,
         ms => MOST_PER_SECOND.min(1000 * threads as u64 / ms),
     };
     let sends = fastest * phase.as_millis() as u64 * (rounds + 1) / 1000;
+    let mut players = players(arguments, threads, &template_id, sends);
     grant(&Client::open(&config("normal")), &mut players, &template_id, sends);
 
     // Opened after the grants: a client that sees another one write makes room for it, which is not what is measured.

@@ -73,7 +73,7 @@ fn compare(arguments: &Arguments, latency_ms: u64, threads: usize) {
     let mut sides: Vec<_> = stores
         .iter()
         .map(|store| {
-            let mut players = players(arguments, threads, &template_id);
+            let mut players = players(arguments, threads, &template_id, sends);
             grant(&Client::open(&config(store, "normal")), &mut players, &template_id, sends);
             (Client::open(&config(store, "full")), players)
         })

@@ -65,9 +65,9 @@ pub fn fill(client: &Client, players: std::ops::Range<u64>) {
 
 /// The account's list is known, and WeChat has taken each of the templates.
 pub fn confirm_templates(client: &Client) {
-    let stranger = u64::MAX;
-    fill(client, stranger - 1..stranger);
-    (0..TEMPLATES.len()).for_each(|template| client.send(&message(stranger - 1, template)));
+    let stranger = 1 << 60;
+    fill(client, stranger..stranger + 1);
+    (0..TEMPLATES.len()).for_each(|template| client.send(&message(stranger, template)));
 }
 
 /// What threads that work for a while came to.

@@ -12,7 +12,9 @@ use super::{Arguments, cpu_time, percentile};
 
 /// More sends a second than any machine makes against the simulator: so many grants are prepared.
 pub const MOST_PER_SECOND: u64 = 20_000;
-const PLAYERS: usize = 1024;
+/// A real player accepts a few times in two hours, for which each accept leaves a mark in his record.
+const SENDS_EACH: u64 = 4;
+const FEWEST_PLAYERS: u64 = 1024;
 
 /// One player of one thread.
 pub struct Player {
@@ -30,10 +32,10 @@ pub struct Phase {
 }
 
 /// Each thread's own players, since WeChat and the library send to one player one at a time.
-pub fn players(arguments: &Arguments, threads: usize, template_id: &CStr) -> Vec<Vec<Player>> {
+pub fn players(arguments: &Arguments, threads: usize, template_id: &CStr, sends: u64) -> Vec<Vec<Player>> {
     let openids: Vec<String> = match arguments.text("openids") {
         Some(list) => list.split(',').map(str::to_owned).collect(),
-        None => (0..PLAYERS.max(threads)).map(|i| format!("oBench{i:022}")).collect(),
+        None => (0..(sends / SENDS_EACH).max(FEWEST_PLAYERS)).map(|i| format!("oBench{i:022}")).collect(),
     };
     assert!(openids.len() >= threads, "{threads} threads need as many players");
     let mut players: Vec<Vec<Player>> = (0..threads).map(|_| Vec::new()).collect();
