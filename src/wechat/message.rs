@@ -140,8 +140,12 @@ impl Message {
 
 /// The field that this is another spelling of, such as `templateId`: WeChat would take no notice of it.
 fn misspelt(field: &str) -> Option<&'static str> {
+    if FIELDS.contains(&field) {
+        return None;
+    }
     let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    FIELDS.into_iter().find(|known| *known != field && plain(known) == plain(field))
+    let field = plain(field);
+    FIELDS.into_iter().find(|known| plain(known) == field)
 }
 
 fn normalise_value(value: &mut Value) -> Result<(), &'static str> {
