@@ -228,31 +228,60 @@ fn threads_are_started_when_there_is_work_for_them() {
     assert_eq!(gate.pool.shared.state.lock().usual_threads, 0);
 }
 
-/// Due jobs are those of lanes from 100 on.
-fn order_of_due_and_paced(threads: usize) -> Vec<bool> {
-    let gate = gate(threads, 1000);
-    (0..threads).for_each(|lane| gate.push(lane, 0));
-    gate.wait_until_running(threads);
-    (10..40).for_each(|lane| gate.push(lane, 0));
-    for lane in 100..130 {
-        gate.pool.push_beyond(lane as u64, Arc::new(Step { lane, number: 0, class: Class::Due })).unwrap();
+/// Jobs with this number wait for the gate.
+const SLOW: usize = 1;
+
+/// Whether all quick jobs of one class get done while as many slow ones of the other as its share of the threads run, and
+/// more of both wait.
+fn quick_ones_pass(threads: usize, slow: Class, quick: Class) -> bool {
+    let (done, open): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
+    let (its, gate) = (Arc::clone(&done), Arc::clone(&open));
+    let pool = Pool::new(threads, 1000, None, Arc::new(()), move |job: &Step| {
+        while job.number == SLOW && !gate.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        its.fetch_add(usize::from(job.number != SLOW), Ordering::SeqCst);
+    });
+    let push = |lane: usize, number, class| {
+        pool.push_beyond(lane as u64, Arc::new(Step { lane, number, class })).unwrap();
+    };
+    (0..threads / 2).for_each(|lane| push(lane, SLOW, slow));
+    while pool.numbers().1 < threads / 2 {
+        std::thread::yield_now();
     }
-    assert_eq!(gate.pool.due(), 30);
-    gate.open.store(1, Ordering::SeqCst);
-    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
-    assert_eq!(gate.pool.due(), 0);
-    let ran = gate.ran.lock();
-    ran.iter().skip(threads).map(|(lane, _)| *lane >= 100).collect()
+    (100..130).for_each(|lane| push(lane, SLOW, slow));
+    (200..230).for_each(|lane| push(lane, 0, quick));
+    let until = Instant::now() + Duration::from_secs(20);
+    while done.load(Ordering::SeqCst) < 30 && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    let passed = done.load(Ordering::SeqCst) == 30;
+    open.store(true, Ordering::SeqCst);
+    assert_eq!(pool.close(Duration::from_secs(60)), 0);
+    passed
 }
 
 #[test]
-fn due_jobs_get_half_of_the_threads_while_others_wait() {
-    for threads in [1, 2, 4] {
-        let order = order_of_due_and_paced(threads);
-        for n in 1..=40 {
-            let due = order[..n].iter().filter(|due| **due).count();
-            // Those that run at the end of the prefix may all be of one kind.
-            assert!(due + threads >= n / 2 && n - due + threads >= n / 2, "{threads} threads, {n}: {order:?}");
+fn neither_due_nor_paced_jobs_get_less_than_their_share_of_the_threads() {
+    for threads in [2, 4, 8] {
+        for (slow, quick) in [(Class::Paced, Class::Due), (Class::Due, Class::Paced)] {
+            assert!(quick_ones_pass(threads, slow, quick), "{quick:?} beside slow {slow:?} on {threads} threads");
         }
     }
+}
+
+#[test]
+fn on_one_thread_due_and_paced_jobs_alternate() {
+    let gate = gate(1, 1000);
+    gate.push(0, 0);
+    gate.wait_until_running(1);
+    (10..30).for_each(|lane| gate.push(lane, 0));
+    for lane in 100..120 {
+        gate.pool.push_beyond(lane as u64, Arc::new(Step { lane, number: 0, class: Class::Due })).unwrap();
+    }
+    assert_eq!(gate.pool.due(), 20);
+    gate.open.store(1, Ordering::SeqCst);
+    assert_eq!(gate.pool.close(Duration::from_secs(60)), 0);
+    let due: Vec<bool> = gate.ran.lock().iter().skip(1).map(|(lane, _)| *lane >= 100).collect();
+    assert!(due.windows(2).all(|two| two[0] != two[1]), "{due:?}");
 }
