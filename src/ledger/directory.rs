@@ -18,8 +18,11 @@ fn ids_name() -> Name {
     Name::account("template-ids")
 }
 
-/// The list as it was kept, and how many milliseconds ago; and all ids that are known.
-pub fn read() -> Operation<(Option<(String, i64)>, Vec<String>)> {
+/// A list, and how many milliseconds ago it was kept.
+pub type KeptList = Option<(String, i64)>;
+
+/// The list as it was kept; and all ids that are known.
+pub fn read() -> Operation<(KeptList, Vec<String>)> {
     let reads = vec![list_name(), ids_name()];
     let decide = Box::new(|view: &View<'_>| {
         let name = list_name();
