@@ -400,10 +400,15 @@ fn a_deduction_whose_answer_came_too_late_was_made() {
     for _ in 0..2 {
         env.base.accept(&client, "o1");
     }
-    for _ in 0..1000 {
-        proxy.arm(&["eval", APPLIES, "\r\nhset\r\n"], Trouble::HoldReply);
-    }
-    let sent = env.ok(client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+    env.base.wechat.arm(Fault::delay(300).on(Endpoint::Send));
+    let sent = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| client.send(&message("o1"), Some(r#"{"key": "k"}"#)));
+        wait_until("it is at WeChat", || env.base.wechat.sends_to("o1").len() == 1);
+        for _ in 0..1000 {
+            proxy.arm(&["eval", APPLIES], Trouble::HoldReply);
+        }
+        env.ok(sending.join().unwrap())
+    });
     assert!(sent.msgid != 0 && sent.elapsed_ms < 1500 + 3000, "{sent:?}");
     assert!(proxy.met() > 0);
     proxy.disarm();

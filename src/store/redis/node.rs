@@ -57,6 +57,8 @@ struct LaneState {
     flights: Vec<Instant>,
     last_start: Option<Instant>,
     took: Duration,
+    #[cfg(test)]
+    started: usize,
 }
 
 /// A request of one caller.
@@ -152,6 +154,11 @@ impl Node {
     pub fn forget_connections(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
         drop(idle);
+    }
+
+    #[cfg(test)]
+    pub fn flights(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.state.lock().started).sum()
     }
 
     /// Waits for the answers to a request.
@@ -293,6 +300,10 @@ impl Lane {
             return Turn::At(start);
         }
         state.flights.push(now);
+        #[cfg(test)]
+        {
+            state.started += 1;
+        }
         state.last_start = Some(now);
         Turn::Lead(now)
     }

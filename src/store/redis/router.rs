@@ -164,7 +164,8 @@ impl Router {
             write.pack(true, &mut packed);
             let call = Call::new(packed, 1, Some(proof), deadline);
             node.enqueue(&call);
-            let answers = node.wait(&call)?;
+            // What it is for was not begun yet.
+            let answers = node.wait(&call).map_err(Failure::undone)?;
             if let Some(Value::Error(said)) = answers.values.first() {
                 return Err(Failure::answered(said));
             }
@@ -238,6 +239,12 @@ impl Router {
     fn node(&self, address: &Address) -> Arc<Node> {
         let mut nodes = self.nodes.lock();
         Arc::clone(nodes.entry(address.clone()).or_insert_with(|| Node::new(address, &self.dialer)))
+    }
+
+    /// How many round trips there were.
+    #[cfg(test)]
+    pub fn flights(&self) -> usize {
+        self.nodes.lock().values().map(|node| node.flights()).sum()
     }
 
     /// Whose slot this is.

@@ -330,15 +330,14 @@ impl Run {
     }
 
     fn was_proven(&mut self, core: &Core, this: Box<Try>, answer: Result<Answers, Failure>) -> Stage {
-        let tried = match answer {
+        let failure = match answer {
             Ok(answers) if answers.proof.is_some() => return self.done(*this),
             Ok(_) => return Stage::Prove(this),
-            Err(Failure::Unproven(tried)) => tried,
-            Err(Failure::Lost(why) | Failure::Unreached(why)) => why,
-            Err(Failure::TooLate) => "no confirmation came in time".to_owned(),
-            Err(failure) => return Stage::Done(Err(failure.in_doubt(&core.location))),
+            Err(Failure::Lost(why) | Failure::Unreached(why)) => Failure::Unproven(why),
+            Err(Failure::TooLate) => unconfirmed(),
+            Err(failure) => failure,
         };
-        Stage::Done(Err(Failure::Unproven(tried).in_doubt(&core.location)))
+        Stage::Done(Err(failure.in_doubt(&core.location)))
     }
 
     fn done(&self, this: Try) -> Stage {
@@ -360,12 +359,17 @@ impl Run {
 
     /// It does not come to an end before its deadline.
     pub fn give_up(&mut self, core: &Core) -> Error {
-        match (self.lost.take(), self.doubt_until) {
-            (Some((_, why)), _) => why.in_doubt(&core.location),
-            (None, Some(_)) => Failure::TooLate.in_doubt(&core.location),
-            (None, None) => Failure::TooLate.describe(&core.location),
+        match (std::mem::replace(&mut self.stage, Stage::Over), self.lost.take()) {
+            (Stage::Prove(_), _) => unconfirmed().in_doubt(&core.location),
+            (_, Some((_, why))) => why.in_doubt(&core.location),
+            (_, None) if self.doubt_until.is_some() => Failure::TooLate.in_doubt(&core.location),
+            (_, None) => Failure::TooLate.describe(&core.location),
         }
     }
+}
+
+fn unconfirmed() -> Failure {
+    Failure::Unproven("no confirmation came in time".to_owned())
 }
 
 /// All that these changes are about.
