@@ -263,10 +263,9 @@ impl Core {
     }
 
     /// Takes one step on a player whose turn it is.
-    fn take_step(&self, mut step: Step, home: Option<u64>, deadline: Deadline) -> Result<(), Error> {
+    fn take_step(&self, mut step: Step, home: u64, deadline: Deadline) -> Result<(), Error> {
         step.proven &= self.durable;
-        let known = home.and_then(|home| self.memory.take(home));
-        self.drive(Run::new(step, known)?, deadline)
+        self.drive(Run::new(step, self.memory.take(home))?, deadline)
     }
 
     fn drive(&self, mut run: Run, deadline: Deadline) -> Result<(), Error> {
@@ -295,7 +294,7 @@ impl Core {
     /// Takes what was put off on this player; if it fails it is as if it had not been asked for.
     fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) {
         while let Some(step) = self.homes.next(guard) {
-            let _failed = self.take_step(step, Some(guard.home()), deadline);
+            let _failed = self.take_step(step, guard.home(), deadline);
         }
     }
 
@@ -370,18 +369,22 @@ impl Core {
 
 impl Engine for RedisEngine {
     fn step(&self, mut step: Step, deadline: Deadline) -> Result<(), Error> {
-        let home = self.core.home_of(&mut step)?;
-        let _guard = home.map(|home| self.core.lock(home, deadline)).transpose()?;
-        self.core.take_step(step, home, deadline)
+        match self.core.home_of(&mut step)? {
+            // It has decided on nothing for nothing.
+            None => Ok(()),
+            Some(home) => {
+                let _guard = self.core.lock(home, deadline)?;
+                self.core.take_step(step, home, deadline)
+            }
+        }
     }
 
     fn read(&self, mut step: Step, deadline: Deadline) -> Result<(), Error> {
         let mut decide = step.decide;
         step.decide = Box::new(move |view| decide(view).map(|_| Changes::default()));
         (step.proven, step.trace) = (false, None);
-        if let Some(home) = self.core.home_of(&mut step)?
-            && self.core.homes.is_awaited(home)
-        {
+        let Some(home) = self.core.home_of(&mut step)? else { return Ok(()) };
+        if self.core.homes.is_awaited(home) {
             drop(self.core.lock(home, deadline)?);
         }
         self.core.drive(Run::new(step, None)?, deadline)
@@ -390,8 +393,9 @@ impl Engine for RedisEngine {
     fn defer(&self, mut step: Step) {
         match self.core.home_of(&mut step) {
             Ok(Some(home)) if self.has_worker() => self.core.homes.defer(home, step),
-            // If it fails, it is as if it had never been asked for.
-            _ => drop(self.step(step, Deadline::in_ms(self.core.timeout_ms))),
+            Ok(Some(_)) => drop(self.step(step, Deadline::in_ms(self.core.timeout_ms))),
+            // It changes nothing, or has failed: then it is as if it had never been asked for.
+            Ok(None) | Err(_) => {}
         }
     }
 

@@ -121,7 +121,7 @@ fn an_idle_player_with_three_templates_costs_at_most_180_bytes() {
     let templates = ["o9GHT6JkmOgTtTm8xFQ3Gtu8l2PgWzKyUc3xP5yX7aA", "Bm1", "Cm2"].map(|t| format!("{t:A<43}"));
     let engine: &dyn Engine = &engine;
     for id in templates {
-        let template = TemplateId::Hashed(ledger::hash_of(&id));
+        let template = TemplateId::new(id, true);
         let items = vec![Item { template, change: Change::Grant, long_term: false, player_action: true }];
         let report = Report { openid: openid.to_owned(), items, key: None, max_count: 0, number: 1 };
         engine.run(ledger::report(report), soon()).unwrap();
