@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::resp::{self, Value};
 
+/// What an answer needs to come back, at least.
+const SPARE: Duration = Duration::from_millis(50);
+
 /// How a grant is known to be kept. Each is asked for behind what it proves, so that no change of the server's goes
 /// unnoticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl Proof {
     /// The command that asks for it.
     pub fn pack(self, left: Duration, into: &mut Vec<u8>) {
         // The answer must still have time to come back.
-        let ms = left.as_millis().saturating_sub(50).max(1).to_string();
+        let ms = (left - left.mul_f64(0.1).max(SPARE).min(left)).as_millis().max(1).to_string();
         match self {
             Proof::Always => resp::pack(&["CONFIG", "GET", "append*"], into),
             Proof::Fsync => resp::pack(&["WAITAOF", "1", "0", &ms], into),

@@ -35,7 +35,7 @@ fn what_was_never_announced_is_found_by_the_next_sweep() {
     let engine = open(APPID, "sweep");
     let first = engine.version(soon()).unwrap();
     let lost = message("o1", 1);
-    put(&engine, &[lost.clone()], 1);
+    put(&engine, std::slice::from_ref(&lost), 1);
     assert_eq!(engine.agenda(9, &nobody, soon()).unwrap(), Agenda::default());
     assert_eq!(engine.version(soon()).unwrap(), first, "it is not yet time to sweep");
     engine.tell(Place::Account, &[b"DEL", &engine.core.keys.own(Place::Account, "sweeper")]);
@@ -51,7 +51,7 @@ fn thousands_of_a_busy_player_are_in_nobodys_way() {
     let many: Vec<Name> = (0..3000).map(|n| message("o1", n)).collect();
     put(&engine, &many, 1);
     let next = message(&other, 1);
-    put(&engine, &[next.clone()], 2);
+    put(&engine, std::slice::from_ref(&next), 2);
     let announcement = run::Announcement { bucket: next.home() % BUCKETS, at_ms: 1 };
     engine.core.announce(announcement, soon()).unwrap();
     let found = engine.agenda(9, &|home| home == many[0].home(), soon()).unwrap();

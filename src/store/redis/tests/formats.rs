@@ -93,7 +93,7 @@ fn a_decision_older_than_a_second_or_of_the_future_is_refused() {
     let engine = open(APPID, "stale");
     let at = At { key: engine.core.keys.own(Place::Bucket(1), "players"), field: b"o1".to_vec() };
     let now_ms = || time_ms(&engine.tell(Place::Bucket(1), &[b"TIME"])).unwrap();
-    let mut applied = |decided_ms: i64, seen: Option<&[u8]>, value: &[u8]| {
+    let applied = |decided_ms: i64, seen: Option<&[u8]>, value: &[u8]| {
         let mut attempt = Attempt::new(Some(decided_ms), [(&at, Some(seen))].into_iter());
         attempt.then("HSET", &at.key, &[&at.field, value]);
         let request = engine.core.request(Place::Bucket(1), vec![attempt.into_command()]);
