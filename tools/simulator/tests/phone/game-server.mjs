@@ -107,8 +107,10 @@ export class GameServer {
     return (await fetch(this.wechat + path, option)).json();
   }
 
+  /** Kept until WeChat refuses it, as a real server does. */
   async token() {
-    return (await this.call('/cgi-bin/stable_token', { grant_type: 'client_credential', ...ACCOUNT })).access_token;
+    this.kept ??= (await this.call('/cgi-bin/stable_token', { grant_type: 'client_credential', ...ACCOUNT })).access_token;
+    return this.kept;
   }
 
   /** Sends the stamina message; tries again when WeChat is busy or the token is dead, as wxsub does. */
@@ -127,6 +129,7 @@ export class GameServer {
       } catch (error) {
         return { status: 'maybe sent' };
       }
+      if (answer.errcode === 40001) this.kept = undefined;
       if (answer.errcode === -1 || answer.errcode === 40001) continue;
       if (answer.errcode === 0) this.player(openid).counts['sim-stamina'] -= 1;
       if (answer.errcode === 43101) this.player(openid).counts['sim-stamina'] = 0;
