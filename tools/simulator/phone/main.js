@@ -10,16 +10,20 @@ const phone = document.getElementById('phone');
 const frame = document.getElementById('frame');
 
 function go(screen) {
+  const wasShown = phone.dataset.screen === 'game';
   phone.dataset.screen = screen;
   document.getElementById('toast').hidden = true;
   if (screen === 'notices') markRead();
   if (screen === 'settings') drawSettings();
-  const game = frame.contentWindow?.wxsubShow;
-  if (game) game(screen === 'game');
+  const isShown = screen === 'game';
+  if (isShown !== wasShown) frame.contentWindow?.wxsubShow?.(isShown);
 }
 
-/** Starts the game anew, as WeChat does when it was closed. */
+let isRunning = false;
+
+/** Starts the game anew, as WeChat does when it was closed or a card was tapped. */
 function launch(options) {
+  isRunning = true;
   window.phone.launch = { scene: 1001, query: {}, path: '', ...options };
   frame.src = 'about:blank';
   frame.addEventListener('load', () => frame.contentWindow.location.replace('/phone/game.html'), { once: true });
@@ -61,6 +65,7 @@ window.phone = {
   account: () => sim('account'),
   openSettings: () => go('settings'),
   closeGame: () => {
+    isRunning = false;
     frame.src = 'about:blank';
     go('home');
   },
@@ -96,7 +101,7 @@ tick();
 setInterval(tick, 5000);
 for (const button of document.querySelectorAll('[data-go]')) button.addEventListener('click', () => go(button.dataset.go));
 document.getElementById('open-notices').addEventListener('click', () => go('notices'));
-document.getElementById('open-game').addEventListener('click', () => (frame.src.endsWith('blank') ? launch({}) : go('game')));
+document.getElementById('open-game').addEventListener('click', () => (isRunning ? go('game') : launch({})));
 document.getElementById('capsule-menu').addEventListener('click', () => go('settings'));
 document.getElementById('capsule-close').addEventListener('click', () => window.phone.closeGame());
 startPanel();

@@ -103,7 +103,7 @@ export class Phone {
 
 /** Waits until `look` gives something true. */
 export async function until(look, what) {
-  const end = Date.now() + 10000;
+  const end = Date.now() + 20000;
   for (;;) {
     const seen = await look();
     if (seen) return seen;

@@ -15,4 +15,7 @@ if ! cmp -s package-lock.json node_modules/.installed-lock; then
   npm ci --no-audit --no-fund
   cp package-lock.json node_modules/.installed-lock
 fi
-node --test phone.test.mjs
+# One browser at a time.
+for file in *.test.mjs; do
+  node --test "$file"
+done
