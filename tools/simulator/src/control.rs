@@ -1,5 +1,6 @@
 //! The control endpoints under `/sim`, for tests in other languages: JSON in, JSON out, GET to read and POST to change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::endpoint::Endpoint;
 use crate::fault::Fault;
 use crate::login::LoginCode;
+use crate::players::Choice;
 use crate::push::{self, Push};
 use crate::server::Shared;
 use crate::templates::Template;
@@ -104,7 +106,10 @@ fn read(shared: &Shared, path: &str, query: &str) -> Done {
             _ => return Some(Err("token and echostr are needed in the query".to_owned())),
         },
         "account" => {
-            json!({ "appid": world.appid, "secret": world.secret, "now_ms": world.clock.unix_ms() })
+            json!({
+                "appid": world.appid, "secret": world.secret, "now_ms": world.clock.unix_ms(),
+                "any_template": world.templates.takes_any(),
+            })
         }
         _ => return None,
     };
@@ -136,6 +141,23 @@ struct Refuse {
 struct Switch {
     openid: String,
     on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    openid: String,
+    answers: BTreeMap<String, Choice>,
+    #[serde(default)]
+    keep: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setting {
+    openid: String,
+    id: String,
+    choice: Option<Choice>,
 }
 
 #[derive(Deserialize)]
@@ -226,6 +248,15 @@ fn change(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Done {
         }),
         "main_switch" => parse(body).map(|s: Switch| {
             shared.world.lock().players.main_switch(&s.openid, s.on);
+            ok()
+        }),
+        "answer" => parse(body).map(|a: Answers| {
+            let players = &mut shared.world.lock().players;
+            a.answers.iter().for_each(|(id, choice)| players.answer(&a.openid, id, *choice, a.keep));
+            ok()
+        }),
+        "setting" => parse(body).map(|s: Setting| {
+            shared.world.lock().players.keep(&s.openid, &s.id, s.choice);
             ok()
         }),
         "foreign" => parse(body).map(|f: Foreign| {

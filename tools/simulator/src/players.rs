@@ -1,6 +1,16 @@
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// What a player says to a template or system type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Yes: one more message, or a system type for good.
+    Accept,
+    /// No.
+    Reject,
+}
 
 /// What WeChat knows about one player, and what we saw of the calls to them.
 #[derive(Clone, Debug, Serialize)]
@@ -11,6 +21,8 @@ pub struct PlayerView {
     pub main_switch: bool,
     /// Of another appid: sends are answered 40003.
     pub foreign: bool,
+    /// Choices that the player keeps, `accept` or `reject`, by template id or system type: what wx.getSetting shows.
+    pub settings: BTreeMap<String, Choice>,
     /// Remaining messages per template, as far as anything ever changed them.
     pub remaining: BTreeMap<String, u64>,
     /// Sends received that named this player and had a good token.
@@ -28,6 +40,7 @@ pub struct PlayerView {
 pub(crate) struct Player {
     pub main_switch: bool,
     pub foreign: bool,
+    settings: BTreeMap<String, Choice>,
     grants: HashMap<String, u64>,
     /// What a template has that nothing changed yet.
     unseen: u64,
@@ -58,6 +71,7 @@ impl Players {
                 Player {
                     main_switch: true,
                     foreign: false,
+                    settings: BTreeMap::new(),
                     grants: HashMap::new(),
                     unseen: self.initial,
                     sends: 0,
@@ -115,6 +129,31 @@ impl Players {
         }
     }
 
+    /// The player answers wx.requestSubscribeMessage or wx.requestSubscribeSystemMessage. A system type is not counted, and
+    /// once accepted it is so for good.
+    pub(crate) fn answer(&mut self, openid: &str, id: &str, choice: Choice, keep: bool) {
+        let is_system = is_system_type(id);
+        match choice {
+            Choice::Accept if !is_system => drop(self.grant(openid, id, 1)),
+            Choice::Reject => self.set(openid, id, 0),
+            Choice::Accept => {}
+        }
+        if keep || (is_system && choice == Choice::Accept) {
+            self.get(openid).settings.insert(id.to_owned(), choice);
+        }
+    }
+
+    /// The settings page: turned to reject, what was accumulated is gone (section 1); accept there grants nothing.
+    pub(crate) fn keep(&mut self, openid: &str, id: &str, choice: Option<Choice>) {
+        match choice {
+            Some(choice) => drop(self.get(openid).settings.insert(id.to_owned(), choice)),
+            None => drop(self.get(openid).settings.remove(id)),
+        }
+        if choice == Some(Choice::Reject) {
+            self.set(openid, id, 0);
+        }
+    }
+
     /// A send to this player arrives; false when another one is being worked on.
     pub(crate) fn enter(&mut self, openid: &str) -> bool {
         let player = self.get(openid);
@@ -143,6 +182,7 @@ impl Players {
             openid: openid.to_owned(),
             main_switch: p.main_switch,
             foreign: p.foreign,
+            settings: p.settings.clone(),
             remaining: p.grants.iter().map(|(k, v)| (k.clone(), *v)).collect(),
             sends: p.sends,
             in_progress: p.in_progress,
@@ -157,4 +197,8 @@ impl Players {
         names.sort_unstable();
         names.iter().map(|name| self.view(name)).collect()
     }
+}
+
+fn is_system_type(id: &str) -> bool {
+    id.starts_with("SYS_MSG_TYPE_")
 }

@@ -148,11 +148,9 @@ async fn is_control(socket: &TcpStream) -> bool {
     let mut head = [0; 10];
     let peek = tokio::time::timeout(Duration::from_millis(100), socket.peek(&mut head));
     match peek.await {
-        Ok(Ok(n)) => {
-            head[..n].starts_with(b"GET /sim")
-                || head[..n].starts_with(b"POST /sim")
-                || head[..n].starts_with(b"DELETE /si")
-        }
+        Ok(Ok(n)) => [&b"GET /sim"[..], b"POST /sim", b"DELETE /si", b"GET /phon", b"POST /phon"]
+            .iter()
+            .any(|begin| head[..n].starts_with(begin)),
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::fault::Fault;
 use crate::login::LoginCode;
 use crate::options::Options;
-use crate::players::PlayerView;
+use crate::players::{Choice, PlayerView};
 use crate::push::{self, Push, PushReport, Pushed};
 use crate::records::{Counters, Delivery, RequestRecord};
 use crate::server::{self, Shared};
@@ -115,6 +115,16 @@ impl Simulator {
     /// The player turns the main switch of subscribe messages off (everything accumulated is gone) or on.
     pub fn main_switch(&self, openid: &str, on: bool) {
         self.shared.world.lock().players.main_switch(openid, on);
+    }
+
+    /// The player answers a dialog about a template or system type; `keep` ticks "always keep this choice".
+    pub fn answer(&self, openid: &str, id: &str, choice: Choice, keep: bool) {
+        self.shared.world.lock().players.answer(openid, id, choice, keep);
+    }
+
+    /// The player sets a template or system type on WeChat's settings page; `None` takes the kept choice back.
+    pub fn set_setting(&self, openid: &str, id: &str, choice: Option<Choice>) {
+        self.shared.world.lock().players.keep(openid, id, choice);
     }
 
     /// Messages that the player still allows: what WeChat knows and tells nobody.

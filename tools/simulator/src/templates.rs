@@ -195,7 +195,12 @@ impl Templates {
     }
 
     pub(crate) fn takes(&self, id: &str) -> bool {
-        self.map.contains_key(id) || (!id.is_empty() && self.any.unwrap_or(!self.registered))
+        self.map.contains_key(id) || (!id.is_empty() && self.takes_any())
+    }
+
+    /// Whether ids of no template are taken.
+    pub(crate) fn takes_any(&self) -> bool {
+        self.any.unwrap_or(!self.registered)
     }
 
     pub(crate) fn list(&self) -> Vec<Template> {

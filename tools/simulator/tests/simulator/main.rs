@@ -5,6 +5,7 @@ mod common;
 mod account;
 mod control;
 mod faults;
+mod phone;
 mod program;
 mod push;
 mod send;

@@ -1,0 +1,2 @@
+export { Subscriber } from './subscriber.js';
+export { SubscribeError } from './errors.js';
