@@ -22,21 +22,33 @@ need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:s
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 echo "wxsub: a newer Redis-like server for some of the tests: $(scripts/valkey.sh)"
 
-echo "wxsub: formatting"
-cargo fmt --all --check
-echo "wxsub: clippy"
-cargo clippy --quiet --workspace --all-targets -- -D warnings
-echo "wxsub: the game client's kit, in JavaScript and in C#"
-game/test.sh
-bindings/unity-client/tests/run.sh
-echo "wxsub: the phone, in a browser"
-cargo build --quiet -p wxsub-simulator
-tools/simulator/tests/phone/run.sh "${CARGO_TARGET_DIR:-target}/debug/wxsub-simulator"
-echo "wxsub: tests"
+failed=()
+# Runs one part; all parts run, also after one that failed.
+part() {
+  echo "wxsub: $1"
+  "${@:2}" || failed+=("$1")
+}
+
+phone() {
+  cargo build --quiet -p wxsub-simulator &&
+    tools/simulator/tests/phone/run.sh "${CARGO_TARGET_DIR:-target}/debug/wxsub-simulator"
+}
+
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$output" && exit
-echo "wxsub: these failed; what they said is above:"
+cargo_tests() {
+  cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$output"
+}
+
+part "formatting" cargo fmt --all --check
+part "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+part "the game client's kit, in JavaScript" game/test.sh
+part "the game client's kit, in C#" bindings/unity-client/tests/run.sh
+part "the phone, in a browser" phone
+part "the tests of cargo" cargo_tests "$@"
+[ ${#failed[@]} -eq 0 ] && exit
+printf 'wxsub: failed: %s\n' "${failed[@]}"
+echo "wxsub: tests that failed; what they said is above:"
 awk '
   $1 == "Running" { program = $2 == "unittests" ? $3 : $2 }
   $1 == "Doc-tests" { program = "the documentation of " $2 }
