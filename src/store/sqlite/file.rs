@@ -113,8 +113,12 @@ fn make(path: &Path, deadline: Deadline) -> Result<(), Error> {
     getrandom::fill(&mut random).map_err(|e| cannot(std::io::Error::other(e)))?;
     let new = with_suffixes(path, &[&format!(".new-{:016x}", u64::from_ne_bytes(random))]).remove(0);
     private().open(&new).map_err(cannot)?;
-    let made = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|mut c| prepare(&mut c, deadline));
-    // Closed by now: the log has gone into the file.
+    let made = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|mut c| {
+        prepare(&mut c, deadline)?;
+        // The log keeps its name and is lost, so all of it must be in the file. Closing would try, and tell of no failure.
+        let move_log = "PRAGMA wal_checkpoint(TRUNCATE)";
+        c.query_row(move_log, [], |_| Ok(())).map_err(|e| error::describe(&e))
+    });
     let named = made.and_then(|()| match std::fs::hard_link(&new, path) {
         Ok(()) => Ok(()),
         // Another client was faster.
