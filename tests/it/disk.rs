@@ -289,7 +289,7 @@ fn failing_calls(config: &str, args: &Value) {
 /// Each call that changes a file fails for a while, from its nth time on: while the store is opened, and later.
 #[test]
 fn failing_system_calls() {
-    const ACCEPTS: i64 = 8;
+    const ACCEPTS: i64 = 24;
     for (syscall, error, text) in [
         ("pwrite64", "ENOSPC", "the disk is full"),
         ("pwrite64", "EIO", "the disk failed"),
