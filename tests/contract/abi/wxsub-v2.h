@@ -6,6 +6,9 @@
  *  1. Any function may be called from any thread, at any time, at once on one client. A freed, foreign or garbage
  *     handle is WXSUB_E_STATE, not a crash. wxsub_free(NULL) does nothing.
  *  2. Strings in are NUL-terminated UTF-8, borrowed for the call. Bodies that may hold anything are pointer + length.
+ *     What players' devices hand in is bounded: ids (openid, template_id) of at most 128 bytes without white space or
+ *     control characters; messages, options and client objects of at most 64 KiB, with at most 64 entries; nesting of at
+ *     most 32 levels. More is WXSUB_E_ARG, and nothing of it is done.
  *  3. Nothing of the caller's memory is kept after a call; nothing of ours must be freed, except a client.
  *  4. Out-structs begin with uint32_t struct_size. The caller sets it (WXSUB_RESULT_INIT does) and the library never
  *     writes it. It is checked before any effect: below version 1's size or above 4096 is WXSUB_E_ARG. The library
@@ -21,6 +24,9 @@
  *  8. The ABI number rises with additions. A host works with any library whose wxsub_abi() is at least its own
  *     header's WXSUB_ABI. A break would change the SONAME and the prefix.
  *  9. Statuses are int32_t constants, never reused. Treat an unknown positive value as an internal error.
+ *
+ * A call takes at most 64 KiB of the caller's stack (52 KiB were seen: a send with the first TLS handshake), so fibers and
+ * coroutines may call; a library that was built without optimisation takes up to three times as much.
  *
  * Unloading the library (dlclose) is a no-op on Linux: it stays mapped, since threads of the system may still be in it.
  *
@@ -247,7 +253,8 @@ typedef struct wxsub_result {
   uint32_t flags;
   /// Cut if longer; empty when none. NUL-terminated.
   char template_id[64];
-  /// The idempotency key; cut if longer; empty when none. NUL-terminated.
+  /// The idempotency key; cut after 63 bytes, so a SHA-256 in hex (64) loses its last digit: tell results apart by
+  /// `tag`, or use shorter keys. Empty when none. NUL-terminated.
   char key[64];
   /// What happened and what to do. UTF-8, NUL-terminated, cut at a character, no secrets.
   char message[248];
@@ -581,7 +588,8 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 ///                  being sent)
 ///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
 ///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
-///   "notify"       false: neither result nor outcome is wanted; *ticket is 0
+///   "notify"       false: neither result nor outcome is wanted; *ticket is 0. A stored message whose outcome is wanted
+///                  needs a tag when its key has more than 63 bytes, which is all that a result shows
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
