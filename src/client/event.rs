@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::in_progress;
 use super::report::{UNSIGNED, verdict_of};
 use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
@@ -12,6 +13,7 @@ use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::event::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
 use crate::ledger::{self, Applied, Change, EventPart, Item, Outcome, Use};
 use crate::log::log_line;
+use crate::store::home_of;
 use crate::wechat::{Endpoint, Recovery, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
@@ -168,17 +170,22 @@ impl Events {
             }
         };
         self.core.touch_maintenance();
-        let mut verdicts: Vec<Verdict> = parts.into_iter().zip(applied).map(|((_, part), a)| told(part, a)).collect();
+        in_progress::note_change(home_of(&pushed.from_openid));
+        let is_ignored: Vec<bool> = applied.iter().map(|applied| matches!(applied, Applied::Ignored(_))).collect();
+        let verdicts: Vec<Verdict> = parts.into_iter().zip(applied).map(|((_, part), a)| told(part, a)).collect();
         for v in &verdicts {
             log_line!(self.core.log, Debug, "event {} {}: {}", pushed.from_openid, v.template_id, v.message);
         }
-        Ok(match (verdicts.pop(), verdicts.len()) {
-            (Some(only), 0) => only,
-            (last, others) => Verdict::ok(format!(
-                "{} parts were applied; the last: {}",
-                others + 1,
-                last.map(|v| v.message).unwrap_or_default()
-            )),
+        let (mut ignored, mut applied) = (Vec::new(), Vec::new());
+        for (verdict, is_ignored) in verdicts.into_iter().zip(is_ignored) {
+            if is_ignored { &mut ignored } else { &mut applied }.push(verdict);
+        }
+        Ok(match (applied.pop(), applied.len(), ignored.pop(), ignored.len()) {
+            (Some(only), 0, ..) | (None, _, Some(only), 0) => only,
+            (None, ..) => Verdict::ok(UNSIGNED),
+            (Some(last), others, ..) => {
+                Verdict::ok(format!("{} parts were applied; the last: {}", others + 1, last.message))
+            }
         })
     }
 

@@ -1,8 +1,8 @@
 //! One thread per client does what no sender shall wait for: checkpoints, dropping what is over, renewing the token and
 //! the templates. It sleeps without any timer while nothing is written.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -32,7 +32,8 @@ pub trait Chore: Send + Sync {
 #[derive(Default)]
 pub struct Maintenance {
     shared: Arc<Shared>,
-    chores: OnceCell<Vec<Arc<dyn Chore>>>,
+    /// They hold on to what holds this.
+    chores: OnceCell<Vec<Weak<dyn Chore>>>,
 }
 
 #[derive(Default)]
@@ -58,7 +59,8 @@ impl Maintenance {
     /// [`Status::Internal`] when the system refuses a thread.
     pub fn start(&self, chores: Vec<Arc<dyn Chore>>, log: Arc<Logger>, fork_guard: ForkGuard) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
-        let its = self.chores.get_or_init(|| chores).clone();
+        self.chores.get_or_init(|| chores.iter().map(Arc::downgrade).collect());
+        let its = chores;
         self.shared.state.lock().running = true;
         let spawned = std::thread::Builder::new().name("wxsub-maint".to_owned()).spawn(move || {
             let mut failed = false;
@@ -91,7 +93,11 @@ impl Maintenance {
 
     /// Something was written. `at_once`: what that brings about shall not wait for the usual round.
     pub fn touch(&self, at_once: bool) {
-        let at_once = at_once || self.chores.get().is_some_and(|chores| chores.iter().any(|chore| chore.is_due()));
+        let at_once = at_once
+            || self
+                .chores
+                .get()
+                .is_some_and(|chores| chores.iter().filter_map(Weak::upgrade).any(|chore| chore.is_due()));
         if self.shared.dirty.swap(true, Ordering::AcqRel) && !at_once {
             return;
         }

@@ -5,6 +5,7 @@ mod core;
 mod event;
 mod hosts;
 mod in_flight;
+mod in_progress;
 mod login;
 mod maintenance;
 mod options;

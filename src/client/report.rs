@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::Answer;
 use super::core::{Core, usable_key};
+use super::in_progress;
 use super::templates::TemplateCache;
 use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::ledger::{self, Applied, Change, Item, Report};
 use crate::log::log_line;
+use crate::store::home_of;
 use crate::wechat::{self, Entry, Word, check_id};
 
 /// What became of a part of an unsigned event that could harm the player.
@@ -68,6 +70,7 @@ impl Reports {
                 number: self.core.new_number(),
             };
             applied = self.core.engine.run(ledger::report(report), deadline)?.into_iter();
+            in_progress::note_change(home_of(openid));
             self.core.counters.count_reports(applied.len());
             self.core.touch_maintenance();
         }

@@ -4,7 +4,7 @@ use super::age::Stamp;
 use super::codec::{Damage, Decoder, Encoder};
 use super::send::KEEP_LEASE_MS;
 use super::verdict;
-use crate::error::{Retry, Status, Verdict};
+use crate::error::{Error, Retry, Status, Verdict};
 use crate::store::{Changes, Name, Space, Stop, Time, View, When};
 
 /// The first pause after a try that failed; doubled with each …
@@ -234,10 +234,16 @@ pub fn dispose(message: &Message, tried: Verdict, now_ms: i64, spread: u64) -> D
     Disposition::Again { due_ms: now_ms.saturating_add(pause_ms).min(message.expires_ms), why }
 }
 
-/// The last try's verdict; when an earlier one may have arrived, it says so.
+/// The last try's verdict; when an earlier one may have arrived, it says so. Where no request left since, what that earlier
+/// one came to is the last word.
 fn last_word(message: &Message, tried: Verdict) -> Verdict {
     if !message.in_doubt || tried.had_effect() {
         return tried;
+    }
+    if tried.attempts == 0 {
+        let text = format!("maybe sent by an earlier try; then: {:?}, {}", tried.status, tried.message);
+        let Verdict { status, retry, message, .. } = Error::new(Status::Unknown, text).into();
+        return Verdict { status, retry, retry_after_ms: 0, message, ..tried };
     }
     let retry = if tried.retry == Retry::Later { Retry::Unsafe } else { tried.retry };
     let text = format!("an earlier try may have arrived; the last one: {}", tried.message);

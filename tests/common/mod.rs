@@ -1,6 +1,8 @@
 //! What the Rust tests share: a client on a fresh store against a simulator of its own.
 #![allow(dead_code)] // each test program uses its part
 
+#[cfg(target_os = "linux")]
+pub mod aging;
 pub mod host;
 pub mod process;
 pub mod pushes;

@@ -273,13 +273,10 @@ fn dead_and_handed_in_tokens_are_not_told() {
         }
     }
     let external = json!({"token": "external"});
-    drop(client(&env, &recorder, "external", &external));
-    let store = rusqlite::Connection::open(env.folder.path().join("external.db")).unwrap();
-    let sql =
-        "INSERT INTO token (appid, mode, host, token, life, expires_wall) VALUES (?1, 'external', ?2, ?3, ?4, ?5)";
-    let far = i64::try_from(env.wechat.now_ms()).unwrap() + 3_600_000;
-    store.execute(sql, (env.wechat.appid(), env.wechat.url(), HANDED_IN, 7_200_000, far)).unwrap();
-    drop(store);
+    let handing_in = client(&env, &recorder, "external", &external);
+    handing_in.set_token(HANDED_IN, 7200).expect("it is taken");
+    // The next one reads it in the store.
+    drop(handing_in);
     let external = client(&env, &recorder, "external", &external);
     let refused = try_to_send(&env, &external, &recorder, "o-external");
     assert_eq!((refused.status, refused.attempts), (Status::Auth, 1), "{}", refused.message);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::common::aging::{self, Shift};
 use crate::common::{TEMPLATE, TestEnv, left, message, message_from, send};
 use serde_json::{Value, json};
 use wxsub::{Answer, Client, Config, Level, QuotaChange, Sink, Status, Verdict};
@@ -47,10 +48,9 @@ fn assert_refused(verdict: &Verdict, message: &str) {
 
 /// Makes what the store keeps of the templates older. No client is open.
 fn age_kept_templates(env: &TestEnv, by: Duration) {
-    let store = rusqlite::Connection::open(env.store()).unwrap();
-    let ms = by.as_millis() as i64;
-    let changed = store.execute("UPDATE template SET at_boot = at_boot - ?1, at_wall = at_wall - ?1", [ms]).unwrap();
-    assert_eq!(changed, 1, "the store keeps the templates");
+    // By the wall clock of another boot: no machine need have run for so long.
+    let shift = Shift { other_boot: true, ..Shift::earlier(by) };
+    assert_eq!(aging::shift(&env.store(), "templates", shift), 1, "the store keeps the templates");
 }
 
 /// Keeps the log's lines.

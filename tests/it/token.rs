@@ -1,10 +1,10 @@
 //! The access token: one asks and all use, dead ones are replaced within WeChat's limits, and nobody hammers.
 
-use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::aging::{Shift, put, shift, stamp_of_now, unsigned};
 use crate::common::{TestEnv, message, send};
 use serde_json::{Value, json};
 use wxsub::{Client, QuotaChange, Retry, Status, Verdict};
@@ -56,19 +56,6 @@ fn assert_sends(env: &TestEnv, client: &Client, openid: &str) -> Verdict {
     let verdict = send(client, openid);
     assert_eq!(verdict.status, Status::Ok, "{openid}: {}", verdict.message);
     verdict
-}
-
-/// Lets time go by in the store, which a test cannot wait for.
-fn change_store(store: &Path, sql: &str) {
-    let connection = rusqlite::Connection::open(store).expect("the store");
-    connection.busy_timeout(Duration::from_secs(5)).unwrap();
-    connection.execute_batch(sql).expect(sql);
-}
-
-#[cfg(target_os = "linux")]
-fn boot_ms() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
 #[test]
@@ -215,10 +202,7 @@ fn with_an_aging_token(mode: &str) -> TestEnv {
     let client = env.client(json!({"token": mode}));
     assert_sends(&env, &client, "o-before");
     drop(client);
-    change_store(
-        &env.store(),
-        "UPDATE token SET expires_boot = expires_boot - 7000000, expires_wall = expires_wall - 7000000",
-    );
+    assert_eq!(shift(&env.store(), "token:%", Shift::earlier(Duration::from_secs(7000))), 1);
     env.wechat.advance(Duration::from_secs(7000));
     env
 }
@@ -322,19 +306,20 @@ fn the_token_outlives_its_client() {
 
 #[test]
 fn a_stored_token_ends_by_whichever_clock_says_so_first() {
-    for (what, sql, calls) in [
-        ("both clocks agree that it lives", "", 1),
-        ("the wall clock was set forward", "UPDATE token SET expires_wall = expires_wall - 8000000", 2),
-        ("the wall clock was set back", "UPDATE token SET expires_wall = expires_wall + 9000000000", 1),
-        ("set back, and over", "UPDATE token SET expires_wall = expires_wall + 9000000000, expires_boot = 1", 2),
-        ("another boot", "UPDATE token SET boot_id = 'x', expires_boot = 1", 1),
-        ("another boot, and over", "UPDATE token SET boot_id = 'x', expires_wall = 1", 2),
+    const SET: i64 = 9_000_000_000;
+    const OVER: i64 = -8_000_000;
+    for (what, wall_ms, boot_ms, other_boot, calls) in [
+        ("both clocks agree that it lives", 0, 0, false, 1),
+        ("the wall clock was set forward", OVER, 0, false, 2),
+        ("the wall clock was set back", SET, 0, false, 1),
+        ("another boot", 0, 0, true, 1),
+        ("another boot, and over", OVER, 0, true, 2),
     ] {
         let env = TestEnv::new();
         let client = env.client(json!({}));
         assert_sends(&env, &client, "o1");
         drop(client);
-        change_store(&env.store(), sql);
+        assert_eq!(shift(&env.store(), "token:%", Shift { wall_ms, boot_ms, other_boot }), 1, "{what}");
         let client = env.client(json!({}));
         assert_sends(&env, &client, "o2");
         assert_eq!(stable_calls(&env), calls, "{what}");
@@ -366,17 +351,14 @@ fn two_clients_on_one_store_do_not_kill_each_others_legacy_token() {
 fn an_asker_that_died_is_waited_for_as_long_as_its_lease() {
     let env = TestEnv::new();
     let client = env.client(json!({}));
-    change_store(
-        &env.store(),
-        &format!(
-            "INSERT INTO token (appid, mode, host, asker, asks_until_boot, asks_boot_id)
-             SELECT '{}', 'stable', '{}', 77, {}, '{}'",
-            env.wechat.appid(),
-            env.wechat.url(),
-            boot_ms() + 1500,
-            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim(),
-        ),
-    );
+    // Somebody asks, and others wait 1.5 s for it (docs/architecture.md, "Record format").
+    const HAS_ASKER: u8 = 8;
+    let mut body = stamp_of_now();
+    body.push(HAS_ASKER);
+    body.extend_from_slice(&77u64.to_be_bytes());
+    unsigned(2 * 1500, &mut body);
+    body.extend_from_slice(&[0, 0, 0]);
+    put(&env.store(), &format!("token:stable:{}", env.wechat.url()), &body);
     env.accept(&client, "o1");
     let impatient = client.send(&message("o1"), Some(r#"{"timeout_ms": 300}"#));
     assert_eq!((impatient.status, impatient.attempts), (Status::Connect, 0), "{}", impatient.message);
@@ -388,10 +370,18 @@ fn an_asker_that_died_is_waited_for_as_long_as_its_lease() {
 }
 
 /// A quarter of a minute more than WeChat wants between two forced refreshes.
-const A_WHILE: &str = "UPDATE forced_refresh SET at_boot = at_boot - 45000, at_wall = at_wall - 45000;
-                       UPDATE token SET pause_until_boot = 0;";
-const A_DAY: &str = "UPDATE forced_refresh SET at_boot = at_boot - 86400000, at_wall = at_wall - 86400000;
-                     UPDATE token SET pause_until_boot = 0;";
+fn a_while_passes(env: &TestEnv) {
+    for ids in ["forced-refreshes", "token:%"] {
+        shift(&env.store(), ids, Shift::earlier(Duration::from_secs(45)));
+    }
+}
+
+/// Also by the wall clock of another boot, with its hour of grace: no machine need have run for a day.
+fn a_day_passes(env: &TestEnv) {
+    let wall_ms = -(25 * 3_600_000 + 60_000);
+    shift(&env.store(), "forced-refreshes", Shift { wall_ms, other_boot: true, ..Shift::default() });
+    shift(&env.store(), "token:%", Shift::earlier(Duration::from_secs(45)));
+}
 
 /// WeChat repeats dead tokens until it is forced, and takes any number of forced refreshes.
 fn stubborn_env() -> TestEnv {
@@ -428,7 +418,7 @@ fn forced_refreshes_are_half_a_minute_apart_for_all_clients_and_across_restarts(
     assert_not_forced(&env, &clients[1], 1, "the other client");
     drop(clients);
     assert_not_forced(&env, &env.client(json!({})), 1, "after a restart");
-    change_store(&env.store(), A_WHILE);
+    a_while_passes(&env);
     assert_sends(&env, &env.client(json!({})), "o1");
     assert_eq!(forced_calls(&env), 2);
 }
@@ -442,18 +432,18 @@ fn forced_refreshes_are_twenty_a_day() {
     }
     for round in 1..=20 {
         env.wechat.kill_token(TokenKind::Stable);
-        change_store(&env.store(), A_WHILE);
+        a_while_passes(&env);
         assert_sends(&env, &clients[round % 2], "o1");
         assert_eq!(forced_calls(&env), round);
         assert_sends(&env, &clients[(round + 1) % 2], "o1");
     }
     env.wechat.kill_token(TokenKind::Stable);
-    change_store(&env.store(), A_WHILE);
+    a_while_passes(&env);
     assert_not_forced(&env, &clients[0], 20, "the 21st");
     drop(clients);
-    change_store(&env.store(), A_WHILE);
+    a_while_passes(&env);
     assert_not_forced(&env, &env.client(json!({})), 20, "after a restart");
-    change_store(&env.store(), A_DAY);
+    a_day_passes(&env);
     assert_sends(&env, &env.client(json!({})), "o1");
     assert_eq!(forced_calls(&env), 21);
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::in_progress::InProgress;
 use super::options::Options;
 use super::templates::TemplateCache;
 use super::wechat_api::{Timing, WechatApi};
@@ -171,6 +172,7 @@ impl Sender {
             Err(e) if stored.is_some() && e.status == Status::Busy => return Ok(Executed::PlayerBusy),
             lock => lock?,
         };
+        let in_progress = InProgress::begin(home_of(&prepared.openid));
         let (hold, last_start_boot_ms) = match self.begin(prepared, options, stored, deadlines, patience)? {
             Begun::Held(hold, last_start_boot_ms) => (hold, last_start_boot_ms),
             Begun::Not(executed) => return Ok(executed),
@@ -188,7 +190,7 @@ impl Sender {
         if attempted.taken {
             self.templates.note_sent(&prepared.template);
         }
-        Ok(self.settle(hold, attempted, deadlines.start))
+        Ok(self.settle(hold, attempted, &in_progress, deadlines.start))
     }
 
     /// Waits for the player's lease among all processes, and takes it with a unit; or finds the verdict already known.
@@ -268,13 +270,13 @@ impl Sender {
 
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
     /// one too high, which WeChat's refusal heals.
-    fn settle(&self, hold: Hold, attempted: Attempted, deadline: Deadline) -> Executed {
+    fn settle(&self, hold: Hold, attempted: Attempted, in_progress: &InProgress, deadline: Deadline) -> Executed {
         let Attempted { verdict, outcome, .. } = attempted;
         let key = hold.begun.key.clone().unwrap_or_default();
         let template_id = hold.begun.template.id().to_owned();
         let mut verdict = Verdict { quota: outcome.quota(hold.unit), key, template_id, ..verdict };
         let settlement = Settlement { hold, outcome, verdict: verdict.clone(), spread: fastrand::u64(..) };
-        if let Some(left) = ledger::left_after(&settlement) {
+        if let Some(left) = ledger::left_after(&settlement).filter(|_| !in_progress.is_overtaken()) {
             self.core.engine.run_later(ledger::settle(settlement));
             return Executed::Settled(Verdict { remaining: left, ..verdict }, None);
         }
