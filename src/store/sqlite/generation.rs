@@ -2,10 +2,8 @@
 //! is the smaller one, the store is older than it was, such as a copy that was put back.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::file;
@@ -64,15 +62,14 @@ impl Generation {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
         }
-        let (beside, next) = (self.beside, Arc::new(Mutex::new(0)));
-        let filled = Arc::clone(&next);
-        committer.run(self.durable, Deadline::in_ms(PATIENCE_MS), move |c| {
+        let mut next: i64 = 0;
+        committer.run_apart(self.durable, Deadline::in_ms(PATIENCE_MS), |c| {
             let step = "UPDATE store SET generation = max(generation, ?1) + 1 RETURNING generation";
-            *filled.lock() = c.query_row(step, [beside], |r| r.get(0)).map_err(Failure::HalfWritten)?;
+            next = c.query_row(step, [self.beside], |r| r.get(0)).map_err(Failure::HalfWritten)?;
             Ok(())
         })?;
         self.last = Some(Instant::now());
-        let _less_is_noticed = self.write(*next.lock());
+        let _less_is_noticed = self.write(next);
         Ok(())
     }
 

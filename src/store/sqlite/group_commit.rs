@@ -42,6 +42,15 @@ pub enum Failure {
     HalfWritten(rusqlite::Error),
 }
 
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Unwritten(fault) => fault.into(),
+            Failure::HalfWritten(e) => error::describe(&e),
+        }
+    }
+}
+
 pub type Work = Box<dyn FnMut(&Connection) -> Result<(), Failure> + Send>;
 
 /// The one connection that writes, and the queue before it.
@@ -116,8 +125,7 @@ impl WriteJob {
         match panics::catch(|| (self.work.lock())(c)) {
             Ok(Ok(())) => Ok(Ok(())),
             Ok(Err(Failure::Unwritten(fault))) if !c.is_autocommit() => Ok(Err(fault.into())),
-            Ok(Err(Failure::Unwritten(fault))) => Err(fault.into()),
-            Ok(Err(Failure::HalfWritten(e))) => Err(error::describe(&e)),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(place) => Err(caught(&place)),
         }
     }
@@ -148,12 +156,23 @@ impl GroupCommitter {
         self.shared.finish(&job)
     }
 
+    /// Runs `work` in a transaction of its own, on the caller's thread: maintenance, for which no group shall pay.
+    pub fn run_apart(
+        &self,
+        fsync: bool,
+        deadline: Deadline,
+        mut work: impl FnMut(&Connection) -> Result<(), Failure>,
+    ) -> Result<(), Error> {
+        let mut writer = self.shared.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
+        writer.begin(fsync, deadline)?;
+        let done = work(writer.connection()).map_err(Error::from);
+        writer.end(done)
+    }
+
     /// Runs `work` with the connection between two groups, so that no group of this process is at work.
     pub fn alone<R>(&self, deadline: Deadline, work: impl FnOnce(&Connection) -> R) -> Result<R, Error> {
-        match self.shared.connection.try_lock_until(deadline.instant()) {
-            Some(writer) => Ok(work(writer.connection())),
-            None => Err(too_late()),
-        }
+        let writer = self.shared.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
+        Ok(work(writer.connection()))
     }
 }
 

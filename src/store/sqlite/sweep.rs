@@ -104,7 +104,7 @@ impl Sweeper {
         };
         let (account, reads) = (self.account, names.to_vec());
         let mut step = Step { reads, proven: false, trace: None, decide: Box::new(decide) };
-        committer.run(false, Deadline::in_ms(PATIENCE_MS), move |c| records::take(c, account, &mut step).map(drop))
+        committer.run_apart(false, Deadline::in_ms(PATIENCE_MS), |c| records::take(c, account, &mut step).map(drop))
     }
 
     fn go_on(&mut self, page: Page) {
