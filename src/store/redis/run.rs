@@ -210,7 +210,10 @@ impl Run {
             Stage::Prove(_) => Request { slot, commands: vec![write()], prove: Some(write()), repeatable: true },
             _ => {
                 let records: Vec<At> = self.names.iter().map(|name| core.keys.record(place, name)).collect();
-                let attempt = Attempt::new(None, records.iter().map(|at| (at, None)));
+                let mut attempt = Attempt::new(None, records.iter().map(|at| (at, None)));
+                if records.is_empty() {
+                    attempt.at(&core.keys.written(place));
+                }
                 Request::read(slot, vec![attempt.into_command()])
             }
         }

@@ -81,6 +81,11 @@ impl Attempt {
         Attempt { keys, arguments }
     }
 
+    /// Has a key that says where it is, for servers that want one.
+    pub fn at(&mut self, key: &[u8]) {
+        self.keys.push(key.to_vec());
+    }
+
     /// What is to be done if everything is as it was seen: a command, its key, and what stands behind that.
     pub fn then(&mut self, command: &str, key: &[u8], arguments: &[&[u8]]) {
         let known = self.keys.iter().position(|other| other == key);

@@ -89,6 +89,24 @@ fn one_step_is_one_players() {
 }
 
 #[test]
+fn nothing_of_an_engine_outlives_it() {
+    let engine = open(APPID, "outlives");
+    let decide = Box::new(|_: &View<'_>| {
+        let mut changes = Changes::default();
+        changes.put(Name::player("o1"), Some(b"1".to_vec()), None);
+        Ok(changes)
+    });
+    engine.defer(Step { reads: vec![Name::player("o1")], proven: false, trace: None, decide });
+    let core = Arc::downgrade(&engine.core);
+    drop(engine);
+    let until = soon();
+    while core.upgrade().is_some() {
+        assert!(!until.is_over(), "its thread goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
 fn a_decision_older_than_a_second_or_of_the_future_is_refused() {
     let engine = open(APPID, "stale");
     let at = At { key: engine.core.keys.own(Place::Bucket(1), "players"), field: b"o1".to_vec() };
