@@ -256,7 +256,10 @@ fn accepts_and_marks_are_synced_before_the_answer_and_deductions_are_not_at_all(
                     own.iter().any(|c| is_log_write(c))
                 };
                 assert_eq!(has_written, writes, "{}", told());
-                assert!(!own.iter().any(|c| is_sync(c)), "{}", told());
+                // A log that begins anew, after a checkpoint, has its first 32 bytes synced; that promises nothing.
+                let begins_log = |at: usize| at > 0 && own[at - 1].contains(", 32, 0) ");
+                let synced = own.iter().enumerate().any(|(at, call)| is_sync(call) && !begins_log(at));
+                assert!(!synced, "{}", told());
             }
         }
     }

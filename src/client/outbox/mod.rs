@@ -137,6 +137,8 @@ impl Outbox {
         }
         let executed = self.execute(name, &message).unwrap_or_else(|e| Executed::NotBegun(e.into()));
         let disposition = match executed {
+            // It waits for whoever comes after this client.
+            Executed::NotBegun(_) if self.core.in_flight.is_aborted() => Disposition::NotOurs,
             Executed::NotBegun(verdict) => self.finish(name, &message, verdict),
             Executed::Settled(_, disposition) => disposition.unwrap_or(Disposition::NotOurs),
             // Whoever finds it when its lease is over tells its outcome.
