@@ -18,7 +18,9 @@ use crate::error::{Error, Status, Verdict};
 ///
 /// When this returns WXSUB_OK the accept is on disk (with "durability": "full", fsynced: a few milliseconds).
 /// `out` (may be NULL): remaining = the count now; quota = _GRANTED, _CLEARED or _UNTOUCHED.
-/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed: report again).
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (retry is
+/// WXSUB_RETRY_LATER: nothing was changed, report again; WXSUB_RETRY_UNSAFE: it may have been counted, report again with the
+/// same key).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_report(
     client: *const wxsub_client,
@@ -59,7 +61,7 @@ pub unsafe extern "C" fn wxsub_report(
 /// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how
 /// many there are and may exceed `capacity`; the rest are applied all the same. `results` and `count` may be NULL.
 /// Returns WXSUB_OK when the object was understood, though single entries may have failed; else WXSUB_E_ARG,
-/// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed; the first result says why).
+/// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (as for wxsub_report; the first result says why).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_report_json(
     client: *const wxsub_client,

@@ -52,7 +52,9 @@ pub const WXSUB_E_EXPIRED: i32 = 43;
 pub const WXSUB_E_NOT_FOUND: i32 = 44;
 /// Cancel: already being sent, or sent.
 pub const WXSUB_E_TOO_LATE: i32 = 45;
-/// The quota store failed: disk full, locked too long, not ours, from a newer version. Nothing is lost.
+/// The quota store failed: disk full, locked too long, not ours, from a newer version, not reached. With WXSUB_RETRY_LATER
+/// nothing was changed. With WXSUB_RETRY_UNSAFE the step may be done, since its answer was lost (Redis): only a key makes
+/// another call safe. With WXSUB_RETRY_NEVER a record of this player or key is damaged.
 pub const WXSUB_E_STORE: i32 = 60;
 /// A bug of ours, caught; the client still works.
 pub const WXSUB_E_PANIC: i32 = 61;
@@ -63,7 +65,7 @@ pub const WXSUB_E_INTERNAL: i32 = 62;
 pub const WXSUB_RETRY_NEVER: i32 = 0;
 /// wxsub_result.retry: nothing was sent; the same call may work later, not before retry_after_ms.
 pub const WXSUB_RETRY_LATER: i32 = 1;
-/// wxsub_result.retry: it may have been sent; the same call may send it twice.
+/// wxsub_result.retry: it may have been done; the same call may send, or count, twice, unless it has a key.
 pub const WXSUB_RETRY_UNSAFE: i32 = 2;
 
 /// wxsub_result.quota: the count was not touched.
@@ -124,7 +126,7 @@ pub struct wxsub_result {
     pub errcode: i32,
     /// 0 when there was no answer.
     pub http_status: i32,
-    /// WXSUB_RETRY_NEVER, _LATER or _UNSAFE (maybe sent).
+    /// WXSUB_RETRY_NEVER, _LATER or _UNSAFE (maybe done).
     pub retry: i32,
     /// WXSUB_QUOTA_UNTOUCHED, _SPENT, _RETURNED, _CLEARED or _GRANTED.
     pub quota: i32,

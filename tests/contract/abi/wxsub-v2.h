@@ -45,7 +45,8 @@
  *    which takes up to a second with `appendfsync everysec`; or a replica (WAIT), which then has it, but maybe not on
  *    disk. Else wxsub_init is WXSUB_E_STORE. A failover to a replica may lose what it had not got yet.
  *  - A server that is not reached is waited for until the call's deadline; then WXSUB_E_STORE, later. A step whose answer
- *    was lost is made again, and done once.
+ *    was lost is looked for, and done once; where it can't be told by the deadline whether it was, retry is
+ *    WXSUB_RETRY_UNSAFE.
  *  - A message of the outbox that a process put there just before it died may be found up to 30 seconds late.
  *  - Of a player's acts that came one way only, the last 256 within two hours are remembered for pairing.
  */
@@ -133,7 +134,9 @@
 /// Cancel: already being sent, or sent.
 #define WXSUB_E_TOO_LATE 45
 
-/// The quota store failed: disk full, locked too long, not ours, from a newer version. Nothing is lost.
+/// The quota store failed: disk full, locked too long, not ours, from a newer version, not reached. With WXSUB_RETRY_LATER
+/// nothing was changed. With WXSUB_RETRY_UNSAFE the step may be done, since its answer was lost (Redis): only a key makes
+/// another call safe. With WXSUB_RETRY_NEVER a record of this player or key is damaged.
 #define WXSUB_E_STORE 60
 
 /// A bug of ours, caught; the client still works.
@@ -148,7 +151,7 @@
 /// wxsub_result.retry: nothing was sent; the same call may work later, not before retry_after_ms.
 #define WXSUB_RETRY_LATER 1
 
-/// wxsub_result.retry: it may have been sent; the same call may send it twice.
+/// wxsub_result.retry: it may have been done; the same call may send, or count, twice, unless it has a key.
 #define WXSUB_RETRY_UNSAFE 2
 
 /// wxsub_result.quota: the count was not touched.
@@ -231,7 +234,7 @@ typedef struct wxsub_result {
   int32_t errcode;
   /// 0 when there was no answer.
   int32_t http_status;
-  /// WXSUB_RETRY_NEVER, _LATER or _UNSAFE (maybe sent).
+  /// WXSUB_RETRY_NEVER, _LATER or _UNSAFE (maybe done).
   int32_t retry;
   /// WXSUB_QUOTA_UNTOUCHED, _SPENT, _RETURNED, _CLEARED or _GRANTED.
   int32_t quota;
@@ -421,7 +424,8 @@ const char *wxsub_status_name(wxsub_status status);
 ///                         gettemplate's entries works offline; "off" never asks WeChat for them
 ///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
 ///                         wxsub_handle_event
-///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256
+///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256. So many
+///                         divided by the time of an answer is what is sent a second: 4 at 20 ms are 200
 ///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
 ///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
 ///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
@@ -478,7 +482,9 @@ void wxsub_free(struct wxsub_client *client);
 ///
 /// When this returns WXSUB_OK the accept is on disk (with "durability": "full", fsynced: a few milliseconds).
 /// `out` (may be NULL): remaining = the count now; quota = _GRANTED, _CLEARED or _UNTOUCHED.
-/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed: report again).
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (retry is
+/// WXSUB_RETRY_LATER: nothing was changed, report again; WXSUB_RETRY_UNSAFE: it may have been counted, report again with the
+/// same key).
 wxsub_status wxsub_report(const struct wxsub_client *client,
                           const char *openid,
                           const char *template_id,
@@ -499,7 +505,7 @@ wxsub_status wxsub_report(const struct wxsub_client *client,
 /// one's struct_size is the stride. A result for all templates (main switch off) has an empty template_id. `*count` is how
 /// many there are and may exceed `capacity`; the rest are applied all the same. `results` and `count` may be NULL.
 /// Returns WXSUB_OK when the object was understood, though single entries may have failed; else WXSUB_E_ARG,
-/// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (nothing was changed; the first result says why).
+/// WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE (as for wxsub_report; the first result says why).
 wxsub_status wxsub_report_json(const struct wxsub_client *client,
                                const char *openid,
                                const char *json,
@@ -572,7 +578,8 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 /// Every ticket gets exactly one result from wxsub_poll, whatever happens, but for wxsub_free. Only that the texts are
 /// JSON with a "touser" is checked here; other faults come as the ticket's result. Messages and reports for one player are
 /// worked on one after the other in the order in which they were submitted; different players don't wait for each other.
-/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second.
+/// At most "workers" messages are sent at once, and at most "max_per_second" are begun in a second. What is submitted faster
+/// than "workers" divided by the time of WeChat's answer (4 at 20 ms: 200 a second) waits in the queue.
 ///
 /// `options_json` as for wxsub_send, and:
 ///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
