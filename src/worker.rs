@@ -84,9 +84,10 @@ struct State<J> {
     ready: [VecDeque<u64>; 4],
     queued: usize,
     running: usize,
-    /// Those of them that are due, and that are paced.
+    /// Those of them that are due, that are paced, and the others.
     due: usize,
     paced: usize,
+    short: usize,
     /// Of a due and a paced one that both waited, the due one was begun last.
     due_was_last: bool,
     /// Threads that take everything and have nothing to do.
@@ -122,6 +123,7 @@ impl<J: Job> Pool<J> {
             running: 0,
             due: 0,
             paced: 0,
+            short: 0,
             due_was_last: false,
             sleeping: 0,
             interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
@@ -323,14 +325,17 @@ impl<J: Job> Drop for Pool<J> {
 impl<J> State<J> {
     /// The lane whose turn it is; or until when there is none.
     fn next(&mut self, only_urgent: bool, threads: usize) -> Result<u64, Option<Instant>> {
-        if let Some(lane) = self.ready[Class::Urgent as usize].pop_front() {
-            return Ok(lane);
-        }
-        if only_urgent {
-            return Err(None);
-        }
-        if let Some(lane) = self.ready[Class::Prompt as usize].pop_front() {
-            return Ok(lane);
+        if only_urgent || !self.due_comes_before_short(threads) {
+            if let Some(lane) = self.ready[Class::Urgent as usize].pop_front() {
+                return Ok(lane);
+            }
+            if only_urgent {
+                return Err(None);
+            }
+            if let Some(lane) = self.ready[Class::Prompt as usize].pop_front() {
+                self.due_was_last = false;
+                return Ok(lane);
+            }
         }
         let Some(class) = self.next_class(threads) else { return Err(None) };
         if !self.interval.is_zero() {
@@ -344,6 +349,14 @@ impl<J> State<J> {
         }
         self.due_was_last = class == Class::Due;
         self.ready[class as usize].pop_front().ok_or(None)
+    }
+
+    /// Whether a due job waits whose share of the threads the short ones have taken.
+    fn due_comes_before_short(&self, threads: usize) -> bool {
+        !self.ready[Class::Due as usize].is_empty()
+            && self.due < share(threads)
+            && self.short >= threads - share(threads)
+            && (threads > 1 || !self.due_was_last)
     }
 
     /// Due or paced: while both wait, neither gets less than its share of the threads.
@@ -369,7 +382,7 @@ impl<J> State<J> {
         match class {
             Class::Due => self.due = step(self.due),
             Class::Paced => self.paced = step(self.paced),
-            Class::Urgent | Class::Prompt => {}
+            Class::Urgent | Class::Prompt => self.short = step(self.short),
         }
     }
 }

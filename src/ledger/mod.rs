@@ -54,7 +54,7 @@ pub use token::{
     fail as fail_token, force as force_token, put as put_token, read as read_token, refused as token_refused,
     release as release_token,
 };
-pub use verdict::SENT;
+pub use verdict::{SENT, found_running};
 
 use crate::store::{Name, Space, Time};
 

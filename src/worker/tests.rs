@@ -285,3 +285,10 @@ fn on_one_thread_due_and_paced_jobs_alternate() {
     let due: Vec<bool> = gate.ran.lock().iter().skip(1).map(|(lane, _)| *lane >= 100).collect();
     assert!(due.windows(2).all(|two| two[0] != two[1]), "{due:?}");
 }
+
+#[test]
+fn short_jobs_leave_due_ones_their_share_of_the_threads() {
+    for short in [Class::Urgent, Class::Prompt] {
+        assert!(quick_ones_pass(4, short, Class::Due), "due beside slow {short:?}");
+    }
+}

@@ -186,36 +186,33 @@ impl Parts {
                 // Whoever gets ready says so.
                 return Ok(Some(TICK));
             }
-            let Some(slots) = self.slots(room) else { return Ok(Some(PAUSE)) };
-            let wanted = slots.len();
-            let (handed_over, next_ms) = self.hand_over(slots, deadline)?;
-            if handed_over < wanted {
+            let (handed_over, next_ms) = self.hand_over(room, deadline)?;
+            if handed_over < room {
                 *seen = Some(Seen { version, at: now, next_ms });
-                if next_ms.is_some_and(|ms| ms <= 0) {
-                    return Ok(Some(PAUSE));
-                }
+                // Not looked at again at once: on a busy store each own commit is a new version.
+                return Ok(match next_ms {
+                    Some(..=0) => Some(PAUSE),
+                    Some(ms) => Some(Duration::from_millis(ms.unsigned_abs()).min(TICK)),
+                    None => version.is_some().then_some(TICK),
+                });
             }
         }
         Ok(None)
     }
 
-    /// Room for as many outcomes; fewer, and none for a host that does not poll; None: wait for it to poll.
-    fn slots(&self, wanted: usize) -> Option<Vec<Option<ResultSlot>>> {
+    /// A place for an outcome; `Some(None)`: there is none, for a host that does not poll. None: wait for it to poll.
+    fn slot(&self) -> Option<Option<ResultSlot>> {
         let results = &self.outbox.results;
-        let mut slots = Vec::with_capacity(wanted);
-        for _ in 0..wanted {
-            match results.reserve(0, 0, "") {
-                Some(slot) => slots.push(Some(slot)),
-                None if results.is_listened_to() => break,
-                None => slots.push(None),
-            }
+        match results.reserve(0, 0, "") {
+            Some(slot) => Some(Some(slot)),
+            None if results.is_listened_to() => None,
+            None => Some(None),
         }
-        (!slots.is_empty()).then_some(slots)
     }
 
-    /// Hands over as many messages as there are slots, of players who are free; says how many that were, and in how many
-    /// milliseconds there is something to do again.
-    fn hand_over(&self, slots: Vec<Option<ResultSlot>>, deadline: Deadline) -> Result<(usize, Option<i64>), Error> {
+    /// Hands over up to so many messages, of players who are free; says how many that were, and in how many milliseconds
+    /// there is something to do again.
+    fn hand_over(&self, room: usize, deadline: Deadline) -> Result<(usize, Option<i64>), Error> {
         let outbox = &self.outbox;
         let put_off = outbox.dispatcher.players_put_off();
         let pool = outbox.queue.pool();
@@ -227,23 +224,23 @@ impl Parts {
             passed_over.set(passed_over.get() || busy);
             busy
         };
-        let mut slots = slots.into_iter();
         let contended = outbox.dispatcher.contended.swap(false, Ordering::Relaxed);
-        let limit = if contended { slots.len() * LOOK_AHEAD } else { slots.len() };
-        let agenda = self.core.engine.agenda(limit, &is_busy, deadline);
-        let mut handed_over = 0;
-        if let Ok(agenda) = &agenda {
-            let mut ready: Vec<_> = agenda.ready.iter().collect();
-            if contended {
-                fastrand::shuffle(&mut ready);
-            }
-            for (name, slot) in ready.into_iter().zip(slots.by_ref()) {
-                handed_over += usize::from(outbox.queue.push_due(name.clone(), slot));
-            }
+        let limit = if contended { room * LOOK_AHEAD } else { room };
+        let agenda = self.core.engine.agenda(limit, &is_busy, deadline)?;
+        let mut ready = agenda.ready;
+        if contended {
+            fastrand::shuffle(&mut ready);
         }
-        slots.flatten().for_each(ResultSlot::give_up);
-        // Nobody says when a player who was passed over is free again.
+        let mut handed_over = 0;
+        for name in ready.into_iter().take(room) {
+            let Some(slot) = self.slot() else {
+                passed_over.set(true);
+                break;
+            };
+            handed_over += usize::from(outbox.queue.push_due(name, slot));
+        }
+        // Nobody says when a player who was passed over is free again, or a host polls.
         let look_again = passed_over.get().then_some(PAUSE.as_millis() as i64);
-        agenda.map(|agenda| (handed_over, agenda.next_ms.into_iter().chain(look_again).min()))
+        Ok((handed_over, agenda.next_ms.into_iter().chain(look_again).min()))
     }
 }

@@ -141,8 +141,7 @@ impl Outbox {
             Executed::NotBegun(_) if self.core.in_flight.is_aborted() => Disposition::NotOurs,
             Executed::NotBegun(verdict) => self.finish(name, &message, verdict),
             Executed::Settled(_, disposition) => disposition.unwrap_or(Disposition::NotOurs),
-            // Whoever finds it when its lease is over tells its outcome.
-            Executed::Unsettled(_) => Disposition::NotOurs,
+            Executed::Unsettled(verdict) => self.in_doubt(name, verdict),
             Executed::NotOurs => {
                 self.dispatcher.note_contention();
                 Disposition::NotOurs
@@ -192,20 +191,41 @@ impl Outbox {
     /// Writes down what becomes of a message that was not begun.
     fn finish(&self, name: &Name, message: &ledger::Message, tried: Verdict) -> Disposition {
         let tried = Verdict { template_id: message.template_id.clone(), ..tried };
-        let operation = ledger::finish(name.clone(), message.clone(), tried, fastrand::u64(..));
+        let operation = ledger::finish(name.clone(), message.clone(), tried.clone(), fastrand::u64(..));
         self.core.engine.run(operation, self.core.deadline()).unwrap_or_else(|e| {
-            log_line!(self.core.log, Warn, "a message's end could not be written down: {}", e.message);
-            self.dispatcher.put_off(name.home());
-            Disposition::NotOurs
+            self.unwritten(name, &e);
+            if e.retry == Retry::Unsafe { self.in_doubt(name, tried) } else { Disposition::NotOurs }
         })
+    }
+
+    /// A message whose end was maybe written down: if it is gone, that was done, and this is its last word. Else whoever
+    /// finds it when its lease is over tells its outcome.
+    fn in_doubt(&self, name: &Name, verdict: Verdict) -> Disposition {
+        match self.core.engine.ask(ledger::peek(name.clone()), self.core.deadline()) {
+            Ok(None) => Disposition::Final(Box::new(verdict)),
+            Ok(Some(_)) | Err(_) => Disposition::NotOurs,
+        }
+    }
+
+    fn unwritten(&self, name: &Name, e: &Error) {
+        log_line!(self.core.log, Warn, "a message's end could not be written down: {}", e.message);
+        self.dispatcher.put_off(name.home());
     }
 
     /// Ends, or lets wait again, what a dead process was sending, or an event has settled.
     fn recover(&self, name: &Name, message: &ledger::Message) -> Option<(ledger::Message, Verdict)> {
-        self.core.engine.run(ledger::recover(name.clone(), message), self.core.deadline()).unwrap_or_else(|e| {
-            log_line!(self.core.log, Warn, "a message's end could not be written down: {}", e.message);
-            self.dispatcher.put_off(name.home());
-            None
+        let recovered = self.core.engine.run(ledger::recover(name.clone(), message), self.core.deadline());
+        recovered.unwrap_or_else(|e| {
+            self.unwritten(name, &e);
+            let verdict = match &message.state {
+                MessageState::Ended(verdict) => (**verdict).clone(),
+                MessageState::Sending { .. } | MessageState::Waiting => ledger::found_running(),
+            };
+            let disposition = if e.retry == Retry::Unsafe { self.in_doubt(name, verdict) } else { return None };
+            match disposition {
+                Disposition::Final(verdict) => Some((message.clone(), *verdict)),
+                Disposition::Again { .. } | Disposition::NotOurs => None,
+            }
         })
     }
 

@@ -156,6 +156,8 @@ impl Dialer {
         let answers = connection.converse(&packed, commands.len(), until);
         for answer in answers.map_err(|broken| Failure::Unreached(broken.in_words()))? {
             if let Value::Error(said) = answer {
+                // One that knows no AUTH quotes its arguments.
+                let said = self.at.password.as_ref().map_or(said.clone(), |password| password.strike(&said));
                 return Err(Failure::answered(&said));
             }
         }

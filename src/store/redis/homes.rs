@@ -25,6 +25,8 @@ pub struct Homes {
 struct State {
     busy: HashSet<u64>,
     deferred: HashMap<u64, VecDeque<Step>>,
+    /// Players a step of whose was put off and is being taken.
+    settling: HashSet<u64>,
     waiting: usize,
     closing: bool,
 }
@@ -65,11 +67,15 @@ impl Homes {
     /// The next step that was put off on a player whose turn it is.
     pub fn next(&self, guard: &Guard<'_>) -> Option<Step> {
         let mut state = self.state.lock();
-        let steps = state.deferred.get_mut(&guard.home)?;
+        let Some(steps) = state.deferred.get_mut(&guard.home) else {
+            state.settling.remove(&guard.home);
+            return None;
+        };
         let step = steps.pop_front();
         if steps.is_empty() {
             state.deferred.remove(&guard.home);
         }
+        state.settling.insert(guard.home);
         step
     }
 
@@ -90,22 +96,10 @@ impl Homes {
         }
     }
 
-    /// Any player with something that was put off.
-    pub fn any_deferred(&self) -> Option<u64> {
-        self.state.lock().deferred.keys().next().copied()
-    }
-
-    /// Waits until nobody is at anything.
-    pub fn wait_until_idle(&self, deadline: Deadline) {
-        let mut state = self.state.lock();
-        while !state.busy.is_empty() {
-            state.waiting += 1;
-            let timed_out = self.freed.wait_until(&mut state, deadline.instant()).timed_out();
-            state.waiting -= 1;
-            if timed_out {
-                return;
-            }
-        }
+    /// Players with something that was put off and is not done.
+    pub fn unsettled(&self) -> Vec<u64> {
+        let state = self.state.lock();
+        state.deferred.keys().chain(&state.settling).copied().collect()
     }
 
     /// Nothing will be put off any more.
@@ -119,6 +113,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         let mut state = self.homes.state.lock();
         state.busy.remove(&self.home);
+        state.settling.remove(&self.home);
         if state.waiting > 0 {
             self.homes.freed.notify_all();
         }

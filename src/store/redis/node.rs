@@ -249,9 +249,10 @@ impl Node {
             Err((sent, broken)) => {
                 self.forget_connections();
                 let why = broken.in_words();
-                for ((call, _), end) in std::mem::take(&mut flight.members).into_iter().zip(ends) {
-                    let all_left = end <= sent;
-                    call.finish(Err(if all_left {
+                let begins = [0].into_iter().chain(ends);
+                for ((call, _), begin) in std::mem::take(&mut flight.members).into_iter().zip(begins) {
+                    // The first of its commands may have left whole.
+                    call.finish(Err(if begin < sent {
                         Failure::Lost(why.clone())
                     } else {
                         Failure::Unreached(why.clone())

@@ -38,6 +38,8 @@ pub struct Run {
     stage: Stage,
     /// The try whose answer was lost, and why.
     lost: Option<(Box<Try>, Failure)>,
+    /// Tries that were not done when that was looked at, and may have been since.
+    late: Vec<Box<Try>>,
     /// Until this time of the server's, an earlier try may still be carried out.
     doubt_until: Option<i64>,
     /// How often others were faster.
@@ -126,6 +128,7 @@ impl Run {
             fresh: false,
             stage: Stage::Decide,
             lost: None,
+            late: Vec::new(),
             doubt_until: None,
             conflicts: 0,
         })
@@ -278,7 +281,16 @@ impl Run {
         let lost = self.lost.take();
         let before = self.seen.replace(seen.clone());
         self.fresh = true;
-        let (Some((this, why)), Some(trace)) = (lost, &self.step.trace) else { return Stage::Decide };
+        let Some(trace) = &self.step.trace else { return Stage::Decide };
+        let now = seen.value(&trace.name);
+        if let Some(at) =
+            self.late.iter().position(|this| (trace.find)(&trace.name, now, now, this.step_id) == Found::Done)
+        {
+            let this = self.late.swap_remove(at);
+            core.remember(self.home, seen);
+            return if self.step.proven { Stage::Prove(this) } else { self.done(*this) };
+        }
+        let Some((this, why)) = lost else { return Stage::Decide };
         let before = before.as_ref().and_then(|before| before.value(&trace.name));
         match (trace.find)(&trace.name, before, seen.value(&trace.name), this.step_id) {
             Found::Done => {
@@ -288,6 +300,9 @@ impl Run {
             Found::NotDone => {
                 // Underway it may still be, until the script refuses it.
                 self.doubt_until = Some(this.decided_ms + OLDEST_MS).filter(|until| time_ms <= *until);
+                if self.doubt_until.is_some() {
+                    self.late.push(this);
+                }
                 Stage::Decide
             }
             Found::InDoubt => Stage::Done(Err(why.in_doubt(&core.location))),

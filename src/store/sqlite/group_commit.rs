@@ -277,7 +277,7 @@ impl Shared {
     /// An error: the transaction was not begun, and nobody of the queue was taken.
     fn run_group(&self, deadline: Deadline) -> Result<(), Error> {
         let led = panics::catch(|| {
-            let mut writer = self.connection.lock();
+            let mut writer = self.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
             let fsync = self.queue.lock().waiting.iter().any(|job| job.fsync);
             writer.begin(fsync, deadline)?;
             let began = Instant::now();
