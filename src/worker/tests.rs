@@ -228,29 +228,35 @@ fn threads_are_started_when_there_is_work_for_them() {
     assert_eq!(gate.pool.shared.state.lock().usual_threads, 0);
 }
 
-/// Jobs with this number wait for the gate.
-const SLOW: usize = 1;
+/// Jobs with these numbers wait for the first gate, and for the second.
+const PLUG: usize = 1;
+const SLOW: usize = 2;
 
-/// Whether all quick jobs of one class get done while as many slow ones of the other as its share of the threads run, and
-/// more of both wait.
+/// Whether all quick jobs of one class get done while slow ones of another are never over, and more of both wait.
 fn quick_ones_pass(threads: usize, slow: Class, quick: Class) -> bool {
-    let (done, open): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
-    let (its, gate) = (Arc::clone(&done), Arc::clone(&open));
+    let (done, unplugged, open): (Arc<AtomicUsize>, Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+    let (its, first, second) = (Arc::clone(&done), Arc::clone(&unplugged), Arc::clone(&open));
     let pool = Pool::new(threads, 1000, None, Arc::new(()), move |job: &Step| {
-        while job.number == SLOW && !gate.load(Ordering::SeqCst) {
+        let is_closed = || match job.number {
+            PLUG => !first.load(Ordering::SeqCst),
+            SLOW => !second.load(Ordering::SeqCst),
+            _ => false,
+        };
+        while is_closed() {
             std::thread::yield_now();
         }
-        its.fetch_add(usize::from(job.number != SLOW), Ordering::SeqCst);
+        its.fetch_add(usize::from(job.number == 0), Ordering::SeqCst);
     });
     let push = |lane: usize, number, class| {
         pool.push_beyond(lane as u64, Arc::new(Step { lane, number, class })).unwrap();
     };
-    (0..threads / 2).for_each(|lane| push(lane, SLOW, slow));
-    while pool.numbers().1 < threads / 2 {
+    (0..threads).for_each(|lane| push(lane, PLUG, Class::Paced));
+    while pool.numbers().1 < threads {
         std::thread::yield_now();
     }
     (100..130).for_each(|lane| push(lane, SLOW, slow));
     (200..230).for_each(|lane| push(lane, 0, quick));
+    unplugged.store(true, Ordering::SeqCst);
     let until = Instant::now() + Duration::from_secs(20);
     while done.load(Ordering::SeqCst) < 30 && Instant::now() < until {
         std::thread::yield_now();
