@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
+use super::error;
 use super::group_commit::{GroupCommitter, Queue, Shared, Work, WriteJob};
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -19,6 +20,8 @@ const PATIENCE_MS: u64 = 1_000;
 /// What was set aside is tried again so often, until it is so old that it is dropped.
 const AGAIN_EVERY: Duration = Duration::from_millis(100);
 pub const GIVEN_UP: Duration = Duration::from_secs(10);
+/// Whoever waits for what was deferred looks this often whether it still stands before him.
+const FLUSH_PATIENCE_MS: u64 = 100;
 /// Such a try holds others up at most so long.
 const AGAIN_PATIENCE_MS: u64 = 20;
 
@@ -41,10 +44,16 @@ impl GroupCommitter {
 
     /// Returns when what was deferred is done or set aside; at once when nothing is.
     pub fn flush(&self, deadline: Deadline) -> Result<(), Error> {
-        if self.shared.deferred.load(Ordering::Acquire) == 0 {
-            return Ok(());
+        while self.shared.deferred.load(Ordering::Acquire) != 0 {
+            let Err(e) = self.run(false, deadline.or_at_most_ms(FLUSH_PATIENCE_MS), |_| Ok(())) else { break };
+            // While callers lead one after the other and each in vain, nobody else sets it aside.
+            let patience = if e.retry_after_ms == error::BUSY_AFTER_MS { PATIENCE_MS } else { 0 };
+            self.shared.set_aside_from(Duration::from_millis(patience));
+            if deadline.is_over() {
+                return Err(e);
+            }
         }
-        self.run(false, deadline, |_| Ok(()))
+        Ok(())
     }
 
     fn start_flusher(&self) -> std::io::Result<std::thread::JoinHandle<()>> {
@@ -101,6 +110,15 @@ impl Shared {
         self.deferred.fetch_add(queue.set_aside.len(), Ordering::AcqRel);
         let later = std::mem::take(&mut queue.deferred);
         queue.deferred = queue.set_aside.drain(..).chain(later).collect();
+    }
+
+    /// Sets aside what has stood before others for so long.
+    fn set_aside_from(&self, age: Duration) {
+        let mut queue = self.queue.lock();
+        if queue.deferred.front().is_some_and(|job| job.since.elapsed() >= age) {
+            self.set_aside(&mut queue);
+            self.wake_flusher(&mut queue);
+        }
     }
 
     fn set_aside(&self, queue: &mut Queue) {

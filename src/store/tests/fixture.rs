@@ -120,10 +120,14 @@ pub fn put(engine: &dyn Engine, name: &Name, value: Option<&[u8]>) {
     engine.run(putting(name, value), soon()).unwrap();
 }
 
-pub fn get(engine: &dyn Engine, name: &Name) -> Option<Vec<u8>> {
+pub fn reading(name: &Name) -> Operation<Option<Vec<u8>>> {
     let wanted = name.clone();
     let read = move |view: &View<'_>| Ok((Changes::default(), view.get(&wanted)?.map(<[u8]>::to_vec)));
-    engine.ask(operation(std::slice::from_ref(name), read), soon()).unwrap()
+    operation(std::slice::from_ref(name), read)
+}
+
+pub fn get(engine: &dyn Engine, name: &Name) -> Option<Vec<u8>> {
+    engine.ask(reading(name), soon()).unwrap()
 }
 
 /// Puts messages on the agenda or takes them off it: those of one player in one step.
