@@ -77,14 +77,17 @@ pub struct Work {
     pub took: Vec<f64>,
 }
 
-/// So many threads do `work` with the next number from `first` on, until the time is over.
-pub fn work(threads: u64, time: Duration, first: u64, work: impl Fn(u64) + Sync) -> Work {
-    let next = AtomicU64::new(first);
+/// So many threads do `work` with the next of these numbers, until the time is over or none is left.
+pub fn work(threads: u64, time: Duration, numbers: std::ops::Range<u64>, work: impl Fn(u64) + Sync) -> Work {
+    let next = AtomicU64::new(numbers.start);
     let began = Instant::now();
     let one = || {
         let mut took = Vec::new();
         while began.elapsed() < time {
             let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= numbers.end {
+                break;
+            }
             let began = Instant::now();
             work(number);
             took.push(began.elapsed().as_secs_f64() * 1e6);
