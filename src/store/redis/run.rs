@@ -39,7 +39,7 @@ pub struct Run {
     /// The try whose answer was lost, and why.
     lost: Option<(Box<Try>, Failure)>,
     /// Tries that were not done when that was looked at, and may have been since.
-    late: Vec<Box<Try>>,
+    late: Vec<Try>,
     /// Until this time of the server's, an earlier try may still be carried out.
     doubt_until: Option<i64>,
     /// How often others were faster.
@@ -286,7 +286,7 @@ impl Run {
         if let Some(at) =
             self.late.iter().position(|this| (trace.find)(&trace.name, now, now, this.step_id) == Found::Done)
         {
-            let this = self.late.swap_remove(at);
+            let this = Box::new(self.late.swap_remove(at));
             core.remember(self.home, seen);
             return if self.step.proven { Stage::Prove(this) } else { self.done(*this) };
         }
@@ -301,7 +301,7 @@ impl Run {
                 // Underway it may still be, until the script refuses it.
                 self.doubt_until = Some(this.decided_ms + OLDEST_MS).filter(|until| time_ms <= *until);
                 if self.doubt_until.is_some() {
-                    self.late.push(this);
+                    self.late.push(*this);
                 }
                 Stage::Decide
             }

@@ -1,7 +1,7 @@
 //! Group commit: whoever holds the connection runs everything that waits, in one transaction with one fsync for all.
 //!
 //! A caller queues its work. If nobody leads, it does: it begins a transaction, takes what has queued meanwhile, runs
-//! each piece, commits, and tells everyone. After a few such groups the first that still waits leads. Before an fsync it gives those whom
+//! each piece, commits, and tells everyone. Then the first that still waits leads. Before an fsync it gives those whom
 //! the last one has just released a moment to come back, since what they miss costs them a whole one.
 //!
 //! A piece reads and decides before it writes, so one that fails has changed nothing and needs no savepoint. If one
@@ -27,9 +27,6 @@ use crate::panics;
 
 /// Members of one group at most, so that none waits long for a large one.
 const GROUP: usize = 256;
-/// A leader runs so many groups before another thread does: it is awake already, and on a busy machine it takes the next
-/// one long to be.
-const GROUPS: usize = 4;
 /// A leader waits for others at most this part of what the last fsync took, and never longer than that.
 const PATIENCE: (u32, Duration) = (4, Duration::from_millis(5));
 
@@ -238,24 +235,16 @@ impl Shared {
         queue.waiting.len() < before
     }
 
-    /// Runs a group, and some more if others wait; returns whether the first began. `own` is the job of the caller, none
-    /// for the flusher.
+    /// Runs a group, and returns whether it began. `own` is the job of the caller, none for the flusher.
     pub(super) fn lead(&self, own: Option<&Arc<WriteJob>>, deadline: Deadline) -> bool {
         if own.is_some_and(|job| job.fsync) {
             self.gather();
         }
-        let mut led = self.run_group(deadline);
+        let led = self.run_group(deadline);
         let has_begun = led.is_ok();
-        if let (Err(e), Some(own)) = (&led, own) {
+        if let (Err(e), Some(own)) = (led, own) {
             self.queue.lock().waiting.retain(|other| !Arc::ptr_eq(other, own));
-            own.set(State::Done(Err(e.clone())));
-        }
-        // For whoever is busy it waits no time at all: those have deadlines of their own.
-        for _ in 1..GROUPS {
-            if led.is_err() || !self.quick_ones_wait() {
-                break;
-            }
-            led = self.run_group(Deadline::in_ms(0));
+            own.set(State::Done(Err(e)));
         }
         let mut queue = self.queue.lock();
         match queue.waiting.front() {
@@ -266,12 +255,6 @@ impl Shared {
             self.wake_flusher(&mut queue);
         }
         has_begun
-    }
-
-    /// Whether jobs wait, and none of them for an fsync.
-    fn quick_ones_wait(&self) -> bool {
-        let queue = self.queue.lock();
-        !queue.waiting.is_empty() && queue.waiting.iter().all(|job| !job.fsync)
     }
 
     /// An error: the transaction was not begun, and nobody of the queue was taken.
