@@ -218,6 +218,8 @@ pub fn dispose(message: &Message, tried: Verdict, now_ms: i64, spread: u64) -> D
     let again = match tried.status {
         Status::Expired => false,
         Status::Unknown | Status::Panic => message.payload.resend && tried.flags & Verdict::REPLAYED == 0,
+        // Whatever the store did, the message was not sent.
+        Status::Store => tried.retry != Retry::Never,
         _ => tried.retry == Retry::Later,
     };
     if !again {
@@ -248,4 +250,33 @@ fn last_word(message: &Message, tried: Verdict) -> Verdict {
     let retry = if tried.retry == Retry::Later { Retry::Unsafe } else { tried.retry };
     let text = format!("an earlier try may have arrived; the last one: {}", tried.message);
     Verdict { retry, message: text, ..tried }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_store_ends_a_message_only_where_its_record_is_damaged() {
+        let payload =
+            Payload { body: "{}".to_owned(), checked: true, tag: 0, timeout_ms: None, resend: false, notify: true };
+        let message = Message {
+            openid: "o".to_owned(),
+            template_id: "t".to_owned(),
+            key: None,
+            due_ms: 0,
+            expires_ms: 1_000_000,
+            payload,
+            tries: 0,
+            why: String::new(),
+            in_doubt: false,
+            sender: 0,
+            state: State::Waiting,
+        };
+        for (retry, ends) in [(Retry::Later, false), (Retry::Unsafe, false), (Retry::Never, true)] {
+            let failed = Verdict::from(Error { retry, ..Error::new(Status::Store, "planted") });
+            let disposition = dispose(&message, failed, 0, 0);
+            assert_eq!(matches!(disposition, Disposition::Final(_)), ends, "{retry:?}: {disposition:?}");
+        }
+    }
 }

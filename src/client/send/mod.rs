@@ -249,7 +249,7 @@ impl Sender {
 
     /// Waits until the player's lease may be free, or there is no patience left.
     fn wait_for_player(&self, begin: &BeginSend, patience: Deadline) -> Result<(), Error> {
-        while let Some(ms) = self.core.engine.run(ledger::wait_for(begin), patience)? {
+        while let Some(ms) = self.core.engine.run(ledger::wait_for(begin), patience).map_err(not_sent)? {
             let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
             if patience.left() <= pause {
                 return Ok(());
@@ -263,9 +263,8 @@ impl Sender {
     fn not_begun(&self, begin: &BeginSend, e: Error) -> Error {
         if e.status == Status::Store && e.retry == Retry::Unsafe {
             self.core.engine.run_later(ledger::abandon(begin.clone()));
-            return Error { retry: Retry::Later, ..e };
         }
-        e
+        not_sent(e)
     }
 
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
@@ -293,6 +292,14 @@ impl Sender {
                 Executed::Unsettled(verdict)
             }
         }
+    }
+}
+
+/// The store's failure in doubt, before anything has left: the same call may be made later.
+fn not_sent(e: Error) -> Error {
+    match (e.status, e.retry) {
+        (Status::Store, Retry::Unsafe) => Error { retry: Retry::Later, ..e },
+        _ => e,
     }
 }
 

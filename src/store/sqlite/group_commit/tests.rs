@@ -266,32 +266,6 @@ fn whose_group_runs_waits_for_its_end_even_after_the_deadline() {
 }
 
 #[test]
-fn a_leader_goes_on_for_others_unless_it_would_have_to_wait_for_the_disk() {
-    for fsync in [false, true] {
-        let fixture = CommitFixture::new();
-        let ran_on = Mutex::new(None);
-        std::thread::scope(|scope| {
-            let blocker = fixture.block(scope);
-            let other = scope.spawn(|| {
-                let (own, note) = (std::thread::current().id(), Arc::new(Mutex::new(None)));
-                let noted = Arc::clone(&note);
-                let look = move |_: &Connection| {
-                    *noted.lock() = Some(std::thread::current().id());
-                    Ok(())
-                };
-                fixture.committer.run(fsync, soon(), look).unwrap();
-                *ran_on.lock() = note.lock().map(|ran| ran == own);
-            });
-            fixture.wait_for_queue(1);
-            drop(blocker);
-            other.join().unwrap();
-        });
-        assert_eq!(*ran_on.lock(), Some(fsync), "on its own thread, with an fsync: {fsync}");
-        assert!(!fixture.committer.shared.queue.lock().led);
-    }
-}
-
-#[test]
 fn while_another_process_has_the_lock_each_waits_until_its_own_deadline() {
     let fixture = CommitFixture::new();
     let mut other = fixture.other.lock();
