@@ -7,8 +7,7 @@
 //!
 //! Imports point one way: `ffi → client → ledger → store → {error, config, clock, secret, …}`, and `client → {http,
 //! wechat, worker, …}`; `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in
-//! `ffi`, all rules in `ledger`, all SQL and Lua in `store`, all sockets in `http`, all facts about WeChat in `wechat`,
-//! `template` and `event`.
+//! `ffi`, all rules in `ledger`, all SQL and Lua in `store`, all sockets in `http`, all facts about WeChat in `wechat`.
 
 #![deny(unsafe_code, missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -21,11 +20,9 @@ pub mod ffi;
 
 mod client;
 
-mod event;
 mod http;
 mod ledger;
 mod store;
-mod template;
 mod wechat;
 mod worker;
 

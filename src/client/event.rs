@@ -10,10 +10,10 @@ use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::event::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
 use crate::ledger::{self, Applied, Change, EventPart, Item, Outcome, Use};
 use crate::log::log_line;
 use crate::store::home_of;
+use crate::wechat::push::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
 use crate::wechat::{Endpoint, Recovery, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
@@ -25,7 +25,7 @@ const REPLY_MS: u64 = 4000;
 /// [`Status::Config`] when one is malformed.
 fn keys(config: &Config) -> Result<Option<EventConfig>, Error> {
     let Some(keys) = &config.event else { return Ok(None) };
-    let wrong = |e: event::BadConfig| Error::new(Status::Config, e.to_string());
+    let wrong = |e: push::BadConfig| Error::new(Status::Config, e.to_string());
     let aes_keys = [("aes_key", &keys.aes_key), ("aes_key_previous", &keys.aes_key_previous)]
         .into_iter()
         .filter_map(|(name, key)| key.as_ref().map(|key| AesKey::from_encoded(name, key.expose())))
@@ -116,7 +116,7 @@ impl Events {
                 "pushed events need \"event\": {\"token\": …} in the configuration",
             ));
         };
-        event::verify(keys, query, body, now_s).map_err(|refusal| self.refused_event(&refusal))
+        push::verify(keys, query, body, now_s).map_err(|refusal| self.refused_event(&refusal))
     }
 
     fn refused_event(&self, refusal: &Refusal) -> Error {
@@ -135,7 +135,7 @@ impl Events {
         }
     }
 
-    fn apply_event(&self, pushed: &event::Event, unsigned: bool) -> Result<Verdict, Error> {
+    fn apply_event(&self, pushed: &push::Event, unsigned: bool) -> Result<Verdict, Error> {
         for note in &pushed.notes {
             log_line!(self.core.log, Warn, "a pushed event: {note}");
         }

@@ -17,7 +17,7 @@ use crate::config::Templates;
 use crate::error::{Error, Status};
 use crate::ledger::{self, TemplateId, hash_of};
 use crate::log::log_line;
-use crate::template::{self, Kind, Template};
+use crate::wechat::template::{self, Kind, Template};
 use crate::wechat::{Endpoint, Request, is_system};
 
 /// A list older than this is renewed behind the senders' backs.

@@ -6,8 +6,10 @@ mod answer;
 mod errcode;
 mod id;
 mod message;
+pub mod push;
 mod request;
 mod subscription;
+pub mod template;
 
 pub use answer::{Answer, TokenAnswer};
 pub use errcode::{Concern, Endpoint, Recovery, concern, rule};

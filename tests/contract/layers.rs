@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 5] = [
     &["ffi"],
     &["client"],
-    &["ledger", "worker", "http", "wechat", "template", "event"],
+    &["ledger", "worker", "http", "wechat"],
     &["store"],
     &["error", "log", "config", "clock", "json", "secret", "panics"],
 ];

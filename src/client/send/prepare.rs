@@ -7,7 +7,7 @@ use crate::config::Validate;
 use crate::error::{Error, Status};
 use crate::ledger::TemplateId;
 use crate::log::log_line;
-use crate::template::{Fault, Kind, Mode, check, faults_message};
+use crate::wechat::template::{Fault, Kind, Mode, check, faults_message};
 use crate::wechat::{Message, is_system};
 
 /// What `wxsub_result.message` can show.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::AesKey;
 use super::*;
 
-const VECTORS: &str = include_str!("../../../tests/it/python_peers/wechatpy_vectors.json");
+const VECTORS: &str = include_str!("../../../../tests/it/python_peers/wechatpy_vectors.json");
 
 #[test]
 fn wechatpy_and_we_agree() {
