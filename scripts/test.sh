@@ -20,6 +20,11 @@ need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:s
 [ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
 [ -e /usr/include/lua5.4/lua.h ] || need liblua5.4-dev:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
+# A system that was made by debootstrap has no /etc/hosts; TLS is tested by name, too.
+if ! getent hosts localhost >/dev/null; then
+  echo "wxsub: adding localhost to /etc/hosts"
+  echo "127.0.0.1 localhost" | as_root tee -a /etc/hosts >/dev/null
+fi
 echo "wxsub: a newer Redis-like server for some of the tests: $(scripts/valkey.sh)"
 
 failed=()

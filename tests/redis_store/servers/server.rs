@@ -104,10 +104,15 @@ impl Server {
         server
     }
 
-    /// One that follows another, and has caught up.
+    /// One that follows another, and gets what that one writes.
     pub fn replica_of(master: &Server, settings: Settings) -> Server {
         let replica = Server::start(settings.set("replicaof", &format!("127.0.0.1 {}", master.port())));
         replica.wait_until_linked();
+        // The master sends its writes only after the replica's first sign of life, up to a second later.
+        master.tell(&["PUBLISH", "wxsub-tests", "hello"]);
+        wait_until("the replica gets what its master writes", || {
+            replica.info("replication", "slave_repl_offset") == master.info("replication", "master_repl_offset")
+        });
         replica
     }
 
