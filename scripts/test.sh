@@ -47,6 +47,7 @@ cargo_tests() {
 
 part "formatting" cargo fmt --all --check
 part "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+part "clippy, without Redis" cargo clippy --quiet --lib --no-default-features -- -D warnings
 part "the game client's kit, in JavaScript" game/test.sh
 part "the game client's kit, in C#" bindings/unity-client/tests/run.sh
 part "the phone, in a browser" phone
