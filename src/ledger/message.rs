@@ -2,7 +2,7 @@
 
 use super::age::Stamp;
 use super::codec::{Damage, Decoder, Encoder};
-use super::send::KEEP_LEASE_MS;
+use super::recent::KEEP_LEASE_MS;
 use super::verdict;
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::store::{Changes, Name, Space, Stop, Time, View, When};

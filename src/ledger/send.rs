@@ -8,8 +8,6 @@ use super::template::{Template, TemplateId};
 use crate::error::{Error, Status, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};
 
-/// After a send in doubt the player's lease is kept so long: WeChat may still be working on it.
-pub const KEEP_LEASE_MS: i64 = 2000;
 /// A process that waits for a lease says so anew within this long; one that died no longer does.
 const WAITING_MS: i64 = 60;
 

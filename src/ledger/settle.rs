@@ -3,8 +3,8 @@
 use super::key::{self, Key};
 use super::message::{Disposition, Message, State as MessageState, dispose};
 use super::player::{Player, PlayerNames};
-use super::recent::{Lease, Recent, StartedSend, name_of};
-use super::send::{BeginSend, Hold, KEEP_LEASE_MS};
+use super::recent::{KEEP_LEASE_MS, Lease, Recent, StartedSend, name_of};
+use super::send::{BeginSend, Hold};
 use super::template::TemplateId;
 use crate::error::{Error, QuotaChange, Verdict};
 use crate::store::{Changes, Name, Operation, Space, Stop, View};

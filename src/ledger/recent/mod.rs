@@ -11,6 +11,8 @@ use crate::store::{HASHED_ID, Name, Space};
 pub const HOUR_MS: i64 = 3_600_000;
 /// A send in doubt that nothing has settled is forgotten after this long; its key is, too.
 pub const IN_DOUBT_LIFE_MS: i64 = 24 * HOUR_MS;
+/// After a send in doubt the player's lease is kept so long: WeChat may still be working on it.
+pub const KEEP_LEASE_MS: i64 = 2000;
 /// Numbers of steps that are kept.
 pub const STEPS: usize = 8;
 /// Sends in doubt of one player at most; the oldest leave first.
