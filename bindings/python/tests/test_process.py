@@ -151,6 +151,27 @@ client = wxsub.Client(settings)
             config=support.offline_settings(timeout_ms=3000, templates="off"),
         )
 
+    def test_a_transport_that_takes_its_time_to_go(self) -> None:
+        """The library lets go of it in a thread of its own, after the call; Python waits for that, too."""
+        self.ends_well(
+            """
+            class Slow:
+                def __call__(self, request):
+                    time.sleep(2.5)
+                    return wxsub.HttpReply.not_sent("too slow")
+                def __del__(self):
+                    time.sleep(0.5)
+                    print("gone", flush=True)
+            client = wxsub.Client(settings["config"])
+            client.set_transport(Slow())
+            client.report("o", "T", 1)
+            client.submit({"touser": "o", "template_id": "T", "data": {"thing1": "x"}})
+            time.sleep(0.3)
+            """,
+            "gone",
+            config=support.offline_settings(timeout_ms=3000, templates="off"),
+        )
+
     def test_sys_exit_in_a_with_block(self) -> None:
         self.ends_well(
             """

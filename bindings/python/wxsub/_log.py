@@ -24,6 +24,11 @@ def forget() -> None:
     _logs.clear()
 
 
+def is_held() -> bool:
+    """Whether the library still has a log function."""
+    return bool(_logs)
+
+
 def _call(number: Optional[int], level: int, message: bytes) -> None:
     try:
         log = _logs.get(number or 0)

@@ -86,10 +86,14 @@ def forget() -> None:
     _calls.clear()
 
 
-def wait() -> None:
-    """Waits for the calls that run, as long as they were told they may take, and a little longer."""
-    while any(until > time.monotonic() - 1 for until in list(_calls.values())):
-        time.sleep(0.01)
+def latest_end() -> float:
+    """Until when the calls that run were told to end, on the monotonic clock; 0 when none runs."""
+    return max(list(_calls.values()), default=0.0)
+
+
+def is_held() -> bool:
+    """Whether the library still has a transport."""
+    return bool(_transports)
 
 
 def install(client: Optional[int], transport: Transport) -> int:

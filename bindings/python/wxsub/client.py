@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Type, Union
 
-from . import _background, _log, _transport
+from . import _background, _exit, _log, _transport
 from ._inbox import SLICE, Inbox
 from ._log import Log
 from ._native import DestroyFn, HttpFn, LogFn, RawResult, lib, new_identity, new_result, new_stats
@@ -575,7 +575,7 @@ def _at_exit() -> None:
     for client in _living():
         lib.wxsub_set_log(client._handle, LogFn(), None, DestroyFn(), LogLevel.OFF)
         client._close_here()
-    _transport.wait()
+    _exit.wait()
 
 
 def _in_child() -> None:
