@@ -7,6 +7,7 @@ thread lets another thread make the call, and waits in Python.
 
 from __future__ import annotations
 
+import _thread
 import threading
 from queue import SimpleQueue
 from typing import Any, Callable, List, Optional
@@ -37,7 +38,8 @@ class _Worker:
 
     def __init__(self) -> None:
         self.calls: SimpleQueue[_Call] = SimpleQueue()
-        threading.Thread(target=self._run, name="wxsub", daemon=True).start()
+        # Not threading.Thread: a signal in the middle of its start() leaves a thread that complains on stderr.
+        _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
         while True:
