@@ -7,7 +7,8 @@
 //!
 //! Imports point one way: `ffi → client → ledger → store → {error, config, clock, secret, …}`, and `client → {http,
 //! wechat, worker, …}`; `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in
-//! `ffi`, all rules in `ledger`, all SQL and Lua in `store`, all sockets in `http`, all facts about WeChat in `wechat`.
+//! `ffi`, but for one block in `store::sqlite::sync`; all rules in `ledger`, all SQL and Lua in `store`, all facts about
+//! WeChat in `wechat`, the sockets in `http` and `store::redis::connection`.
 
 #![deny(unsafe_code, missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
