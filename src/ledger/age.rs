@@ -70,7 +70,7 @@ impl Passed {
         self.lease_ms
     }
 
-    /// What is left of a lease that had so much left; 0: it is over.
+    /// What is left now of a lease that had `left_ms`; 0: it is over.
     pub fn left_ms(&self, left_ms: i64) -> i64 {
         self.lease_ms.map_or(0, |passed| left_ms.saturating_sub(passed).max(0))
     }

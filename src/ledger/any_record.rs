@@ -40,6 +40,7 @@ impl Ledger {
             process: 1,
             lease_ms: 1000,
             message,
+            bound: Bound::default(),
         }
     }
 
@@ -103,6 +104,38 @@ impl Ledger {
         self.run(read_templates());
         self.run(confirm(vec!["id".to_owned()]));
     }
+
+    fn handle_campaign(&self) {
+        use super::campaign::{Beat, Definition, Part, Take, Wish, add, ids, look, put, read_part, wish};
+        let id = || "c".to_owned();
+        let definition = Definition { given: "{}".to_owned(), start_ms: Some(0), ..Definition::default() };
+        // With the record of the run alone there is no campaign.
+        if self.run(look(id())).is_some_and(|campaign| campaign.is_none()) {
+            self.run(put(id(), definition.clone()));
+        }
+        self.run(ids());
+        self.run(read_part("c", 0));
+        for take in [Take::Left, Take::Part, Take::Players { from: None, to: Some([1].into()), at_end: true }] {
+            let beat =
+                |slices| Beat { process: 1, engine: 1, slices, take: Some(take.clone()), pace: 1, ..Beat::default() };
+            if let Some(Some((beaten, _, _))) = self.run(super::campaign::beat(id(), beat(Vec::new()))) {
+                let done = beaten.taken.iter().map(|slice| (slice.number, slice.tally.clone(), true)).collect();
+                self.run(super::campaign::beat(id(), beat(done)));
+            }
+        }
+        let part = Part { players: vec![(OPENID.to_owned(), None)] };
+        self.run(add(id(), vec![part], Some(7)));
+        for wish_for in
+            [Wish::Start, Wish::Pause { why: "w".to_owned(), until_ms: Some(5) }, Wish::Resume, Wish::Cancel]
+        {
+            self.run(wish(id(), wish_for));
+        }
+        self.run(put(id(), definition));
+        let claim = BudgetClaim { template_id: "template".to_owned(), day: 5, process: 1, used: 0, limit: 9 };
+        self.run(claim_budget(claim.clone()));
+        self.run(budget_left("template", 5, 9));
+        self.run(release_budget(claim));
+    }
 }
 
 /// Leaves `body` as the record that `kind` chooses, in the form that the ledger writes, or with `bare` just so; then does
@@ -126,6 +159,11 @@ pub fn any_record(kind: u8, bare: bool, body: &[u8]) {
         Name::account("templates"),
         Name::account("template-ids"),
         Name::hashed(Space::Key, &"07".repeat(20), &[b"nonce", &NONCE]),
+        Name::account("campaign:c"),
+        Name::account("campaign-run:c"),
+        Name::account("campaigns"),
+        Name::account("campaign-list:c:00000000"),
+        Name::account("budget:template"),
     ];
     let name = &names[usize::from(kind) % names.len()];
     let mut to = Encoder::default();
@@ -142,6 +180,7 @@ pub fn any_record(kind: u8, bare: bool, body: &[u8]) {
         ledger.engine.replace(name, Some(record.clone()));
         ledger.handle_message(&message);
         ledger.handle_account(&slot);
+        ledger.handle_campaign();
         ledger.run(first_use(&NONCE, &[1; 20], 1000));
     }
 }

@@ -1,7 +1,7 @@
 //! How a record is written: a version, a checksum, and fields one after the other.
 //!
 //! ```text
-//! byte 0      the version of the record's format, 1
+//! byte 0      the version of the record's format: 1, or 2 for a player's with what version 1 has no room for
 //! bytes 1-4   CRC-32C of the space, the id and the body, big-endian
 //! bytes 5-    the body
 //! ```
@@ -14,7 +14,7 @@ use crc::{CRC_32_ISCSI, Crc};
 use crate::error::{Error, Retry, Status};
 use crate::store::{Name, Stop};
 
-/// The version that is written.
+/// The version of all records that need no other.
 pub const VERSION: u8 = 1;
 const HEADER: usize = 5;
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
@@ -25,7 +25,12 @@ pub enum Damage {
     /// Its checksum or its shape is wrong.
     Broken,
     /// A newer library wrote it.
-    Newer(u8),
+    Newer {
+        /// Its version.
+        version: u8,
+        /// The newest that this library reads.
+        known: u8,
+    },
 }
 
 impl From<Damage> for Error {
@@ -34,8 +39,8 @@ impl From<Damage> for Error {
             Damage::Broken => "a record of this player or key is damaged; it was left as it is. The others are not \
                                affected: restore a copy of the store, or have the player forgotten"
                 .to_owned(),
-            Damage::Newer(version) => format!(
-                "a record has format {version}, written by a newer wxsub; this one knows up to {VERSION}. Update this process"
+            Damage::Newer { version, known } => format!(
+                "a record has format {version}, written by a newer wxsub; this one knows up to {known}. Update this process"
             ),
         };
         Error { retry: Retry::Never, ..Error::new(Status::Store, why) }
@@ -46,6 +51,11 @@ impl From<Damage> for Stop {
     fn from(damage: Damage) -> Stop {
         Stop::Fail(damage.into())
     }
+}
+
+/// A sum of any bytes.
+pub fn sum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
 }
 
 fn checksum(name: &Name, version: u8, body: &[u8]) -> u32 {
@@ -66,6 +76,16 @@ impl Default for Encoder {
 }
 
 impl Encoder {
+    /// For bytes that are no record: without version and checksum.
+    pub fn bare() -> Encoder {
+        Encoder(Vec::new())
+    }
+
+    /// Those bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     pub fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
@@ -102,9 +122,14 @@ impl Encoder {
     }
 
     /// The whole record.
-    pub fn finish(mut self, name: &Name) -> Vec<u8> {
-        let sum = checksum(name, VERSION, &self.0[HEADER..]);
-        self.0[0] = VERSION;
+    pub fn finish(self, name: &Name) -> Vec<u8> {
+        self.finish_as(VERSION, name)
+    }
+
+    /// The whole record, of a version that has more in it.
+    pub fn finish_as(mut self, version: u8, name: &Name) -> Vec<u8> {
+        let sum = checksum(name, version, &self.0[HEADER..]);
+        self.0[0] = version;
         self.0[1..HEADER].copy_from_slice(&sum.to_be_bytes());
         self.0
     }
@@ -116,16 +141,31 @@ pub struct Decoder<'a>(&'a [u8]);
 impl<'a> Decoder<'a> {
     /// Checks a record.
     pub fn open(name: &Name, record: &'a [u8]) -> Result<Decoder<'a>, Damage> {
+        Decoder::open_up_to(VERSION, name, record).map(|(_, decoder)| decoder)
+    }
+
+    /// Checks a record of any version up to `known`, and says which it is.
+    pub fn open_up_to(known: u8, name: &Name, record: &'a [u8]) -> Result<(u8, Decoder<'a>), Damage> {
         let (header, body) = record.split_at_checked(HEADER).ok_or(Damage::Broken)?;
         let sum = header[1..].iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
         if sum != checksum(name, header[0], body) {
             return Err(Damage::Broken);
         }
         match header[0] {
-            VERSION => Ok(Decoder(body)),
             0 => Err(Damage::Broken),
-            newer => Err(Damage::Newer(newer)),
+            version if version <= known => Ok((version, Decoder(body))),
+            version => Err(Damage::Newer { version, known }),
         }
+    }
+
+    /// Reads bytes that are no record.
+    pub fn bare(bytes: &'a [u8]) -> Decoder<'a> {
+        Decoder(bytes)
+    }
+
+    /// Whether all was read.
+    pub fn is_at_end(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn take(&mut self, size: usize) -> Result<&'a [u8], Damage> {
@@ -223,6 +263,7 @@ mod tests {
         record[0] = 2;
         let sum = checksum(&name, 2, &[]);
         record[1..HEADER].copy_from_slice(&sum.to_be_bytes());
-        assert!(matches!(Decoder::open(&name, &record).err(), Some(Damage::Newer(2))));
+        assert!(matches!(Decoder::open(&name, &record).err(), Some(Damage::Newer { version: 2, known: 1 })));
+        assert!(Decoder::open_up_to(2, &name, &record).is_ok_and(|(version, _)| version == 2));
     }
 }

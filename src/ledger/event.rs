@@ -1,16 +1,16 @@
 //! What WeChat pushed about a player: each part once, all or none.
 
-use super::answer::{Applied, Change, Item, Terms, apply};
+use super::forget;
+use super::journal::What;
 use super::key::{self, Key, Seen};
+use super::late::{Late, settle_late};
 use super::pairing::Source;
 use super::player::{Player, PlayerNames};
-use super::settle::{Late, Outcome, settle_late};
+use super::player_answer::{Applied, Change, Item, Terms, apply, count_before, note_answered};
+use super::settle::Outcome;
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};
-
-/// A send may have started so much later than its event was created, by two clocks.
-const SKEW_MS: i64 = 30_000;
 
 /// What WeChat pushed about a player.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub type EventResult = Result<Vec<Applied>, i64>;
 pub fn handle(event: Event) -> Operation<EventResult> {
     let names = PlayerNames::new(&event.openid);
     let keys: Vec<Name> = event.parts.iter().map(|(identity, _)| key::of_event(&names.lasting, identity)).collect();
-    let reads = names.and(keys.iter().cloned());
+    let reads = names.and(keys.iter().cloned().chain([forget::trace_read(&names.lasting)]));
     let trace = names.trace();
     let decide = Box::new(move |view: &View<'_>| decide_event(&event, &names, &keys, view));
     Operation { reads, proven: true, trace, decide }
@@ -66,6 +66,11 @@ fn decide_event(
     view: &View<'_>,
 ) -> Result<(Changes, EventResult), Stop> {
     let mut changes = Changes::default();
+    if forget::was_forgotten_since(&names.lasting, event.created_ms, view)? {
+        // It is about a life that has ended.
+        let old = || Applied::Before(Verdict { remaining: 0, ..Verdict::default() });
+        return Ok((changes, Ok(event.parts.iter().map(|_| old()).collect())));
+    }
     let mut loaded = Player::load(view, names)?;
     let player = &mut loaded.player;
     let mut done = Vec::with_capacity(event.parts.len());
@@ -82,12 +87,19 @@ fn decide_event(
         let applied = match part {
             EventPart::Answer(item) => {
                 let source = Source::Event { created_ms: event.created_ms };
-                apply(player, item, Terms { source, max_count: event.max_count }, &view.time)?
+                let before = count_before(player, item);
+                let applied = apply(player, item, Terms { source, max_count: event.max_count }, &view.time)?;
+                note_answered(&mut changes, view, player, &names.lasting, What::Event, item, &applied, before, None);
+                applied
             }
             EventPart::Sent { template, verdict, outcome } => {
-                let before = event.created_ms.saturating_add(SKEW_MS);
-                match settle_late(player, names, template, before, verdict, *outcome, view, &mut changes)? {
+                match settle_late(player, names, template, event.created_ms, verdict, *outcome, view, &mut changes)? {
                     Late::Busy(ms) => return Ok((Changes::default(), Err(ms))),
+                    Late::Nothing if !player.is_known() => {
+                        // Maybe one who was forgotten meanwhile: nothing begins with it.
+                        done.push(Applied::Now { quota: QuotaChange::Untouched, remaining: -1 });
+                        continue;
+                    }
                     Late::Nothing => Applied::Now { quota: QuotaChange::Untouched, remaining: -1 },
                     Late::Settled(remaining) => Applied::Now { quota: quota_of(*outcome), remaining },
                 }

@@ -7,7 +7,7 @@ use super::verdict;
 use crate::error::{Status, Verdict};
 use crate::store::{Changes, Name, Space, Stop, Time, View};
 
-/// A key lives so long after its verdict.
+/// How long a key is kept after its verdict.
 pub const LIFE_MS: i64 = 24 * 3_600_000;
 /// What an engine waits longer before it drops one: ages may go by a wall clock that was set.
 const MARGIN_MS: i64 = 3_600_000;
@@ -138,7 +138,7 @@ impl Key {
 /// What a key tells whoever looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A call that runs, for so many milliseconds at most.
+    /// A call that runs; for how many milliseconds at most.
     Running(i64),
     /// A call that has ended.
     Ended {
@@ -156,7 +156,7 @@ pub enum Seen {
 pub enum Conflict {
     /// A call that ended so.
     Before(Verdict),
-    /// A send that runs, for so many milliseconds at most.
+    /// A send that runs; for how many milliseconds at most.
     Running(i64),
     /// A send with this other template.
     OtherTemplate(Template),
@@ -176,6 +176,14 @@ pub fn conflict(key: Option<&Key>, template: &TemplateId) -> Option<Conflict> {
         Seen::Running(ms) => Conflict::Running(ms),
         Seen::Ended { verdict, .. } => Conflict::Before(verdict),
     })
+}
+
+/// Whether a key's record still says something.
+///
+/// # Errors
+/// [`Damage`], when it is none.
+pub fn is_alive(name: &Name, record: &[u8], now: &Time) -> Result<bool, Damage> {
+    Ok(Key::decode(name, record, now)?.is_some())
 }
 
 /// Whether a key's record is over, whoever's it is.

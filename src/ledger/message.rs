@@ -2,9 +2,12 @@
 
 use super::age::Stamp;
 use super::codec::{Damage, Decoder, Encoder};
+use super::journal::{Told, What};
+use super::player::Player;
 use super::recent::KEEP_LEASE_MS;
+use super::template::{Template, TemplateId};
 use super::verdict;
-use crate::error::{Error, Retry, Status, Verdict};
+use crate::error::{Error, Retry, SkipReason, Status, Verdict};
 use crate::store::{Changes, Name, Space, Stop, Time, View, When};
 
 /// The first pause after a try that failed; doubled with each …
@@ -62,6 +65,8 @@ pub struct Payload {
     pub resend: bool,
     /// Whether its outcome is told.
     pub notify: bool,
+    /// Whether the host's rules bind it.
+    pub rules: bool,
 }
 
 /// Where a message stands.
@@ -88,7 +93,8 @@ impl Message {
         Ok(Some(Message::decode(name, record, &view.time)?))
     }
 
-    fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Message, Damage> {
+    /// As of now.
+    pub fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Message, Damage> {
         let mut from = Decoder::open(name, record)?;
         let passed = Stamp::decode(&mut from)?.passed(now);
         let state = match from.byte()? {
@@ -115,6 +121,7 @@ impl Message {
                 notify: has(NOTIFY),
                 tag: from.unsigned()?,
                 checked: has(CHECKED),
+                rules: has(RULES),
                 body: from.text()?,
             },
             state,
@@ -144,14 +151,15 @@ impl Message {
             }
         };
         let flag = |on: bool, flag: u8| if on { flag } else { 0 };
-        let Payload { body, checked, tag, timeout_ms, resend, notify } = &self.payload;
+        let Payload { body, checked, tag, timeout_ms, resend, notify, rules } = &self.payload;
         to.byte(
             flag(self.key.is_some(), HAS_KEY)
                 | flag(self.in_doubt, IN_DOUBT)
                 | flag(timeout_ms.is_some(), HAS_TIMEOUT)
                 | flag(*resend, RESEND)
                 | flag(*notify, NOTIFY)
-                | flag(*checked, CHECKED),
+                | flag(*checked, CHECKED)
+                | flag(*rules, RULES),
         );
         to.text(&self.openid);
         to.text(&self.template_id);
@@ -171,6 +179,17 @@ impl Message {
         let value = to.finish(&name);
         changes.put(name.clone(), Some(value), None);
         changes.look_at(name, when);
+    }
+
+    /// How the journal names its template: short, where the player's count has it so.
+    pub fn template(&self, player: &Player) -> Template {
+        player.name_of(&TemplateId::new(self.template_id.clone(), false))
+    }
+
+    /// What the history says of it.
+    pub fn told<'a>(&'a self, player: &Player, what: What, verdict: &'a Verdict) -> Told<'a> {
+        let (template, key) = (self.template(player), self.key.as_deref());
+        Told { what, template, verdict, key, before: None, campaign: None }
     }
 
     /// Takes it out of the outbox.
@@ -195,6 +214,7 @@ const HAS_TIMEOUT: u8 = 4;
 const RESEND: u8 = 8;
 const NOTIFY: u8 = 16;
 const CHECKED: u8 = 32;
+const RULES: u8 = 64;
 
 /// What becomes of a message after a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,6 +238,11 @@ pub fn dispose(message: &Message, tried: Verdict, now_ms: i64, spread: u64) -> D
     let again = match tried.status {
         Status::Expired => false,
         Status::Unknown | Status::Panic => message.payload.resend && tried.flags & Verdict::REPLAYED == 0,
+        // Of the rules only quiet hours are waited for.
+        Status::Skipped => {
+            let after_ms = i64::from(tried.retry_after_ms);
+            tried.skipped == Some(SkipReason::Quiet) && now_ms.saturating_add(after_ms) < message.expires_ms
+        }
         // Whatever the store did, the message was not sent.
         Status::Store => tried.retry != Retry::Never,
         _ => tried.retry == Retry::Later,
@@ -258,8 +283,15 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_store_ends_a_message_only_where_its_record_is_damaged() {
-        let payload =
-            Payload { body: "{}".to_owned(), checked: true, tag: 0, timeout_ms: None, resend: false, notify: true };
+        let payload = Payload {
+            body: "{}".to_owned(),
+            checked: true,
+            tag: 0,
+            timeout_ms: None,
+            resend: false,
+            notify: true,
+            rules: false,
+        };
         let message = Message {
             openid: "o".to_owned(),
             template_id: "t".to_owned(),

@@ -20,7 +20,7 @@ pub enum Use {
     OtherBody,
 }
 
-/// Remembers a signed query, for so long, with the body that came with it; both by digests that nobody can choose.
+/// Remembers a signed query for `life_ms`, with the body that came with it; both by digests that nobody can choose.
 pub fn first_use(nonce: &[u8; 20], body: &[u8; 20], life_ms: i64) -> Operation<Use> {
     let home: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
     let name = Name::hashed(Space::Key, &home, &[b"nonce", nonce]);
@@ -39,14 +39,19 @@ fn decide_use(name: &Name, digest: u64, life_ms: i64, view: &View<'_>) -> Result
     {
         return Ok((changes, if seen == digest { Use::Repeated } else { Use::OtherBody }));
     }
+    save(name, digest, life_ms, &view.time, &mut changes);
+    Ok((changes, Use::First))
+}
+
+/// Remembers a number for so long.
+pub fn save(name: &Name, digest: u64, life_ms: i64, time: &Time, changes: &mut Changes) {
     let mut to = Encoder::default();
-    Stamp::encode(&view.time, &mut to);
+    Stamp::encode(time, &mut to);
     to.fixed(0, 4);
     to.byte(KIND);
     to.signed(life_ms);
     to.fixed(digest, 8);
     changes.put(name.clone(), Some(to.finish(name)), Some(life_ms + MARGIN_MS));
-    Ok((changes, Use::First))
 }
 
 /// The body's digest; None: the nonce's time is over.

@@ -1,5 +1,6 @@
 //! The outbox: messages are put there, found when their time comes, taken back, looked up.
 
+use super::journal::{self, Told, What};
 use super::key::{self, Conflict, Key, Seen};
 use super::message::{self, Disposition, Message, Payload, State, dispose};
 use super::player::{Player, PlayerNames};
@@ -88,7 +89,7 @@ impl Names {
 
 fn decide_enqueue(new: &NewMessage, names: &Names, view: &View<'_>) -> Result<(Changes, EnqueueResult), Stop> {
     let mut changes = Changes::default();
-    let loaded = Player::load(view, &names.player)?;
+    let mut loaded = Player::load(view, &names.player)?;
     let mut result = EnqueueResult::Stored;
     if let Some(waiting) = Message::load(view, &names.message)? {
         match beside(new, waiting) {
@@ -119,6 +120,16 @@ fn decide_enqueue(new: &NewMessage, names: &Names, view: &View<'_>) -> Result<(C
         state: State::Waiting,
     }
     .save(names.message.clone(), &view.time, &mut changes);
+    let stored = Verdict::default();
+    let told = Told {
+        what: What::Stored,
+        template: new.template.to_template(),
+        verdict: &stored,
+        key: new.key.as_deref(),
+        before: None,
+        campaign: None,
+    };
+    journal::enter_send(&mut changes, view, &mut loaded.player, &names.player.lasting, told);
     loaded.save(view, &mut changes);
     Ok((changes, result))
 }
@@ -174,6 +185,10 @@ fn decide_finish(
             // What was kept of an earlier call with this key stays.
             if last.flags & Verdict::REPLAYED == 0 {
                 remember(&mut loaded.player, names, &message, last, message.in_doubt, view, &mut changes)?;
+                let template = message.template(&loaded.player);
+                journal::ended_unsent(&mut changes, view, template, last.status);
+                let told = message.told(&loaded.player, What::Send, last);
+                journal::enter_send(&mut changes, view, &mut loaded.player, &names.player.lasting, told);
             }
         }
         Disposition::Again { due_ms, why } => {
@@ -260,6 +275,7 @@ fn decide_cancel(names: &Names, verdict: &Verdict, view: &View<'_>) -> Result<(C
             // It is not sent again; whoever looks next tells its outcome.
             let verdict = found_running();
             remember(&mut loaded.player, names, &message, &verdict, true, view, &mut changes)?;
+            note_cancelled(&message, &verdict, &mut loaded.player, names, view, &mut changes);
             message.state = State::Ended(Box::new(verdict.clone()));
             message.save(name, &view.time, &mut changes);
             Cancelled::TooLate(Some((verdict, template)))
@@ -267,6 +283,7 @@ fn decide_cancel(names: &Names, verdict: &Verdict, view: &View<'_>) -> Result<(C
         State::Waiting => {
             let verdict = Verdict { tag: message.payload.tag, ..verdict.clone() };
             remember(&mut loaded.player, names, &message, &verdict, false, view, &mut changes)?;
+            note_cancelled(&message, &verdict, &mut loaded.player, names, view, &mut changes);
             Message::remove(name, &mut changes);
             Cancelled::Now { template_id: message.template_id, tag: message.payload.tag }
         }
@@ -275,10 +292,24 @@ fn decide_cancel(names: &Names, verdict: &Verdict, view: &View<'_>) -> Result<(C
     Ok((changes, cancelled))
 }
 
+/// Counts and enters a message that was taken back.
+fn note_cancelled(
+    message: &Message,
+    verdict: &Verdict,
+    player: &mut Player,
+    names: &Names,
+    view: &View<'_>,
+    changes: &mut Changes,
+) {
+    journal::ended_unsent(changes, view, message.template(player), verdict.status);
+    let told = message.told(player, What::Cancelled, verdict);
+    journal::enter_send(changes, view, player, &names.player.lasting, told);
+}
+
 /// What is known of a keyed message.
 #[derive(Debug)]
 pub enum KeyStatus {
-    /// It waits, and is due in so many milliseconds.
+    /// It waits; in how many milliseconds it is due.
     Waits {
         /// Milliseconds.
         due_ms: i64,
@@ -291,7 +322,7 @@ pub enum KeyStatus {
         /// Why the last one failed.
         why: String,
     },
-    /// It is being sent; the lease ends in so many milliseconds.
+    /// It is being sent; in how many milliseconds the lease ends.
     Sending(i64),
     /// It has ended so.
     Ended {

@@ -1,10 +1,9 @@
 //! One act counts once: a player's answer reaches us from the game (a report) and from WeChat (an event), in either
 //! order, and the second of a pair changes nothing.
 
-use super::age::Passed;
-use super::codec::{Damage, Decoder, Encoder};
 use super::player::Player;
-use super::template::{Template, TemplateId};
+use super::recent::Mark;
+use super::template::TemplateId;
 use crate::store::Time;
 
 /// An event carries the act's time, a report comes after the act. They pair if the report arrived at most this long
@@ -12,8 +11,6 @@ use crate::store::Time;
 const BEFORE_MS: i64 = 30_000;
 /// … and at most this long after it.
 const AFTER_MS: i64 = 600_000;
-/// Marks that found no partner are kept this long: longer than any pair is apart, and than WeChat pushes again.
-pub const LIFE_MS: i64 = 2 * 3_600_000;
 /// Marks of one player at most; the oldest leave first.
 const MAX_MARKS: usize = 256;
 
@@ -36,39 +33,6 @@ impl Source {
             Source::Report => time.wall_ms,
             Source::Event { created_ms } => created_ms,
         }
-    }
-}
-
-/// An act that came one way and may still come the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Of which template.
-    pub template: Template,
-    /// A refusal; else an accept.
-    pub refusal: bool,
-    /// It came by an event; else by a report.
-    pub by_event: bool,
-    /// When the act happened, Unix milliseconds.
-    pub acted_ms: i64,
-    /// How long ago it came.
-    pub age_ms: i64,
-}
-
-impl Mark {
-    /// All but its template.
-    pub fn encode(&self, time: &Time, to: &mut Encoder) {
-        to.byte(u8::from(self.refusal) | u8::from(self.by_event) << 1);
-        to.signed(self.age_ms);
-        to.signed(self.acted_ms.saturating_sub(time.wall_ms.saturating_sub(self.age_ms)));
-    }
-
-    /// As of now; `written_ms`: the wall clock when it was written.
-    pub fn decode(template: Template, passed: Passed, written_ms: i64, from: &mut Decoder<'_>) -> Result<Mark, Damage> {
-        let flags = from.byte()?;
-        let age_ms = from.signed()?;
-        let acted_ms = from.signed()?.saturating_add(written_ms.saturating_sub(age_ms));
-        let age_ms = age_ms.saturating_add(passed.age_ms);
-        Ok(Mark { template, refusal: flags & 1 != 0, by_event: flags & 2 != 0, acted_ms, age_ms })
     }
 }
 

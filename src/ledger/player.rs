@@ -2,7 +2,8 @@
 //! of messages that were sent, numbers of steps). Two records, read and written in one step.
 
 use super::age::Stamp;
-use super::codec::{Damage, Decoder, Encoder};
+use super::codec::{Damage, Decoder, Encoder, VERSION};
+use super::denial::Denial;
 use super::recent::{HOUR_MS, Recent};
 use super::template::{Template, TemplateId};
 use crate::error::{Error, Status};
@@ -10,6 +11,9 @@ use crate::store::{Changes, Found, Name, Space, Stop, Time, Trace, View};
 
 /// Templates of one player at most.
 const MAX_TEMPLATES: usize = 64;
+
+/// The version of a lasting record with refusals or bans; one without them is of version 1, which older libraries read.
+const WITH_DENIALS: u8 = 2;
 
 /// Granted and spent only grow: the count is their difference, less what is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +26,16 @@ pub struct Count {
     pub spent: u64,
     /// When the newest accept happened, in Unix seconds rounded up.
     pub accepted_s: i64,
+    /// He refused, or the platform banned it, and no accept came since.
+    pub denial: Option<Denial>,
 }
 
 const HAS_TIME: u8 = 1;
 const HASHED: u8 = 2;
+const DENIED: u8 = 4;
+const BANNED: u8 = 8;
+/// Of the whole player.
+const REFUSED_ALL: u8 = 1;
 
 /// The names of a player's two records.
 #[derive(Clone, Debug)]
@@ -61,6 +71,10 @@ pub struct Player {
     pub birth: u32,
     /// By template.
     pub counts: Vec<Count>,
+    /// Campaigns, and sends that the host's rules bind, pass over him until this Unix time in milliseconds; 0: they don't.
+    pub muted_until_ms: i64,
+    /// When he last turned the main switch off, Unix seconds; 0: he did not, or accepted something since.
+    pub refused_all_s: i64,
     /// What passes.
     pub recent: Recent,
 }
@@ -97,54 +111,97 @@ impl Player {
         Ok(Loaded { before: player.clone(), player, had_recent: recent.is_some(), names })
     }
 
-    fn read_lasting(&mut self, name: &Name, record: &[u8]) -> Result<(), Damage> {
-        let mut from = Decoder::open(name, record)?;
+    /// Reads the lasting record.
+    pub fn read_lasting(&mut self, name: &Name, record: &[u8]) -> Result<(), Damage> {
+        let (version, mut from) = Decoder::open_up_to(WITH_DENIALS, name, record)?;
         self.birth = from.fixed(4)? as u32;
-        let mut earlier_s = 0;
+        let all = if version < WITH_DENIALS { 0 } else { from.byte()? };
+        if all & !REFUSED_ALL != 0 {
+            return Err(Damage::Broken);
+        }
+        let mut times = Times::default();
+        if all & REFUSED_ALL != 0 {
+            self.refused_all_s = times.read(&mut from)?;
+        }
         for _ in 0..from.small::<usize>()? {
             let flags = from.byte()?;
             let template =
                 if flags & HASHED != 0 { Template::Hash(from.fixed(8)?) } else { Template::Spelled(from.text()?) };
             let (granted, spent) = (from.unsigned()?, from.unsigned()?);
-            let accepted_s = if flags & HAS_TIME == 0 { 0 } else { from.signed()?.saturating_add(earlier_s) };
-            earlier_s = if flags & HAS_TIME == 0 { earlier_s } else { accepted_s };
-            self.counts.push(Count { template, granted, spent, accepted_s });
+            let accepted_s = if flags & HAS_TIME == 0 { 0 } else { times.read(&mut from)? };
+            let denial = match flags & DENIED {
+                0 => None,
+                _ => Some(Denial { at_s: times.read(&mut from)?, banned: flags & BANNED != 0 }),
+            };
+            self.counts.push(Count { template, granted, spent, accepted_s, denial });
+        }
+        if !from.is_at_end() {
+            self.muted_until_ms = from.signed()?;
         }
         from.end()
     }
 
     fn write_lasting(&self, name: &Name) -> Vec<u8> {
+        let is_plain = self.refused_all_s == 0 && self.counts.iter().all(|count| count.denial.is_none());
+        let version = if is_plain { VERSION } else { WITH_DENIALS };
         let mut to = Encoder::default();
         to.fixed(u64::from(self.birth), 4);
+        let mut times = Times::default();
+        if version == WITH_DENIALS {
+            let all = if self.refused_all_s != 0 { REFUSED_ALL } else { 0 };
+            to.byte(all);
+            if all != 0 {
+                times.write(self.refused_all_s, &mut to);
+            }
+        }
         to.unsigned(self.counts.len() as u64);
-        // One dialog asks for several templates, so their times are nearly the same: the difference takes one byte.
-        let mut earlier_s = 0;
         for count in &self.counts {
             // Only a grant that is left can be kept from a refusal.
             let time = if count.granted > count.spent { HAS_TIME } else { 0 };
+            let denied = count.denial.map_or(0, |denial| DENIED | if denial.banned { BANNED } else { 0 });
             match &count.template {
                 Template::Hash(hash) => {
-                    to.byte(HASHED | time);
+                    to.byte(HASHED | time | denied);
                     to.fixed(*hash, 8);
                 }
                 Template::Spelled(id) => {
-                    to.byte(time);
+                    to.byte(time | denied);
                     to.text(id);
                 }
             }
             to.unsigned(count.granted);
             to.unsigned(count.spent);
             if time != 0 {
-                to.signed(count.accepted_s.saturating_sub(earlier_s));
-                earlier_s = count.accepted_s;
+                times.write(count.accepted_s, &mut to);
+            }
+            if let Some(denial) = count.denial {
+                times.write(denial.at_s, &mut to);
             }
         }
-        to.finish(name)
+        if self.muted_until_ms != 0 {
+            to.signed(self.muted_until_ms);
+        }
+        to.finish_as(version, name)
+    }
+
+    /// Whether there is anything to know of him for ever.
+    pub fn has_lasting(&self) -> bool {
+        !self.counts.is_empty() || self.refused_all_s != 0 || self.muted_until_ms != 0
     }
 
     /// The birth, where the passing record must hold it.
     fn born_here(&self) -> u32 {
-        if self.counts.is_empty() { self.birth } else { 0 }
+        if self.has_lasting() { 0 } else { self.birth }
+    }
+
+    /// Whether the host has asked not to send to him now, by what the rules bind.
+    pub fn is_muted(&self, wall_ms: i64) -> bool {
+        self.muted_until_ms > wall_ms
+    }
+
+    /// Whether anything is known of the player.
+    pub fn is_known(&self) -> bool {
+        self.birth != 0
     }
 
     /// Begins a life, if there is none.
@@ -159,6 +216,11 @@ impl Player {
         self.counts.iter().find(|count| template.is(&count.template))
     }
 
+    /// How the journal names a template: as the player's count does, since that changes least, or as records would.
+    pub fn name_of(&self, template: &TemplateId) -> Template {
+        self.count(template).map_or_else(|| template.to_template(), |count| count.template.clone())
+    }
+
     /// The count of this template, made if there is none.
     ///
     /// # Errors
@@ -168,7 +230,13 @@ impl Player {
             Some(at) => at,
             None => {
                 self.make_room()?;
-                self.counts.push(Count { template: template.to_template(), granted: 0, spent: 0, accepted_s: 0 });
+                self.counts.push(Count {
+                    template: template.to_template(),
+                    granted: 0,
+                    spent: 0,
+                    accepted_s: 0,
+                    denial: None,
+                });
                 self.counts.len() - 1
             }
         };
@@ -185,7 +253,10 @@ impl Player {
             return Ok(());
         }
         let spare = |count: &Count| count.granted <= count.spent && !self.recent.names(&count.template);
-        let at = self.counts.iter().position(spare).ok_or_else(|| {
+        let spares = self.counts.iter().enumerate().filter(|(_, count)| spare(count));
+        // The refusal that is known for the longest says the least.
+        let oldest = spares.min_by_key(|(_, count)| count.denial.map_or(0, |denial| denial.at_s));
+        let at = oldest.map(|(at, _)| at).ok_or_else(|| {
             Error::new(
                 Status::Arg,
                 format!("the player has counts of {MAX_TEMPLATES} templates already; nothing was changed"),
@@ -212,13 +283,17 @@ impl Loaded<'_> {
     /// Adds what has changed to a step's changes, after all else that it changes; on a store where answers are lost, the
     /// step's number in any case.
     pub fn save(mut self, view: &View<'_>, changes: &mut Changes) {
-        if let Some(step_id) = view.step_id {
+        // Of one whom nobody knows, since he was forgotten maybe, what is late leaves no record.
+        let is_there = self.had_recent || self.player.is_known() || self.player != self.before;
+        let leaves_trace = is_there || !changes.puts.is_empty();
+        if let Some(step_id) = view.step_id.filter(|_| leaves_trace) {
             self.player.recent.note_step(step_id);
         }
         let Loaded { player, before, had_recent, names } = self;
-        if (player.birth, &player.counts) != (before.birth, &before.counts) {
-            let value = (!player.counts.is_empty()).then(|| player.write_lasting(&names.lasting));
-            if value.is_some() || !before.counts.is_empty() {
+        let lasting = |player: &Player| (player.birth, player.refused_all_s, player.muted_until_ms);
+        if lasting(&player) != lasting(&before) || player.counts != before.counts {
+            let value = player.has_lasting().then(|| player.write_lasting(&names.lasting));
+            if value.is_some() || before.has_lasting() {
                 changes.put(names.lasting.clone(), value, None);
             }
         }
@@ -233,6 +308,24 @@ impl Loaded<'_> {
             let life_ms = value.is_some().then(|| player.recent.life_ms(birth));
             changes.put(names.recent.clone(), value, life_ms);
         }
+    }
+}
+
+/// Times in a row: one dialog asks for several templates, so they are nearly the same, and a difference takes one byte.
+#[derive(Default)]
+struct Times {
+    earlier_s: i64,
+}
+
+impl Times {
+    fn read(&mut self, from: &mut Decoder<'_>) -> Result<i64, Damage> {
+        self.earlier_s = from.signed()?.saturating_add(self.earlier_s);
+        Ok(self.earlier_s)
+    }
+
+    fn write(&mut self, time_s: i64, to: &mut Encoder) {
+        to.signed(time_s.saturating_sub(self.earlier_s));
+        self.earlier_s = time_s;
     }
 }
 

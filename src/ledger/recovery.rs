@@ -1,5 +1,6 @@
 //! Messages that nobody ended: their process died, an event ended them, or their record can't be read.
 
+use super::journal::{self, What};
 use super::key::Key;
 use super::message::{Message, State};
 use super::outbox::{Names, remember};
@@ -34,7 +35,7 @@ fn decide_recover(names: &Names, view: &View<'_>) -> Result<(Changes, Recovered)
             Message::remove(names.message.clone(), &mut changes);
             Some((message, verdict))
         }
-        State::Sending { left_ms: 0 } => end_dead(&loaded.player, names, message, view, &mut changes)?,
+        State::Sending { left_ms: 0 } => end_dead(&mut loaded.player, names, message, view, &mut changes)?,
         State::Sending { .. } | State::Waiting => return Ok((changes, None)),
     };
     loaded.save(view, &mut changes);
@@ -43,7 +44,7 @@ fn decide_recover(names: &Names, view: &View<'_>) -> Result<(Changes, Recovered)
 
 /// The process that sent it did not say what became of it.
 fn end_dead(
-    player: &Player,
+    player: &mut Player,
     names: &Names,
     mut message: Message,
     view: &View<'_>,
@@ -62,6 +63,9 @@ fn end_dead(
         }
         let why = "the process that sent it ended before the verdict".to_owned();
         message.wait_again(view.time.wall_ms, why, true);
+        if let Some(started_ms) = player.recent.uncount(sender) {
+            journal::not_begun(changes, view, message.template(player), started_ms);
+        }
         message.save(names.message.clone(), &view.time, changes);
         return Ok(None);
     }
@@ -70,6 +74,8 @@ fn end_dead(
         Key::done(player.birth, sender, key.template, verdict.clone(), true).save(name.clone(), &view.time, changes);
     }
     Message::remove(names.message.clone(), changes);
+    let told = message.told(player, What::Send, &verdict);
+    journal::enter_send(changes, view, player, &names.player.lasting, told);
     Ok(Some((message, verdict)))
 }
 

@@ -1,13 +1,14 @@
-//! How a send ends: in time, late, or by WeChat's word.
+//! How a send ends: in time, after its lease, or undone because it was never made. `late` has how an event ends it.
 
+use super::journal::{self, Column, Told, What};
 use super::key::{self, Key};
 use super::message::{Disposition, Message, State as MessageState, dispose};
 use super::player::{Player, PlayerNames};
-use super::recent::{KEEP_LEASE_MS, Lease, Recent, StartedSend, name_of};
+use super::recent::{KEEP_LEASE_MS, Lease, Recent, Standing};
 use super::send::{BeginSend, Hold};
 use super::template::TemplateId;
-use crate::error::{Error, QuotaChange, Verdict};
-use crate::store::{Changes, Name, Operation, Space, Stop, View};
+use crate::error::{Error, QuotaChange, Status, Verdict};
+use crate::store::{Changes, Name, Operation, Stop, View};
 
 /// What becomes of the unit of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +80,18 @@ pub fn left_after(settlement: &Settlement) -> Option<i64> {
 /// What a hold still had when it was settled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owned {
-    Lease,
-    /// The lease was over, and the send in doubt.
-    Doubt,
+    /// Whether it is counted as begun: not, if its lease was over, and whoever found it so sends its message again.
+    Lease { counted: bool },
+    /// The lease was over, and the send in doubt; whether it is counted as begun.
+    Doubt { counted: bool },
     /// An event settled it already: once is enough.
     Nothing,
+}
+
+impl Owned {
+    fn is_counted(self) -> bool {
+        matches!(self, Owned::Lease { counted: true } | Owned::Doubt { counted: true })
+    }
 }
 
 fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, Settled), Stop> {
@@ -93,8 +101,15 @@ fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, S
     let mut loaded = Player::load(view, &hold.names)?;
     let player = &mut loaded.player;
     let same_life = player.birth == hold.birth;
+    let mut owned = Owned::Nothing;
     if same_life {
-        let owned = let_go(&mut player.recent, begun.holder, *outcome);
+        owned = let_go(&mut player.recent, begun.holder, *outcome);
+        note_taken(&mut player.recent, begun, owned, *outcome);
+        // While the lease lasted no event was taken in; after it one may have told of this very message, and settled
+        // another send in doubt by it: the message was counted and entered then.
+        if matches!(owned, Owned::Doubt { .. }) && player.recent.was_sent(&begun.template, verdict.msgid) {
+            owned = Owned::Nothing;
+        }
         let unit = hold.unit && owned != Owned::Nothing;
         move_count(player, &begun.template, *outcome, unit, hold.granted, verdict.msgid)?;
     }
@@ -120,30 +135,98 @@ fn decide_settle(settlement: &Settlement, view: &View<'_>) -> Result<(Changes, S
         let again = matches!(disposition, Some(Disposition::Again { .. }));
         settle_key(name.clone(), hold, (!again).then_some(last), earlier, view, &mut changes)?;
     }
+    // In another life nothing may say whose it was; that a message was begun and ended is no news of the player's.
+    let counted = owned.is_counted() || !same_life;
+    note_end(settlement, owned, counted, disposition.as_ref(), &verdict, &mut loaded.player, view, &mut changes);
     loaded.save(view, &mut changes);
     Ok((changes, Settled { remaining, disposition }))
 }
 
+/// What caps and campaigns remember of a send that ended so.
+fn note_taken(recent: &mut Recent, begun: &BeginSend, owned: Owned, outcome: Outcome) {
+    match (owned, outcome) {
+        (Owned::Lease { .. }, Outcome::Spent) => recent.note_taken(),
+        // It was counted when it came to be in doubt.
+        (Owned::Doubt { .. }, Outcome::Returned | Outcome::Cleared) => recent.forget_taken(),
+        _ => {}
+    }
+    if begun.bound.caps.per_week.is_some() {
+        recent.keep_week();
+    }
+    let Some(campaign) = begun.bound.campaign.as_ref().filter(|_| owned != Owned::Nothing) else { return };
+    match outcome {
+        Outcome::Spent => recent.note_had(campaign.number, Standing::Sent, campaign.remember_ms),
+        Outcome::Returned | Outcome::Cleared => recent.forget_had(campaign.number),
+        Outcome::InDoubt => {}
+    }
+}
+
+/// Counts the end of a send, and enters it.
+#[allow(clippy::too_many_arguments)] // what ended, how, and where that goes
+fn note_end(
+    settlement: &Settlement,
+    owned: Owned,
+    counted: bool,
+    disposition: Option<&Disposition>,
+    verdict: &Verdict,
+    player: &mut Player,
+    view: &View<'_>,
+    changes: &mut Changes,
+) {
+    let Settlement { hold, outcome, .. } = settlement;
+    let begun = &hold.begun;
+    let template = begun.template.counted_as();
+    let last = match disposition {
+        Some(Disposition::Again { .. }) => {
+            if counted {
+                journal::not_begun(changes, view, template, hold.started_ms);
+                player.recent.uncount(begun.holder);
+            }
+            return;
+        }
+        Some(Disposition::Final(last)) => last.as_ref(),
+        Some(Disposition::NotOurs) | None => verdict,
+    };
+    if counted && *outcome != Outcome::InDoubt {
+        journal::ended(changes, view, template.clone(), hold.started_ms, last.status);
+        if begun.bound.campaign.is_some() && last.status == Status::Ok {
+            journal::count(changes, view, hold.started_ms, template, Column::Campaign, 1);
+        }
+    }
+    let what = match owned {
+        Owned::Lease { .. } => What::Send,
+        Owned::Doubt { .. } if *outcome != Outcome::InDoubt => What::Settled,
+        // It was told when its lease was found over.
+        Owned::Doubt { .. } | Owned::Nothing => return,
+    };
+    let told = Told {
+        what,
+        template: player.name_of(&begun.template),
+        verdict: &Verdict { remaining: verdict.remaining, ..last.clone() },
+        key: begun.key.as_deref(),
+        before: Some(hold.left + i64::from(hold.unit)),
+        campaign: begun.bound.campaign.as_ref().map(|campaign| campaign.id.as_str()),
+    };
+    journal::enter_send(changes, view, player, &hold.names.lasting, told);
+}
+
 /// Gives the lease back, or keeps it for a while after a send in doubt.
 fn let_go(recent: &mut Recent, holder: i64, outcome: Outcome) -> Owned {
-    let runs = |lease: &Lease| lease.send.as_ref().is_some_and(|send| send.holder == holder);
-    if recent.lease.as_ref().is_some_and(runs) {
+    let runs = |lease: &Lease| lease.send.as_ref().filter(|send| send.holder == holder).map(|send| send.counted);
+    if let Some(counted) = recent.lease.as_ref().and_then(runs) {
         if outcome == Outcome::InDoubt {
             recent.lease.iter_mut().for_each(|lease| lease.left_ms = KEEP_LEASE_MS);
             recent.put_in_doubt();
         } else {
             recent.lease = None;
         }
-        return Owned::Lease;
+        return Owned::Lease { counted };
     }
     let at = recent.in_doubt.iter().position(|doubt| doubt.send.holder == holder);
     match at {
         None => Owned::Nothing,
-        Some(_) if outcome == Outcome::InDoubt => Owned::Doubt,
-        Some(at) => {
-            recent.in_doubt.remove(at);
-            Owned::Doubt
-        }
+        Some(at) if outcome == Outcome::InDoubt => Owned::Doubt { counted: recent.in_doubt[at].send.counted },
+        Some(at) => Owned::Doubt { counted: recent.in_doubt.remove(at).send.counted },
     }
 }
 
@@ -169,6 +252,7 @@ pub fn move_count(
     if outcome == Outcome::Spent {
         let template = player.count(template).map_or(template.to_template(), |count| count.template.clone());
         player.recent.note_sent(&template, msgid);
+        player.recent.note_last_sent(&template);
     }
     Ok(())
 }
@@ -235,8 +319,14 @@ fn decide_abandon(
 ) -> Result<(Changes, ()), Stop> {
     let mut changes = Changes::default();
     let mut loaded = Player::load(view, names)?;
-    if let_go(&mut loaded.player.recent, send.holder, Outcome::Returned) == Owned::Nothing {
+    let started_ms = loaded.player.recent.started_ms(send.holder);
+    let owned = let_go(&mut loaded.player.recent, send.holder, Outcome::Returned);
+    if owned == Owned::Nothing {
         return Ok((changes, ()));
+    }
+    note_taken(&mut loaded.player.recent, send, owned, Outcome::Returned);
+    if let Some(started_ms) = started_ms.filter(|_| owned.is_counted()) {
+        journal::not_begun(&mut changes, view, send.template.counted_as(), started_ms);
     }
     if let Some(name) = key_name
         && Key::load(view, &changes, name, loaded.player.birth)?.is_some_and(|key| key.holder == send.holder)
@@ -250,65 +340,4 @@ fn decide_abandon(
     }
     loaded.save(view, &mut changes);
     Ok((changes, ()))
-}
-
-/// What a late event did to the player's sends.
-pub enum Late {
-    /// A send to the player runs, for so many milliseconds at most: it must tell first.
-    Busy(i64),
-    /// It was no send of ours in doubt.
-    Nothing,
-    /// It settled one; with the count after it.
-    Settled(i64),
-}
-
-/// Settles the oldest send in doubt of the player and template that started before this time, once; unless the msgid is
-/// one that is known.
-#[allow(clippy::too_many_arguments)] // what the event says, and where it is applied
-pub fn settle_late(
-    player: &mut Player,
-    names: &PlayerNames,
-    template: &TemplateId,
-    started_before_ms: i64,
-    verdict: &Verdict,
-    outcome: Outcome,
-    view: &View<'_>,
-    changes: &mut Changes,
-) -> Result<Late, Stop> {
-    if let Some(lease) = player.recent.lease.as_ref().filter(|lease| lease.send.is_some()) {
-        if lease.left_ms > 0 {
-            return Ok(Late::Busy(lease.left_ms));
-        }
-        player.recent.put_in_doubt();
-    }
-    if verdict.msgid != 0 && player.recent.was_sent(template, verdict.msgid) {
-        return Ok(Late::Nothing);
-    }
-    let doubts = player.recent.in_doubt.iter().enumerate();
-    let fits = |send: &StartedSend| template.is(&send.template) && send.started_ms < started_before_ms;
-    let oldest = doubts.filter(|(_, doubt)| fits(&doubt.send)).min_by_key(|(_, doubt)| doubt.send.started_ms);
-    let Some(at) = oldest.map(|(at, _)| at) else { return Ok(Late::Nothing) };
-    let send = player.recent.in_doubt.remove(at).send;
-    move_count(player, template, outcome, send.unit, send.granted, verdict.msgid)?;
-    let remaining = player.remaining(template);
-    let verdict = Verdict { remaining, ..verdict.clone() };
-    if let Some(name) = send.key.and_then(|own| name_of(Space::Key, &names.lasting, &own))
-        && let Some(key) = Key::load(view, changes, &name, player.birth)?.filter(|key| key.holder == send.holder)
-    {
-        let effect = verdict.had_effect();
-        Key::done(player.birth, send.holder, key.template, verdict.clone(), effect).save(name, &view.time, changes);
-    }
-    if let Some(name) = send.message.and_then(|own| name_of(Space::Message, &names.lasting, &own))
-        && (outcome != Outcome::Returned || verdict.had_effect())
-        && let Some(mut message) = Message::load(view, &name)?.filter(|message| message.sender == send.holder)
-    {
-        if message.state == MessageState::Waiting && message.tries <= 1 {
-            // The one try that was in doubt is this one.
-            message.in_doubt = false;
-        }
-        // It has ended, whether it waits to be found or to be sent again.
-        message.state = MessageState::Ended(Box::new(verdict.clone()));
-        message.save(name, &view.time, changes);
-    }
-    Ok(Late::Settled(remaining))
 }

@@ -10,6 +10,8 @@ pub struct TemplateId {
     id: String,
     hash: u64,
     known: bool,
+    /// Whether it has numbers of its own; else it is one of too many that nobody knows.
+    listed: bool,
 }
 
 impl TemplateId {
@@ -17,7 +19,17 @@ impl TemplateId {
     pub fn new(id: impl Into<String>, known: bool) -> TemplateId {
         let id = id.into();
         let hash = hash_of(&id);
-        TemplateId { id, hash, known }
+        TemplateId { id, hash, known, listed: true }
+    }
+
+    /// The same, counted in the funnel together with all others that nobody knows.
+    pub fn unlisted(self) -> TemplateId {
+        TemplateId { listed: false, ..self }
+    }
+
+    /// How the funnel names it.
+    pub fn counted_as(&self) -> Template {
+        if self.listed || self.known { self.to_template() } else { Template::Hash(hash_of("")) }
     }
 
     /// The id itself.

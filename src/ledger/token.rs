@@ -1,26 +1,32 @@
 //! The access token, shared among processes: one asks, all use; and the budgets that keep an account alive.
 
-mod budget;
+mod daily_limit;
 mod record;
 
 use sha2::{Digest, Sha256};
 
+use super::codec::Damage;
 use crate::error::{Error, Status};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Operation, Stop, View};
-use budget::Budget;
+use daily_limit::DailyLimit;
 use record::{Failure, Kept, Record};
 
-/// WeChat allows so many forced refreshes a day, so far apart (docs/wechat-api.md, section 2).
-const FORCED: Budget = Budget { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
+/// Forced refreshes that WeChat allows a day, and how far apart (docs/wechat-api.md, section 2).
+const FORCED: DailyLimit = DailyLimit { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
 /// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still.
-const LEGACY: Budget = Budget { what: "legacy-tokens", per_day: 500, apart_ms: 0 };
-/// After a second token in a row that WeChat never accepted: so long nobody asks for another, doubling up to …
+const LEGACY: DailyLimit = DailyLimit { what: "legacy-tokens", per_day: 500, apart_ms: 0 };
+/// How long nobody asks for another token after a second in a row that WeChat never accepted, doubling up to …
 const REFUSED_PAUSE_MS: i64 = 60_000;
 /// … this.
 const LONGEST_REFUSED_PAUSE_MS: i64 = 3_600_000;
 /// Failures of different secrets and machines that are kept.
 const MAX_FAILURES: usize = 16;
+
+/// What is left of the budgets of two ledgers: this one's, which goes on. None: the record is another one.
+pub fn join(name: &Name, here: &[u8], _other: &[u8]) -> Option<Result<Vec<u8>, Damage>> {
+    [FORCED.name(), LEGACY.name()].contains(name).then(|| Ok(here.to_vec()))
+}
 
 /// A token as another process, or an earlier life of this one, left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +116,9 @@ pub enum TokenClaim {
         /// Tries that failed since the last success.
         failures: u32,
     },
-    /// Another process asks, for at most so many milliseconds.
+    /// Another process asks; for how many milliseconds at most.
     Wait(i64),
-    /// Asking is no use for so many milliseconds, for this reason.
+    /// Asking is no use: why, and for how many milliseconds.
     Failed(Error, i64),
 }
 
@@ -138,6 +144,32 @@ fn on_record<A: Send + 'static>(
 /// The token, if there is one that is alive and not known dead.
 pub fn read(slot: &TokenSlot) -> Operation<Option<StoredToken>> {
     on_record(slot, |record, _, _| Ok((false, record.alive().cloned())))
+}
+
+/// How the token stands, without the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenStanding {
+    /// How long the one that is alive was good for, and how much of that is left.
+    pub times: Option<(i64, i64)>,
+    /// Requests in a row that failed.
+    pub failures: u32,
+    /// What the last of those said.
+    pub why: Option<String>,
+}
+
+/// How the token stands.
+pub fn inspect(slot: &TokenSlot, concerned: Concerned) -> Operation<TokenStanding> {
+    on_record(slot, move |record, _, _| {
+        let ours = |failure: &&Failure| [0, concerned.secret, concerned.machine].contains(&failure.whose);
+        let failure = record.failures.iter().filter(ours).max_by_key(|failure| failure.times);
+        let refused = (record.refused_pause_ms > 0).then(|| all_refused(record.refused).message);
+        let standing = TokenStanding {
+            times: record.alive().map(|token| (token.life_ms, token.left_ms)),
+            failures: failure.map_or(0, |failure| failure.times),
+            why: failure.map(|failure| failure.why.message.clone()).or(refused),
+        };
+        Ok((false, standing))
+    })
 }
 
 /// Asks whether to ask WeChat: one caller at a time among all processes.
@@ -198,7 +230,7 @@ pub fn put(slot: &TokenSlot, token: Secret, life_ms: i64, concerned: Concerned) 
     })
 }
 
-/// Leaves word that asking failed, whom that concerns, and that none of them shall ask for so many milliseconds.
+/// Records that asking failed, whom that concerns, and that none of them shall ask for `pause_ms`.
 pub fn fail(
     slot: &TokenSlot,
     holder: i64,

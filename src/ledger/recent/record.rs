@@ -2,10 +2,14 @@
 //!
 //! When it was written, its life in hours, one byte of flags for what follows, and of that only what there is.
 
-use super::{HOUR_MS, IN_DOUBT_LIFE_MS, InDoubt, Lease, OWN, OwnId, Recent, Sent, StartedSend, Waiting};
+use super::opening::{self, LastSent};
+use super::repeats::{Pace, Run};
+use super::{
+    HOUR_MS, Had, IN_DOUBT_LIFE_MS, InDoubt, Lease, MARK_LIFE_MS, Mark, OWN, OwnId, Recent, Sent, Standing,
+    StartedSend, Waiting,
+};
 use crate::ledger::age::{Passed, Stamp};
 use crate::ledger::codec::{Damage, Decoder, Encoder};
-use crate::ledger::pairing::{self, Mark};
 use crate::ledger::player::Count;
 use crate::ledger::template::Template;
 use crate::store::{Name, Time};
@@ -19,6 +23,14 @@ const HAS_STEPS: u8 = 16;
 const HAS_IN_DOUBT: u8 = 32;
 const HAS_MARKS: u8 = 64;
 const HAS_SENT: u8 = 128;
+
+/// Behind all else, and only where there is any of it: a second byte of flags and what it tells.
+const HAS_TAKEN: u8 = 1;
+const KEEPS_WEEK: u8 = 2;
+const HAS_HAD: u8 = 4;
+const HAS_LAST_SENT: u8 = 8;
+const HAS_RUNS: u8 = 16;
+const HAS_PACE: u8 = 32;
 
 impl Recent {
     /// As bytes; None: there is nothing to keep. `birth`: 0 where the lasting record holds it.
@@ -68,7 +80,88 @@ impl Recent {
             to.fixed(u64::from(sent.msgid), 4);
             to.signed(sent.age_ms);
         });
+        self.encode_more(counts, time, &mut to);
         Some(to.finish(name))
+    }
+
+    fn encode_more(&self, counts: &[Count], time: &Time, to: &mut Encoder) {
+        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+        let more = flag(!self.taken.is_empty(), HAS_TAKEN)
+            | flag(self.keeps_week && !self.taken.is_empty(), KEEPS_WEEK)
+            | flag(!self.had.is_empty(), HAS_HAD)
+            | flag(self.last_sent.is_some(), HAS_LAST_SENT)
+            | flag(!self.runs.is_empty(), HAS_RUNS)
+            | flag(self.pace != Pace::default(), HAS_PACE);
+        if more == 0 {
+            return;
+        }
+        to.byte(more);
+        encode_list(&self.taken, to, |age_ms, to| to.unsigned(age_ms.cast_unsigned() / 1000));
+        encode_list(&self.had, to, |had, to| {
+            to.fixed(had.campaign, 8);
+            to.byte(u8::from(had.standing == Standing::Sent));
+            to.signed(had.left_ms);
+        });
+        if let Some(last) = &self.last_sent {
+            encode_template(&last.template, counts, to);
+            to.unsigned(last.age_ms.max(0).cast_unsigned() << 1 | u64::from(last.opened));
+        }
+        let since = |ms: i64| time.wall_ms.saturating_sub(ms);
+        encode_list(&self.runs, to, |run, to| {
+            to.fixed(run.sum.into(), 4);
+            to.signed(since(run.last_ms));
+            to.signed(run.last_ms.saturating_sub(run.first_ms));
+            to.unsigned(run.times);
+        });
+        if self.pace != Pace::default() {
+            to.signed(since(self.pace.since_ms));
+            to.unsigned(self.pace.entries.into());
+        }
+    }
+
+    fn decode_more(
+        &mut self,
+        from: &mut Decoder<'_>,
+        counts: &[Count],
+        stamp: &Stamp,
+        passed: Passed,
+    ) -> Result<(), Damage> {
+        let flags = from.byte()?;
+        let has = |flag: u8| flags & flag != 0;
+        self.keeps_week = has(KEEPS_WEEK);
+        self.taken = decode_list(has(HAS_TAKEN), from, |from| {
+            let age_s = i64::try_from(from.unsigned()?).map_err(|_| Damage::Broken)?;
+            Ok(aged(age_s.saturating_mul(1000), passed))
+        })?;
+        self.had = decode_list(has(HAS_HAD), from, |from| {
+            let campaign = from.fixed(8)?;
+            let standing = if from.byte()? == 0 { Standing::Begun } else { Standing::Sent };
+            Ok(Had { campaign, standing, left_ms: from.signed()?.saturating_sub(passed.age_ms) })
+        })?;
+        let life_ms = self.taken_life_ms();
+        self.taken.retain(|age_ms| *age_ms < life_ms);
+        self.had.retain(|had| had.left_ms > 0);
+        if has(HAS_LAST_SENT) {
+            let template = decode_template(from, counts)?;
+            let coded = from.unsigned()?;
+            let age_ms = aged((coded >> 1).cast_signed(), passed);
+            let last = LastSent { template, age_ms, opened: coded & 1 != 0 };
+            self.last_sent = Some(last).filter(|last| last.age_ms < opening::LIFE_MS);
+        }
+        let at = |since: i64| stamp.wall_ms().saturating_sub(since);
+        self.runs = decode_list(has(HAS_RUNS), from, |from| {
+            let sum = from.fixed(4)? as u32;
+            let last_ms = at(from.signed()?);
+            let first_ms = last_ms.saturating_sub(from.signed()?);
+            Ok(Run { sum, first_ms, last_ms, times: from.unsigned()? })
+        })?;
+        // Over, whatever its times say, when nothing has come for this time.
+        self.runs.retain(|_| passed.age_ms < HOUR_MS);
+        if has(HAS_PACE) {
+            let pace = Pace { since_ms: at(from.signed()?), entries: from.small()? };
+            self.pace = if passed.age_ms < HOUR_MS { pace } else { Pace::default() };
+        }
+        Ok(())
     }
 
     /// From bytes, as of now: what is over is gone. With the birth, 0 where it is elsewhere.
@@ -106,10 +199,14 @@ impl Recent {
                 let msgid = from.fixed(4)? as u32;
                 Ok(Sent { template, msgid, age_ms: aged(from.signed()?, passed) })
             })?,
+            ..Recent::default()
         };
+        if !from.is_at_end() {
+            recent.decode_more(&mut from, counts, &stamp, passed)?;
+        }
         from.end()?;
         recent.in_doubt.retain(|doubt| doubt.age_ms <= IN_DOUBT_LIFE_MS);
-        recent.marks.retain(|mark| mark.age_ms <= pairing::LIFE_MS);
+        recent.marks.retain(|mark| mark.age_ms <= MARK_LIFE_MS);
         recent.sent.retain(|sent| sent.age_ms <= IN_DOUBT_LIFE_MS);
         Ok((birth, recent))
     }
@@ -173,10 +270,16 @@ fn decode_template(from: &mut Decoder<'_>, counts: &[Count]) -> Result<Template,
 const HAS_UNIT: u8 = 1;
 const HAS_KEY: u8 = 2;
 const HAS_MESSAGE: u8 = 4;
+const UNCOUNTED: u8 = 8;
 
 fn encode_send(send: &StartedSend, counts: &[Count], to: &mut Encoder) {
     let flag = |on: bool, flag: u8| if on { flag } else { 0 };
-    to.byte(flag(send.unit, HAS_UNIT) | flag(send.key.is_some(), HAS_KEY) | flag(send.message.is_some(), HAS_MESSAGE));
+    to.byte(
+        flag(send.unit, HAS_UNIT)
+            | flag(send.key.is_some(), HAS_KEY)
+            | flag(send.message.is_some(), HAS_MESSAGE)
+            | flag(!send.counted, UNCOUNTED),
+    );
     to.fixed(send.holder.cast_unsigned(), 8);
     encode_template(&send.template, counts, to);
     to.unsigned(send.granted);
@@ -205,5 +308,6 @@ fn decode_send(from: &mut Decoder<'_>, counts: &[Count]) -> Result<StartedSend, 
         key: own(HAS_KEY)?,
         message: own(HAS_MESSAGE)?,
         started_ms,
+        counted: flags & UNCOUNTED == 0,
     })
 }

@@ -40,7 +40,7 @@ impl Record {
     pub fn load(view: &View<'_>, name: &Name) -> Result<Record, Stop> {
         match view.get(name)?.map(|record| Record::decode(name, record, &view.time)) {
             Some(Ok(record)) => Ok(record),
-            Some(Err(Damage::Newer(version))) => Err(Damage::Newer(version).into()),
+            Some(Err(newer @ Damage::Newer { .. })) => Err(newer.into()),
             Some(Err(Damage::Broken)) | None => Ok(Record::default()),
         }
     }

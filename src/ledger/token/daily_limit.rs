@@ -7,13 +7,13 @@ use crate::store::{Changes, Name, Stop, Time, View};
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// So many of something in any 24 hours.
-pub struct Budget {
+pub struct DailyLimit {
     pub what: &'static str,
     pub per_day: usize,
     pub apart_ms: i64,
 }
 
-impl Budget {
+impl DailyLimit {
     pub fn name(&self) -> Name {
         Name::account(self.what)
     }
@@ -21,22 +21,23 @@ impl Budget {
     /// Takes one; or says for how long there is none.
     pub fn take(&self, view: &View<'_>, changes: &mut Changes) -> Result<Result<(), i64>, Stop> {
         let name = self.name();
-        let (mut ages, of_other_boot) = match view.get(&name)?.map(|record| Budget::decode(&name, record, &view.time)) {
-            Some(Err(Damage::Newer(version))) => return Err(Damage::Newer(version).into()),
-            Some(Ok(read)) => read,
-            Some(Err(Damage::Broken)) | None => (Vec::new(), false),
-        };
+        let (mut ages, of_other_boot) =
+            match view.get(&name)?.map(|record| DailyLimit::decode(&name, record, &view.time)) {
+                Some(Err(newer @ Damage::Newer { .. })) => return Err(newer.into()),
+                Some(Ok(read)) => read,
+                Some(Err(Damage::Broken)) | None => (Vec::new(), false),
+            };
         ages.retain(|age| (0..DAY_MS).contains(age));
         ages.sort_unstable();
         if let Some(ms) = self.wait_ms(&ages) {
             if of_other_boot {
                 // From now on ages go by this boot's clock: the wall clock may show for a year what it showed before.
-                Budget::save(name, &ages, &view.time, changes);
+                DailyLimit::save(name, &ages, &view.time, changes);
             }
             return Ok(Err(ms));
         }
         ages.insert(0, 0);
-        Budget::save(name, &ages, &view.time, changes);
+        DailyLimit::save(name, &ages, &view.time, changes);
         Ok(Ok(()))
     }
 

@@ -1,5 +1,7 @@
 //! What a player answered: it moves counts, once per act and once per key.
 
+use super::denial::Denial;
+use super::journal::{self, Answered, Column, Effect, Entry, What};
 use super::key::{self, Key, Seen};
 use super::pairing::{Source, leave_mark, match_pair};
 use super::player::{Player, PlayerNames};
@@ -22,8 +24,12 @@ pub enum Change {
     Clear,
     /// The same for every template of the player. Its template says nothing.
     ClearAll,
+    /// Nothing but that the template is banned, for this player: his device said so.
+    Ban,
     /// Nothing; only tells the count.
     Look,
+    /// Nothing: the platform has dropped it from the dialog.
+    Filter,
 }
 
 /// A player's answer for one template.
@@ -126,7 +132,19 @@ fn decide_report(
             all.push(Applied::Before(verdict));
             continue;
         }
+        let before = count_before(player, item);
         let applied = apply(player, item, terms, &view.time)?;
+        note_answered(
+            &mut changes,
+            view,
+            player,
+            &names.lasting,
+            What::Report,
+            item,
+            &applied,
+            before,
+            report.key.as_deref(),
+        );
         // What had no effect does not use the key up.
         let had_effect = !matches!(applied, Applied::Now { quota: QuotaChange::Untouched, .. } | Applied::Full(_));
         if let (Some(name), true, Some(kept)) = (key_name, had_effect, applied.kept()) {
@@ -139,11 +157,22 @@ fn decide_report(
         }
         all.push(applied);
     }
-    if !player.counts.is_empty() {
+    if player.has_lasting() {
         player.be_born(report.number as u32 ^ (report.number >> 32) as u32);
     }
     loaded.save(view, &mut changes);
     Ok((changes, all))
+}
+
+/// The count that an answer finds: of its template, or of all.
+pub fn count_before(player: &Player, item: &Item) -> i64 {
+    match item.change {
+        Change::ClearAll => {
+            let left = player.counts.iter().map(|count| count.granted.saturating_sub(count.spent));
+            i64::try_from(left.fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
+        }
+        _ => player.remaining(&item.template),
+    }
 }
 
 /// Applies one answer, unless the same act had come the other way.
@@ -156,7 +185,7 @@ pub fn apply(player: &mut Player, item: &Item, terms: Terms, time: &Time) -> Res
     let refusal = match item.change {
         Change::Grant | Change::SetOn => Some(false),
         Change::Clear => Some(true),
-        Change::ClearAll | Change::Look => None,
+        Change::ClearAll | Change::Look | Change::Ban | Change::Filter => None,
     };
     let refusal = refusal.filter(|_| item.player_action);
     if refusal.is_some_and(|refusal| match_pair(player, &item.template, refusal, terms.source, time)) {
@@ -166,6 +195,7 @@ pub fn apply(player: &mut Player, item: &Item, terms: Terms, time: &Time) -> Res
         return Ok(Applied::Full(told(before)));
     }
     let quota = move_count(player, item, terms.source, time)?;
+    note_denial(player, item, terms.source, time);
     if let Some(refusal) = refusal {
         leave_mark(player, &item.template, refusal, terms.source, time);
     }
@@ -205,6 +235,98 @@ fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> 
             player.counts.iter_mut().for_each(|count| count.spent = count.spent.max(count.granted));
             Ok(QuotaChange::Cleared)
         }
-        Change::Look => Ok(QuotaChange::Untouched),
+        Change::Look | Change::Ban | Change::Filter => Ok(QuotaChange::Untouched),
     }
+}
+
+/// Takes from an answer that was applied whether the player is to be left alone.
+fn note_denial(player: &mut Player, item: &Item, source: Source, time: &Time) {
+    let acted_s = (source.acted_ms(time) / 1000).max(1);
+    match item.change {
+        Change::ClearAll => player.refused_all_s = player.refused_all_s.max(acted_s),
+        Change::Clear => {
+            // One that left the newest accept was not the last word.
+            let is_last = player.count(&item.template).is_none_or(|count| count.granted <= count.spent);
+            if is_last {
+                put_denial(player, item, acted_s, Some(false));
+            }
+        }
+        Change::Ban => put_denial(player, item, acted_s, Some(true)),
+        Change::Grant | Change::SetOn => {
+            put_denial(player, item, acted_s, None);
+            // A kept choice says nothing of the main switch; an accept in a dialog needs it on.
+            if item.player_action && player.refused_all_s <= acted_s {
+                player.refused_all_s = 0;
+            }
+        }
+        Change::Look | Change::Filter => {}
+    }
+}
+
+/// None: he accepted. An event may come late, so the newest act counts.
+fn put_denial(player: &mut Player, item: &Item, acted_s: i64, banned: Option<bool>) {
+    if banned.is_none() && player.count(&item.template).is_none() {
+        return;
+    }
+    // One with counts of too many templates is asked again.
+    let Ok(count) = player.count_mut(&item.template) else { return };
+    if count.denial.is_none_or(|denial| denial.at_s <= acted_s) {
+        count.denial = banned.map(|banned| Denial { at_s: acted_s, banned });
+    }
+}
+
+/// Counts and enters an answer of the player's.
+#[allow(clippy::too_many_arguments)] // what it was, and where it goes
+pub fn note_answered(
+    changes: &mut Changes,
+    view: &View<'_>,
+    player: &mut Player,
+    name: &Name,
+    what: What,
+    item: &Item,
+    applied: &Applied,
+    before: i64,
+    key: Option<&str>,
+) {
+    let Some((answer, column)) = answer_of(item) else { return };
+    let (effect, after) = match applied {
+        Applied::Now { quota: QuotaChange::Granted, remaining } => (Effect::Granted, *remaining),
+        Applied::Now { quota: QuotaChange::Cleared, remaining } => (Effect::Cleared, *remaining),
+        Applied::Now { remaining, .. } => (Effect::Nothing, *remaining),
+        Applied::Full(remaining) => (Effect::Full, *remaining),
+        // It was told before, or is nobody's word.
+        Applied::Paired(_) | Applied::Before(_) | Applied::Ignored(_) => return,
+    };
+    // A state is told again and again; only what it changes is news.
+    let is_news = match item.change {
+        Change::Grant => true,
+        Change::SetOn => before <= 0,
+        Change::Clear | Change::ClearAll => before > 0,
+        Change::Look | Change::Ban | Change::Filter => false,
+    };
+    if !item.player_action && !is_news {
+        return;
+    }
+    if let Some(column) = column.filter(|_| effect != Effect::Full) {
+        journal::count(changes, view, view.time.wall_ms, item.template.counted_as(), column, 1);
+    }
+    let entry = Entry {
+        template: Some(player.name_of(&item.template)),
+        answered: Some((answer, effect)),
+        key: key.map(str::to_owned),
+        before: Some(before),
+        after: Some(after),
+        ..Entry::new(what, name)
+    };
+    journal::enter(changes, view, player, name, entry);
+}
+
+fn answer_of(item: &Item) -> Option<(Answered, Option<Column>)> {
+    Some(match item.change {
+        Change::Grant | Change::SetOn => (Answered::Accept, Some(Column::Accepted)),
+        Change::Clear | Change::ClearAll => (Answered::Reject, Some(Column::Rejected)),
+        Change::Filter => (Answered::Filter, Some(Column::Filtered)),
+        Change::Ban => (Answered::Ban, None),
+        Change::Look => return None,
+    })
 }

@@ -50,23 +50,34 @@ pub fn put_list(list: String) -> Operation<()> {
 pub fn confirm(ids: Vec<String>) -> Operation<Vec<String>> {
     let decide = Box::new(move |view: &View<'_>| {
         let mut changes = Changes::default();
-        let mut known = read_ids(view)?;
-        let before = known.len();
-        for id in &ids {
-            if !known.contains(id) && known.len() < MAX_IDS {
-                known.push(id.clone());
-            }
-        }
-        if known.len() > before {
-            let name = ids_name();
-            let mut to = Encoder::default();
-            to.unsigned(known.len() as u64);
-            known.iter().for_each(|id| to.text(id));
-            changes.put(name.clone(), Some(to.finish(&name)), None);
-        }
+        let known = add_ids(&ids, view, &mut changes)?;
         Ok((changes, known))
     });
     Operation { reads: vec![ids_name()], proven: true, trace: None, decide }
+}
+
+/// Adds ids to those that are known.
+pub fn add_ids(ids: &[String], view: &View<'_>, changes: &mut Changes) -> Result<Vec<String>, Stop> {
+    let mut known = read_ids(view)?;
+    let before = known.len();
+    for id in ids {
+        if !known.contains(id) && known.len() < MAX_IDS {
+            known.push(id.clone());
+        }
+    }
+    if known.len() > before {
+        let name = ids_name();
+        let mut to = Encoder::default();
+        to.unsigned(known.len() as u64);
+        known.iter().for_each(|id| to.text(id));
+        changes.put(name.clone(), Some(to.finish(&name)), None);
+    }
+    Ok(known)
+}
+
+/// Whether this record holds the ids.
+pub fn holds_ids(name: &Name) -> bool {
+    *name == ids_name()
 }
 
 fn read_ids(view: &View<'_>) -> Result<Vec<String>, Stop> {
@@ -94,7 +105,8 @@ fn decode_list(name: &Name, record: &[u8], now: &Time) -> Result<(String, i64), 
     Ok((list, age_ms))
 }
 
-fn decode_ids(name: &Name, record: &[u8]) -> Result<Vec<String>, Damage> {
+/// The ids in their record.
+pub fn decode_ids(name: &Name, record: &[u8]) -> Result<Vec<String>, Damage> {
     let mut from = Decoder::open(name, record)?;
     let mut ids = Vec::new();
     for _ in 0..from.small::<usize>()? {

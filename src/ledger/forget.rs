@@ -1,0 +1,80 @@
+//! Forgetting a player: his life ends, with all that is known of him.
+//!
+//! What is late for him – a settlement, an event that WeChat pushes again – finds another life, or none. A trace is left for
+//! two days, by a hash of his openid, so that an old event begins no new life.
+
+use super::nonce;
+use super::player::PlayerNames;
+use crate::store::{Changes, Name, Operation, Space, Stop, View, When};
+
+/// WeChat pushes an event again for less than this.
+const TRACE_LIFE_MS: i64 = 48 * 3_600_000;
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// 1, if anything was known of the player.
+    pub players: u64,
+    /// What keys and events had seen.
+    pub keys: u64,
+    /// Messages that waited or were being sent.
+    pub messages: u64,
+}
+
+fn trace_of(player: &Name) -> Name {
+    player.hashed_beside(Space::Key, &[b"forgotten"])
+}
+
+/// Whether a record is the trace of one who was forgotten.
+pub fn is_trace(name: &Name, player: &Name) -> bool {
+    *name == trace_of(player)
+}
+
+/// Ends a player's life. `others`: names of his keys and messages. Records are not read as anything, so that a damaged one
+/// goes like any other.
+pub fn forget(openid: &str, others: Vec<Name>) -> Operation<Forgotten> {
+    let names = PlayerNames::new(openid);
+    let trace = trace_of(&names.lasting);
+    let others: Vec<Name> = others.into_iter().filter(|name| *name != trace).collect();
+    let reads = names.and(others.iter().cloned().chain([trace.clone()]));
+    let decide = Box::new(move |view: &View<'_>| {
+        let (mut changes, mut forgotten) = (Changes::default(), Forgotten::default());
+        for name in [&names.lasting, &names.recent].into_iter().chain(&others) {
+            let is_there = view.get(name)?.is_some();
+            if is_there {
+                changes.put(name.clone(), None, None);
+            }
+            match name.space() {
+                Space::Player | Space::Recent => forgotten.players |= u64::from(is_there),
+                Space::Message => {
+                    changes.look_at(name.clone(), When::Never);
+                    forgotten.messages += u64::from(is_there);
+                }
+                Space::Key | Space::Account => forgotten.keys += u64::from(is_there),
+            }
+        }
+        nonce::save(&trace, view.time.wall_ms.cast_unsigned(), TRACE_LIFE_MS, &view.time, &mut changes);
+        Ok((changes, forgotten))
+    });
+    Operation { reads, proven: true, trace: None, decide }
+}
+
+/// Whether the player was forgotten after this time, so that what happened then is no news.
+pub fn was_forgotten_since(player: &Name, at_ms: i64, view: &View<'_>) -> Result<bool, Stop> {
+    let name = trace_of(player);
+    let Some(record) = view.get(&name)? else { return Ok(false) };
+    Ok(nonce::decode(&name, record, &view.time)?.is_some_and(|forgotten| forgotten.cast_signed() > at_ms))
+}
+
+/// The same, by itself.
+pub fn was_forgotten(openid: &str, at_ms: i64) -> Operation<bool> {
+    let player = Name::player(openid);
+    let reads = vec![trace_of(&player)];
+    let decide = Box::new(move |view: &View<'_>| Ok((Changes::default(), was_forgotten_since(&player, at_ms, view)?)));
+    Operation { reads, proven: false, trace: None, decide }
+}
+
+/// What a step reads that asks that.
+pub fn trace_read(player: &Name) -> Name {
+    trace_of(player)
+}
