@@ -78,6 +78,11 @@ impl Fixture {
         self.engine.time().wall_ms
     }
 
+    /// Nobody sets them.
+    pub fn has_real_clocks(&self) -> bool {
+        self.memory.is_none()
+    }
+
     /// The clock that leases go by.
     pub fn clock(&self) -> i64 {
         self.engine.time().boot_ms
@@ -140,6 +145,7 @@ impl Fixture {
             process: 1,
             lease_ms: LEASE,
             message: None,
+            bound: Bound::default(),
         }
     }
 

@@ -1,7 +1,12 @@
 //! The rules of the ledger, on engines, under clocks that the tests set.
 
+mod ask;
+mod budgets;
+mod campaigns;
 mod counts_model;
 mod fixture;
+mod journal;
+mod journal_model;
 mod keys;
 mod leases;
 mod lossy;
@@ -12,8 +17,10 @@ mod outbox_model;
 mod pairing;
 mod purity;
 mod records;
+mod rules;
 mod sizes;
 mod tokens;
+mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
-use crate::store::tests::fixture::Fixture as StoreFixture;
+use crate::store::tests::fixture::{Fixture as StoreFixture, every_engine};
 use crate::store::{Engine, MemoryEngine, Operation, Time};
 use fixture::*;
 use outbox_fixture::*;
@@ -47,24 +54,13 @@ use under_set_clocks;
 
 /// Runs each test, which needs no other clock than the real one, on each engine.
 macro_rules! for_each_engine {
-    ($($test:ident;)*) => {
-        $(mod $test {
-            #[test]
-            fn memory() {
-                super::$test(|| super::Fixture::on(super::StoreFixture::memory()));
-            }
-
-            #[test]
-            fn sqlite() {
-                super::$test(|| super::Fixture::on(super::StoreFixture::sqlite()));
-            }
-
-            #[cfg(feature = "redis")]
-            #[test]
-            fn redis() {
-                super::$test(|| super::Fixture::on(super::StoreFixture::redis()));
-            }
-        })*
-    };
+    ($($test:ident;)*) => { every_engine! { on_engine: $($test;)* } };
 }
 use for_each_engine;
+
+macro_rules! on_engine {
+    ($test:ident, $engine:ident) => {
+        super::$test(|| super::Fixture::on(super::StoreFixture::$engine()))
+    };
+}
+use on_engine;

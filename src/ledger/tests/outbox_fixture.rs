@@ -20,6 +20,8 @@ pub struct Looked {
 
 impl Fixture {
     pub fn message(&self, key: Option<&str>, due_in_ms: i64) -> NewMessage {
+        // What is known here of a server's clock may be ahead of it.
+        let due_in_ms = if self.has_real_clocks() { due_in_ms - SECOND } else { due_in_ms };
         NewMessage {
             openid: "o".to_owned(),
             template: template_id("t"),
@@ -35,6 +37,7 @@ impl Fixture {
                 timeout_ms: Some(900),
                 resend: false,
                 notify: true,
+                rules: false,
             },
         }
     }

@@ -81,6 +81,7 @@ fn a_message_is_replaced_until_it_is_being_sent(new: New) {
             timeout_ms: None,
             resend: true,
             notify: false,
+            rules: false,
         },
         ..fixture.message(Some("k"), HOUR)
     };
@@ -102,8 +103,15 @@ fn a_message_is_replaced_until_it_is_being_sent(new: New) {
     let new = fixture.look_for_one();
     let Message { template_id, payload, tries, .. } = &new.message;
     assert_eq!((template_id.as_str(), *tries), ("u", 0));
-    let wanted =
-        Payload { body: "new".to_owned(), checked: false, tag: 8, timeout_ms: None, resend: true, notify: false };
+    let wanted = Payload {
+        body: "new".to_owned(),
+        checked: false,
+        tag: 8,
+        timeout_ms: None,
+        resend: true,
+        notify: false,
+        rules: false,
+    };
     assert_eq!(*payload, wanted);
     fixture.report("u", Change::Grant, None);
     let hold = held(fixture.begin_ready(&new));

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::any_record;
+use crate::ledger::denial::Denial;
 use crate::ledger::key::{Key, State};
-use crate::ledger::pairing::{LIFE_MS, Mark};
 use crate::ledger::player::{Count, Player, PlayerNames};
-use crate::ledger::recent::{IN_DOUBT_LIFE_MS, InDoubt, Lease, StartedSend, Waiting};
+use crate::ledger::recent::{IN_DOUBT_LIFE_MS, InDoubt, LastSent, Lease, Pace, Run, StartedSend, Waiting};
+use crate::ledger::recent::{MARK_LIFE_MS, Mark};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Stop, View};
 
@@ -17,12 +18,13 @@ fn template() -> impl Strategy<Value = Template> {
 }
 
 fn counts() -> impl Strategy<Value = Vec<Count>> {
-    let count =
-        (template(), any::<u64>(), any::<u64>(), 0..i64::MAX / 1000).prop_map(|(template, a, b, accepted_s)| {
-            let (granted, spent) = (a.max(b), a.min(b));
-            // A time is kept only where a grant is left.
-            Count { template, granted, spent, accepted_s: if granted > spent { accepted_s } else { 0 } }
-        });
+    let denial = (any::<bool>(), 1..i64::MAX / 1000).prop_map(|(banned, at_s)| Denial { at_s, banned });
+    let numbers = (any::<u64>(), any::<u64>(), 0..i64::MAX / 1000);
+    let count = (template(), numbers, prop::option::of(denial)).prop_map(|(template, (a, b, accepted_s), denial)| {
+        let (granted, spent) = (a.max(b), a.min(b));
+        // A time is kept only where a grant is left.
+        Count { template, granted, spent, accepted_s: if granted > spent { accepted_s } else { 0 }, denial }
+    });
     vec(count, 0..=64).prop_map(|mut counts| {
         let mut seen = Vec::new();
         counts.retain(|count| {
@@ -36,8 +38,8 @@ fn counts() -> impl Strategy<Value = Vec<Count>> {
 
 fn started() -> impl Strategy<Value = StartedSend> {
     let own = || prop::option::of(any::<[u8; 12]>());
-    (any::<i64>(), template(), any::<u64>(), any::<bool>(), own(), own(), any::<i64>()).prop_map(
-        |(holder, template, granted, unit, key, message, started_ms)| StartedSend {
+    (any::<i64>(), template(), any::<u64>(), any::<[bool; 2]>(), own(), own(), any::<i64>()).prop_map(
+        |(holder, template, granted, [unit, counted], key, message, started_ms)| StartedSend {
             holder,
             template,
             granted,
@@ -45,6 +47,7 @@ fn started() -> impl Strategy<Value = StartedSend> {
             key,
             message,
             started_ms,
+            counted,
         },
     )
 }
@@ -53,16 +56,29 @@ fn recent() -> impl Strategy<Value = recent::Recent> {
     let lease = (1..i64::MAX / 4, prop::option::of(started())).prop_map(|(left_ms, send)| Lease { left_ms, send });
     let waiting = (any::<i64>(), 1..1000i64).prop_map(|(process, left_ms)| Waiting { process, left_ms });
     let doubt = (started(), 0..=IN_DOUBT_LIFE_MS).prop_map(|(send, age_ms)| InDoubt { send, age_ms });
-    let mark = (template(), any::<bool>(), any::<bool>(), 0..4_000_000_000_000i64, 0..=LIFE_MS).prop_map(
+    let mark = (template(), any::<bool>(), any::<bool>(), 0..4_000_000_000_000i64, 0..=MARK_LIFE_MS).prop_map(
         |(template, refusal, by_event, acted_ms, age_ms)| Mark { template, refusal, by_event, acted_ms, age_ms },
     );
     let sent = vec((template(), any::<i64>()), 0..12);
+    let run = (any::<u32>(), 0..HOUR, 0..HOUR, 1..u64::MAX).prop_map(|(sum, last, first, times)| Run {
+        sum,
+        last_ms: 50 * YEAR - last,
+        first_ms: 50 * YEAR - last - first,
+        times,
+    });
+    let last = (template(), 0..3 * DAY, any::<bool>());
+    let last = last.prop_map(|(template, age_ms, opened)| LastSent { template, age_ms, opened });
+    let pace = prop::option::of((0..HOUR, 1..300u32));
+    let pace = pace
+        .prop_map(|pace| pace.map_or(Pace::default(), |(ago, entries)| Pace { since_ms: 50 * YEAR - ago, entries }));
+    let more = (prop::option::of(last), vec(run, 0..8), pace);
     let lists = (vec(doubt, 0..=32), vec(mark, 0..=256), sent, vec(any::<u64>(), 0..12));
-    (prop::option::of(lease), prop::option::of(waiting), lists).prop_map(
-        |(lease, waiting, (in_doubt, marks, sent, steps))| {
+    (prop::option::of(lease), prop::option::of(waiting), lists, more).prop_map(
+        |(lease, waiting, (in_doubt, marks, sent, steps), (last_sent, runs, pace))| {
             let mut recent = passing(lease, waiting, in_doubt, marks);
             sent.iter().for_each(|(template, msgid)| recent.note_sent(template, *msgid));
             steps.into_iter().for_each(|step| recent.note_step(step));
+            (recent.last_sent, recent.runs, recent.pace) = (last_sent, runs, pace);
             recent
         },
     )
@@ -70,13 +86,15 @@ fn recent() -> impl Strategy<Value = recent::Recent> {
 
 /// A player with all that he may have; some of what passes names his own templates.
 fn player() -> impl Strategy<Value = Player> {
-    (1..u32::MAX, counts(), recent(), any::<prop::sample::Index>()).prop_map(|(birth, counts, mut recent, which)| {
+    let parts = (1..u32::MAX, counts(), prop_oneof![Just(0), 1..i64::MAX / 1000], prop_oneof![Just(0), any::<i64>()]);
+    (parts, recent(), any::<prop::sample::Index>()).prop_map(|(parts, mut recent, which)| {
+        let (birth, counts, refused_all_s, muted_until_ms) = parts;
         if !counts.is_empty() {
             let own = counts[which.index(counts.len())].template.clone();
             recent.in_doubt.iter_mut().for_each(|doubt| doubt.send.template = own.clone());
             recent.marks.iter_mut().step_by(2).for_each(|mark| mark.template = own.clone());
         }
-        Player { birth, counts, recent }
+        Player { birth, counts, refused_all_s, muted_until_ms, recent }
     })
 }
 
@@ -117,14 +135,15 @@ fn messages() -> impl Strategy<Value = Message> {
         verdicts().prop_map(|verdict| MessageState::Ended(Box::new(verdict))),
     ];
     let payload =
-        (".{0,300}", any::<bool>(), any::<u64>(), prop::option::of(any::<u64>()), any::<bool>(), any::<bool>())
-            .prop_map(|(body, checked, tag, timeout_ms, resend, notify)| Payload {
+        (".{0,300}", any::<bool>(), any::<u64>(), prop::option::of(any::<u64>()), any::<bool>(), any::<[bool; 2]>())
+            .prop_map(|(body, checked, tag, timeout_ms, resend, [notify, rules])| Payload {
                 body,
                 checked,
                 tag,
                 timeout_ms,
                 resend,
                 notify,
+                rules,
             });
     let texts = ("[a-z]{1,128}", "[a-zA-Z0-9_-]{1,128}", prop::option::of(".{1,128}"), ".{0,160}");
     let numbers = (any::<i64>(), any::<i64>(), any::<u32>(), any::<i64>());
@@ -180,9 +199,14 @@ fn aged(mut player: Player, ms: i64) -> Player {
     recent.in_doubt.iter_mut().for_each(|doubt| doubt.age_ms += ms);
     recent.in_doubt.retain(|doubt| doubt.age_ms <= IN_DOUBT_LIFE_MS);
     recent.marks.iter_mut().for_each(|mark| mark.age_ms += ms);
-    recent.marks.retain(|mark| mark.age_ms <= LIFE_MS);
+    recent.marks.retain(|mark| mark.age_ms <= MARK_LIFE_MS);
     recent.sent.iter_mut().for_each(|sent| sent.age_ms += ms);
     recent.sent.retain(|sent| sent.age_ms <= IN_DOUBT_LIFE_MS);
+    recent.last_sent.iter_mut().for_each(|last| last.age_ms += ms);
+    recent.last_sent.take_if(|last| last.age_ms >= 3 * DAY);
+    if ms >= HOUR {
+        (recent.runs, recent.pace) = (Vec::new(), Pace::default());
+    }
     player
 }
 
@@ -411,6 +435,7 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
     fixture.run(put_list("[]".to_owned()));
     fixture.run(confirm(vec!["id".to_owned()]));
     fixture.run(first_use(&[7; 20], &[1; 20], HOUR));
+    put_campaign(&fixture);
     let player = Name::player("o");
     let names = [
         ("player", player.clone()),
@@ -424,8 +449,34 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
         ("templates", Name::account("templates")),
         ("ids", Name::account("template-ids")),
         ("nonce", Name::hashed(Space::Key, &"07".repeat(20), &[b"nonce", &[7; 20]])),
+        ("campaign", Name::account("campaign:c")),
+        ("campaign-run", Name::account("campaign-run:c")),
+        ("campaigns", Name::account("campaigns")),
+        ("campaign-list", Name::account("campaign-list:c:00000000")),
+        ("budget", Name::account("budget:template")),
     ];
     let records = fixture.kept().records();
     let value_of = |name: &Name| records.iter().find(|(other, _)| other == name).expect("it was written").1.clone();
     names.iter().enumerate().map(|(kind, (seed, name))| (kind as u8, *seed, value_of(name))).collect()
+}
+
+fn put_campaign(fixture: &Fixture) {
+    use crate::ledger::campaign::{Beat, Definition, Part, Take, add, beat, put};
+    let definition = Definition {
+        given: "{}".to_owned(),
+        template_id: "t".to_owned(),
+        is_list: true,
+        start_ms: Some(fixture.wall()),
+        expires_ms: Some(fixture.wall() + HOUR),
+        per_1000_s: Some(5000),
+        leave: 1,
+        rules: true,
+    };
+    fixture.run(put("c".to_owned(), definition));
+    let part = Part { players: vec![("o".to_owned(), Some("{}".to_owned())), ("o2".to_owned(), None)] };
+    fixture.run(add("c".to_owned(), vec![part], Some(7)));
+    let one = Beat { process: 1, engine: 1, lease_ms: LEASE, take: Some(Take::Part), ..Beat::default() };
+    fixture.run(beat("c".to_owned(), one));
+    let claim = BudgetClaim { template_id: "template".to_owned(), day: 5, process: 1, used: 0, limit: 9 };
+    fixture.run(claim_budget(claim));
 }

@@ -86,7 +86,7 @@ fn what_a_report_leaves_for_two_hours() {
     let fixture = fixture(NOW);
     accept(&fixture, &TEMPLATES[..1], None, true);
     let one = size(&fixture, Space::Recent);
-    holds("the mark of one report", one, 28);
+    holds("the mark of one report", one, 31);
     accept(&fixture, &TEMPLATES[1..], None, true);
     holds("each further mark", (size(&fixture, Space::Recent) - one) / 2, 5);
 }
@@ -102,7 +102,7 @@ fn what_a_keyed_send_leaves_for_a_day() {
     let verdict = Verdict { http_status: 200, attempts: 1, elapsed_ms: 87, ..sent(3_456_789_012_345_678_901) };
     fixture.end(&hold, Outcome::Spent, verdict);
     holds("a keyed send that was taken: its key", size(&fixture, Space::Key), 57);
-    holds("a send that was taken: its msgid", size(&fixture, Space::Recent), 30);
+    holds("a send that was taken: its msgid, its time and template", size(&fixture, Space::Recent), 34);
     let fixture = self::fixture(NOW);
     accept(&fixture, &TEMPLATES[..1], Some("level-17"), false);
     holds("a keyed report: its key", size(&fixture, Space::Key), 50);
