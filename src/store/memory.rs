@@ -5,9 +5,13 @@ use std::ops::Bound;
 
 use parking_lot::Mutex;
 
-use super::{Agenda, Backlog, Changes, Engine, IsOver, Name, Page, Space, Step, Stop, Time, View, When};
+use super::{
+    Agenda, Backlog, Changes, Compacted, Counter, Engine, IsOver, JournalTerms, LogEntry, LogPage, LogQuery, Logged,
+    Name, Page, Scanned, Space, Step, Stop, Time, View, When,
+};
 use crate::clock::{Deadline, Now};
 use crate::error::Error;
+use crate::latency::Histogram;
 
 /// How often all passing records are looked at, milliseconds.
 const SWEEP_EVERY_MS: i64 = 60_000;
@@ -18,6 +22,8 @@ pub struct MemoryEngine {
     state: Mutex<State>,
     /// The time as a test or a simulation sets it.
     set_time: Mutex<Option<Time>>,
+    latency: Histogram,
+    journal: JournalTerms,
 }
 
 #[derive(Default)]
@@ -28,6 +34,10 @@ struct State {
     by_wall: BTreeSet<(i64, Name)>,
     by_lease: BTreeSet<(u32, i64, Name)>,
     swept_boot_ms: i64,
+    /// By when they were made, and a number for those of the same time.
+    log: BTreeMap<(i64, u64), LogEntry>,
+    entries: u64,
+    counters: BTreeMap<Counter, i64>,
 }
 
 /// One entry of the agenda.
@@ -39,6 +49,11 @@ enum Entry {
 }
 
 impl MemoryEngine {
+    /// An empty one.
+    pub fn new(journal: JournalTerms) -> MemoryEngine {
+        MemoryEngine { journal, ..MemoryEngine::default() }
+    }
+
     /// Has all steps see this time from now on.
     #[cfg(any(test, fuzzing))]
     pub fn set_time(&self, time: Time) {
@@ -55,6 +70,12 @@ impl MemoryEngine {
         };
     }
 
+    /// One record, for tests.
+    #[cfg(test)]
+    pub fn record(&self, name: &Name) -> Option<Vec<u8>> {
+        self.state.lock().records.get(name).cloned()
+    }
+
     /// Every record, for tests that compare whole ledgers.
     #[cfg(test)]
     pub fn records(&self) -> Vec<(Name, Vec<u8>)> {
@@ -64,14 +85,14 @@ impl MemoryEngine {
 
 impl State {
     /// Reads and decides, again while more is needed.
-    fn decide(&self, step: &mut Step, time: Time) -> Result<Changes, Error> {
+    fn decide(&self, step: &mut Step, time: Time, journal: JournalTerms) -> Result<Changes, Error> {
         let read = |name: Name| {
             let value = self.records.get(&name).cloned();
             (name, value)
         };
         let mut records: Vec<_> = step.reads.drain(..).map(read).collect();
         loop {
-            let view = View { time, step_id: None, records: &records };
+            let view = View { time, step_id: None, records: &records, journal };
             match (step.decide)(&view) {
                 Ok(changes) => return Ok(changes),
                 Err(Stop::Fail(e)) => return Err(e),
@@ -113,20 +134,53 @@ impl State {
             };
             self.by_message.insert(name, entry);
         }
+        for (counter, n) in changes.adds {
+            *self.counters.entry(counter).or_default() += n;
+        }
+        for entry in changes.log {
+            let at_ms = entry.made_ms.unwrap_or(time.wall_ms);
+            self.append(entry, at_ms);
+        }
+    }
+
+    fn append(&mut self, entry: LogEntry, at_ms: i64) {
+        if let Some(old) = entry.replaces {
+            let beginning = entry.text.get(..old.prefix).unwrap_or_default();
+            let is_it = |other: &LogEntry| other.home == entry.home && other.text.starts_with(beginning);
+            let of_then = self.log.range((old.at_ms, 0)..=(old.at_ms, u64::MAX));
+            let replaced: Vec<_> = of_then.filter(|(_, other)| is_it(other)).map(|(position, _)| *position).collect();
+            replaced.iter().for_each(|position| drop(self.log.remove(position)));
+        }
+        self.entries += 1;
+        self.log.insert((at_ms, self.entries), entry);
+    }
+
+    fn drop_what_is_over(&mut self, journal: &JournalTerms, now_ms: i64) {
+        self.log = self.log.split_off(&(journal.log_from_ms(now_ms), 0));
+        let first = Counter { day: journal.counters_from_day(now_ms), name: Box::default() };
+        self.counters = self.counters.split_off(&first);
     }
 }
 
+fn scanned((name, value): (&Name, &Vec<u8>)) -> Scanned {
+    Scanned { name: name.clone(), value: value.clone(), place: name.id().into() }
+}
+
 impl Engine for MemoryEngine {
+    fn order(&self) -> u8 {
+        1
+    }
+
     fn step(&self, mut step: Step, _deadline: Deadline) -> Result<(), Error> {
         let mut state = self.state.lock();
         let time = self.time();
-        let changes = state.decide(&mut step, time)?;
+        let changes = state.decide(&mut step, time, self.journal)?;
         state.apply(changes, time);
         Ok(())
     }
 
     fn read(&self, mut step: Step, _deadline: Deadline) -> Result<(), Error> {
-        self.state.lock().decide(&mut step, self.time()).map(drop)
+        self.state.lock().decide(&mut step, self.time(), self.journal).map(drop)
     }
 
     fn defer(&self, step: Step) {
@@ -175,9 +229,95 @@ impl Engine for MemoryEngine {
         let state = self.state.lock();
         let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let family = state.records.range((from, Bound::Unbounded)).filter(|(name, _)| name.space() == space);
-        let records: Vec<_> = family.take(limit).map(|(name, value)| (name.clone(), value.clone())).collect();
-        let last = records.last().filter(|_| records.len() == limit).map(|(name, _)| name.id().into());
-        Ok(Page { records, after: last })
+        let records: Vec<_> = family.take(limit).map(scanned).collect();
+        let after = records.last().filter(|_| records.len() == limit).map(|last| last.place.clone());
+        Ok(Page { records, after })
+    }
+
+    /// Players are in the order of their hashes here, and a file that could be searched for an id there is none.
+    fn place_of(&self, player: &Name, _kept: usize) -> Box<[u8]> {
+        player.id().into()
+    }
+
+    fn scan_of(
+        &self,
+        space: Space,
+        home: u64,
+        after: Option<Box<[u8]>>,
+        limit: usize,
+        _deadline: Deadline,
+    ) -> Result<Page, Error> {
+        let after = after.and_then(|id| Name::from_id(space, &id));
+        let state = self.state.lock();
+        let theirs = state.records.iter().filter(|(name, _)| name.space() == space && name.home() == home);
+        let records: Vec<_> = theirs
+            .filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after))
+            .take(limit)
+            .map(scanned)
+            .collect();
+        let after = records.last().filter(|_| records.len() == limit).map(|last| last.place.clone());
+        Ok(Page { records, after })
+    }
+
+    fn latency(&self) -> Option<&Histogram> {
+        Some(&self.latency)
+    }
+
+    fn names_of(&self, home: u64, limit: usize, _deadline: Deadline) -> Result<Vec<Name>, Error> {
+        let state = self.state.lock();
+        Ok(state
+            .records
+            .keys()
+            .filter(|name| name.home() == home && matches!(name.space(), Space::Key | Space::Message))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn log(&self, query: &LogQuery, _deadline: Deadline) -> Result<LogPage, Error> {
+        let state = self.state.lock();
+        let from_ms = query.from_ms.max(self.journal.log_from_ms(self.time().wall_ms));
+        let after = query.after.as_deref().and_then(position_of);
+        let (mut from, mut before) = ((from_ms, 0), (query.to_ms, 0));
+        match after {
+            Some((at_ms, number)) if query.oldest_first => from = from.max((at_ms, number + 1)),
+            Some(after) => before = before.min(after),
+            None => {}
+        }
+        let mut page = LogPage::default();
+        if from >= before {
+            return Ok(page);
+        }
+        let range = state.log.range(from..before);
+        let wanted: Box<dyn Iterator<Item = _>> =
+            if query.oldest_first { Box::new(range) } else { Box::new(range.rev()) };
+        for ((at_ms, number), entry) in wanted.filter(|(_, entry)| query.home.is_none_or(|home| home == entry.home)) {
+            if page.entries.len() == query.limit {
+                page.more = true;
+                break;
+            }
+            let position = [at_ms.to_be_bytes(), number.to_be_bytes()].concat().into();
+            page.entries.push(Logged { at_ms: *at_ms, text: entry.text.clone(), position });
+        }
+        Ok(page)
+    }
+
+    fn drop_log(&self, home: u64, is_his: &dyn Fn(&[u8]) -> bool, _deadline: Deadline) -> Result<u64, Error> {
+        let mut state = self.state.lock();
+        let before = state.log.len();
+        state.log.retain(|_, entry| entry.home != home || !is_his(&entry.text));
+        Ok((before - state.log.len()) as u64)
+    }
+
+    fn counters(&self, days: std::ops::RangeInclusive<i64>, _deadline: Deadline) -> Result<Vec<(Counter, i64)>, Error> {
+        let state = self.state.lock();
+        let from = Counter { day: *days.start(), name: Box::default() };
+        let found = state.counters.range(from..).take_while(|(counter, _)| counter.day <= *days.end());
+        Ok(found.map(|(counter, n)| (counter.clone(), *n)).collect())
+    }
+
+    fn compact(&self, _deadline: Deadline) -> Result<Compacted, Error> {
+        Ok(Compacted::Note("the store is in memory: what was forgotten is gone"))
     }
 
     fn version(&self, _deadline: Deadline) -> Result<Option<i64>, Error> {
@@ -195,6 +335,7 @@ impl Engine for MemoryEngine {
             return Ok(());
         }
         state.swept_boot_ms = time.boot_ms;
+        state.drop_what_is_over(&self.journal, time.wall_ms);
         let over = |name: &&Name| state.records.get(*name).is_none_or(|value| is_over(name, value, &time));
         let gone: Vec<Name> = state.passing.iter().filter(over).cloned().collect();
         for name in gone {
@@ -217,9 +358,7 @@ impl Engine for MemoryEngine {
     }
 }
 
-impl Space {
-    /// Whether records of this family pass.
-    pub fn passes(self) -> bool {
-        matches!(self, Space::Recent | Space::Key)
-    }
+fn position_of(bytes: &[u8]) -> Option<(i64, u64)> {
+    let (at_ms, number) = bytes.split_first_chunk()?;
+    Some((i64::from_be_bytes(*at_ms), u64::from_be_bytes(number.try_into().ok()?)))
 }

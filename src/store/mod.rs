@@ -2,6 +2,7 @@
 //!
 //! What a record says, and what may become of it, is in `ledger`; it hands an engine [`Step`]s.
 
+mod journal;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -16,8 +17,12 @@ use std::sync::Arc;
 use crate::clock::{self, Deadline};
 use crate::config::{Config, StoreAt};
 use crate::error::Error;
-#[cfg(test)]
+use crate::latency::Histogram;
+pub use journal::{Compacted, Counter, JournalTerms, LogEntry, LogPage, LogQuery, Logged, Replaced};
+#[cfg(any(test, fuzzing))]
 pub use memory::MemoryEngine;
+#[cfg(all(fuzzing, feature = "redis"))]
+pub use redis::any_answer as any_redis_answer;
 #[cfg(test)]
 pub use step::Decide;
 pub use step::{Changes, Found, HASHED_ID, Name, Operation, Space, Step, Stop, Time, Trace, View, When, home_of};
@@ -37,10 +42,21 @@ pub struct Agenda {
 /// Some records of a family.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Names and values.
-    pub records: Vec<(Name, Vec<u8>)>,
+    /// What was found.
+    pub records: Vec<Scanned>,
     /// What [`Engine::scan`] goes on with; None: these were the last.
     pub after: Option<Box<[u8]>>,
+}
+
+/// One record of a family.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// Which.
+    pub name: Name,
+    /// What it holds.
+    pub value: Vec<u8>,
+    /// What [`Engine::scan`] goes on with behind this one, for those who do not want the rest of a page.
+    pub place: Box<[u8]>,
 }
 
 /// How much is on the agenda.
@@ -87,8 +103,64 @@ pub trait Engine: Send + Sync {
 
     /// Up to `limit` records of this family, behind those that ended with `after`, in an order of the engine's own that
     /// does not change: one that stays is found once by those who go on to the end (one that passes, on Redis, maybe twice).
-    #[cfg_attr(not(test), allow(dead_code))] // what operators list will page with it; tests do
     fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error>;
+
+    /// The place of a player's record as a scan goes by it, from `kept` bytes of the id on: the last place before all records
+    /// whose ids begin with these, among those that are kept beside this one. With all bytes it is the record's own.
+    fn place_of(&self, player: &Name, kept: usize) -> Box<[u8]>;
+
+    /// The same for the records of one player, named by [`Name::home`], in a family whose ids begin with it:
+    /// [`Space::Message`].
+    fn scan_of(
+        &self,
+        space: Space,
+        home: u64,
+        after: Option<Box<[u8]>>,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Page, Error>;
+
+    /// Names the order in which [`Engine::scan`] goes. Campaigns' records keep it beside the place that they have come to:
+    /// no two engines have the same, and it never changes.
+    fn order(&self) -> u8;
+
+    /// Called behind a proven step: all that was applied before it, elsewhere in the store too, is kept as surely. Where
+    /// there is one log, that step says so itself.
+    ///
+    /// # Errors
+    /// As [`Engine::step`].
+    fn prove_all(&self, _deadline: Deadline) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Copies the whole store, as it is at one time, into a new file that only its owner may read; returns its bytes.
+    ///
+    /// # Errors
+    /// [`crate::Status::Arg`] when it is not kept in a file, or that path is taken; [`crate::Status::Store`].
+    fn backup(&self, _path: &str) -> Result<u64, Error> {
+        Err(Error::new(crate::error::Status::Arg, "the store is not a file; its server's own backup has it all"))
+    }
+
+    /// How long the steps took that callers waited for.
+    fn latency(&self) -> Option<&Histogram> {
+        None
+    }
+
+    /// Records of this player that are not named by the openid, up to `limit`: messages, and on engines that can find them
+    /// without a look at everybody's, keys.
+    fn names_of(&self, home: u64, limit: usize, deadline: Deadline) -> Result<Vec<Name>, Error>;
+
+    /// Entries of the log; those that are over are not among them.
+    fn log(&self, query: &LogQuery, deadline: Deadline) -> Result<LogPage, Error>;
+
+    /// Takes entries of this player for whom `is_his` is true out of the log; how many there were.
+    fn drop_log(&self, home: u64, is_his: &dyn Fn(&[u8]) -> bool, deadline: Deadline) -> Result<u64, Error>;
+
+    /// The counters of these days, both included, in no order.
+    fn counters(&self, days: std::ops::RangeInclusive<i64>, deadline: Deadline) -> Result<Vec<(Counter, i64)>, Error>;
+
+    /// Leaves no byte of what was deleted, as far as that is the engine's to do. Writers wait meanwhile.
+    fn compact(&self, deadline: Deadline) -> Result<Compacted, Error>;
 
     /// Changes when the agenda may have changed by others' hands, at little cost; None when there are no others.
     fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error>;
@@ -121,7 +193,7 @@ pub trait Engine: Send + Sync {
 pub fn open(config: &Config) -> Result<Arc<dyn Engine>, Error> {
     Ok(match &config.store {
         StoreAt::File(path) => Arc::new(sqlite::SqliteEngine::open(config, path)?),
-        StoreAt::Memory => Arc::new(memory::MemoryEngine::default()),
+        StoreAt::Memory => Arc::new(memory::MemoryEngine::new(JournalTerms::of(config))),
         #[cfg(feature = "redis")]
         StoreAt::Redis(at) => Arc::new(redis::RedisEngine::open(config, at)?),
         #[cfg(not(feature = "redis"))]

@@ -5,11 +5,13 @@
 //! of what it sees, so an engine may call it again: after more was read, after a conflict, or in another transaction.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::Engine;
+use super::journal::{Counter, JournalTerms, LogEntry};
 use crate::clock::{Deadline, Now};
 use crate::error::{Error, Status};
 
@@ -26,6 +28,22 @@ pub enum Space {
     Message,
     /// What an account has once: token, template list, budgets.
     Account,
+}
+
+impl Space {
+    /// Every family with its name, which exports hold: never changed.
+    pub const ALL: [(&str, Space); 5] = [
+        ("account", Space::Account),
+        ("player", Space::Player),
+        ("recent", Space::Recent),
+        ("key", Space::Key),
+        ("message", Space::Message),
+    ];
+
+    /// Whether its records are dropped when they are over.
+    pub fn passes(self) -> bool {
+        matches!(self, Space::Recent | Space::Key)
+    }
 }
 
 /// Names a record within one account.
@@ -173,6 +191,8 @@ pub struct View<'a> {
     pub step_id: Option<u64>,
     /// What was read.
     pub records: &'a Records,
+    /// How the account's journal is kept.
+    pub journal: JournalTerms,
 }
 
 impl<'a> View<'a> {
@@ -243,12 +263,25 @@ pub struct Changes {
     pub puts: Vec<Put>,
     /// The agenda: one entry for each message.
     pub agenda: Vec<(Name, When)>,
+    /// What is added to counters, each at most once.
+    pub adds: Vec<(Counter, i64)>,
+    /// What is appended to the log.
+    pub log: Vec<LogEntry>,
 }
 
 impl Changes {
     /// Whether there is nothing to apply.
     pub fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.agenda.is_empty()
+        let Changes { puts, agenda, adds, log } = self;
+        puts.is_empty() && agenda.is_empty() && adds.is_empty() && log.is_empty()
+    }
+
+    /// Adds to a counter.
+    pub fn add(&mut self, counter: Counter, n: i64) {
+        match self.adds.iter_mut().find(|(other, _)| *other == counter) {
+            Some((_, sum)) => *sum += n,
+            None => self.adds.push((counter, n)),
+        }
     }
 
     /// What becomes of a record, None: nothing was said of it yet; it goes when that is `Some(None)`.
@@ -340,7 +373,7 @@ impl dyn Engine + '_ {
     /// [`crate::Retry::Unsafe`] it is not known.
     pub fn run<A: Send + 'static>(&self, operation: Operation<A>, deadline: Deadline) -> Result<A, Error> {
         let (step, answer) = operation.into_step();
-        self.step(step, deadline)?;
+        self.timed(|| self.step(step, deadline))?;
         take(&answer)
     }
 
@@ -350,8 +383,16 @@ impl dyn Engine + '_ {
     /// As [`Engine::step`].
     pub fn ask<A: Send + 'static>(&self, operation: Operation<A>, deadline: Deadline) -> Result<A, Error> {
         let (step, answer) = operation.into_step();
-        self.read(step, deadline)?;
+        self.timed(|| self.read(step, deadline))?;
         take(&answer)
+    }
+
+    fn timed(&self, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let Some(latency) = self.latency() else { return work() };
+        let began = Instant::now();
+        let done = work();
+        latency.observe(began.elapsed());
+        done
     }
 
     /// Takes a step soon without waiting for it; whatever begins after this call sees its effect.

@@ -8,18 +8,18 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::{Agenda, Backlog, Name, Space};
 use super::Core;
+use super::announcement::{Announcement, announce};
 use super::error::Failure;
-use super::keys::{At, BUCKETS, Keys, Place};
+use super::keys::{At, BUCKETS, Place};
 use super::node::Answers;
 use super::resp::Value;
 use super::router::Request;
-use super::run::Announcement;
-use super::script::{Attempt, Command, Outcome};
+use super::script::{Attempt, Command, Outcome, time_ms};
 use crate::clock::Deadline;
 
 /// All buckets are looked through this often by one process of all.
 const SWEEP_MS: u64 = 30_000;
-/// A bucket that could not be looked at is put off so long.
+/// How long a bucket that could not be looked at is put off.
 const PUT_OFF_MS: i64 = 5000;
 /// Buckets that are looked at together.
 const BUCKETS_AT_ONCE: usize = 64;
@@ -27,6 +27,9 @@ const BUCKETS_AT_ONCE: usize = 64;
 const MESSAGES_AT_ONCE: usize = 64;
 /// The most messages that one answer lists.
 const LONGEST_LIST: usize = 8192;
+
+/// What a list of a bucket's messages comes with: the time, and the list.
+const ANSWERS_TO_LIST: usize = 2;
 
 /// A bucket with something due.
 struct Due {
@@ -42,17 +45,6 @@ struct Look {
     ready: Vec<(i64, Name)>,
     first_ms: Option<i64>,
     later_ms: Option<i64>,
-}
-
-/// Tells all processes that a bucket has something.
-pub fn announce(keys: &Keys, announcement: Announcement) -> Command {
-    let Announcement { bucket, at_ms } = announcement;
-    let (bucket, at) = (bucket.to_string(), at_ms.to_string());
-    let mut attempt = Attempt::new(None, [].into_iter());
-    attempt.then("ZADD", &keys.agenda(Place::Account), &[b"LT", at.as_bytes(), bucket.as_bytes()]);
-    attempt.then("HINCRBY", &keys.own(Place::Account, "announced"), &[bucket.as_bytes(), b"1"]);
-    attempt.then("INCR", &keys.own(Place::Account, "changes"), &[]);
-    attempt.into_command()
 }
 
 impl Core {
@@ -153,7 +145,7 @@ impl Core {
         skip: &dyn Fn(u64) -> bool,
         deadline: Deadline,
     ) -> Result<Look, Failure> {
-        let mut answers = checked(first)?;
+        let mut answers = whole(first, ANSWERS_TO_LIST)?;
         let mut look = Look { now_ms: time_ms(&answers[0])?, ready: Vec::new(), first_ms: None, later_ms: None };
         let (mut from, mut count) = (0, MESSAGES_AT_ONCE);
         let mut players = HashSet::new();
@@ -177,7 +169,8 @@ impl Core {
             }
             from += count;
             count = (count * 4).min(LONGEST_LIST);
-            answers = checked(self.router.exchange(&self.list(bucket, from, count), deadline)?)?;
+            let more = self.router.exchange(&self.list(bucket, from, count), deadline)?;
+            answers = whole(more, ANSWERS_TO_LIST)?;
         }
     }
 
@@ -227,8 +220,8 @@ impl Core {
         let mut all = Backlog::default();
         for answers in self.read_all(&requests, deadline)? {
             let number = |at: usize| answers[at].number().unwrap_or(0).max(0) as u64;
-            all.waiting += number(0);
-            all.due += number(1);
+            all.waiting = all.waiting.saturating_add(number(0));
+            all.due = all.due.saturating_add(number(1));
             let oldest_ms = scored(&answers[2]).next().map_or(0, |(_, at_ms)| now_ms - at_ms);
             all.oldest_due_ms = all.oldest_due_ms.max(oldest_ms.max(0) as u64);
         }
@@ -271,7 +264,7 @@ impl Core {
 /// Members and scores of a list.
 fn scored(list: &Value) -> impl Iterator<Item = (&[u8], i64)> {
     list.list().chunks_exact(2).filter_map(|pair| match pair {
-        [Value::Text(member), score] => Some((member.as_slice(), score.number()?)),
+        [Value::Text(member), score] => Some((member.as_slice(), score.at_ms()?)),
         _ => None,
     })
 }
@@ -280,23 +273,15 @@ fn parse_bucket(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok().filter(|bucket| *bucket < BUCKETS)
 }
 
-/// An answer to TIME.
-pub fn time_ms(answer: &Value) -> Result<i64, Failure> {
-    match answer.list() {
-        [seconds, micros] => seconds.number().zip(micros.number()).map(|(s, us)| s * 1000 + us / 1000),
-        _ => None,
-    }
-    .ok_or_else(|| Failure::Unreached("its answer to TIME was not understood".to_owned()))
-}
-
-/// All answers, none of which is an error.
-pub fn checked(answers: Answers) -> Result<Vec<Value>, Failure> {
+/// All `count` answers, none of which is an error.
+pub fn whole(answers: Answers, count: usize) -> Result<Vec<Value>, Failure> {
     for value in &answers.values {
         if let Value::Error(said) = value {
             return Err(Failure::answered(said));
         }
     }
-    Ok(answers.values)
+    // Those that came before a connection broke are handed out as they are.
+    if answers.values.len() == count { Ok(answers.values) } else { Err(Failure::Unreached("it broke off".to_owned())) }
 }
 
 fn soonest(so_far: &mut Option<i64>, other: Option<i64>) {

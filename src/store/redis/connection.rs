@@ -11,13 +11,12 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::error::Failure;
-use super::node::Address;
-use super::resolve::Resolver;
+use super::resolve::{Address, Resolver};
 use super::resp::{self, Value};
 use crate::clock::Deadline;
 use crate::config::{Config, RedisAt};
 
-/// After so much silence the system asks the other side, so that no load balancer forgets the connection in use.
+/// After how much silence the system asks the other side, so that no load balancer forgets the connection in use.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// What is read at once.
 const CHUNK: usize = 16 << 10;
@@ -166,6 +165,11 @@ impl Dialer {
 }
 
 impl Connection {
+    /// Whether it has said more than anybody asked for: then what comes next is no answer to what is asked next.
+    pub fn is_ahead(&self) -> bool {
+        self.taken < self.input.len()
+    }
+
     /// Whether the other side has hung up, or says what nobody asked for.
     pub fn is_dead(&self) -> bool {
         let (stream, tls) = match &self.socket {

@@ -108,7 +108,9 @@ impl Failure {
             Failure::Unproven(tried) => {
                 return doubtful(location, &format!("done, but not confirmed to be on disk: {tried}"));
             }
-            _ => format!("{}; a try before", self.in_words().0),
+            // The server's own words would push out what must be said here.
+            Failure::Refused { code, text } => format!("{} (it said: {code}); a try before", advice(code, text).0),
+            Failure::Config(what) => format!("{what}; a try before"),
         };
         doubtful(location, &format!("{why}: it is not known whether it was done"))
     }

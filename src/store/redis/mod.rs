@@ -4,42 +4,56 @@
 //! if others were faster the script returns what is there, and the step decides again. Every key of a step is in one slot.
 
 mod agenda;
+mod announcement;
+#[cfg(any(test, fuzzing))]
+mod any_answer;
 mod connection;
+mod durability;
+mod engine;
+mod entries;
 mod error;
-mod homes;
+mod journal;
 mod keys;
 mod node;
-mod proof;
+mod player_locks;
 mod resolve;
 mod resp;
 mod router;
-mod run;
 mod scan;
 mod script;
+mod seen;
 mod slots;
+mod step_run;
 #[cfg(test)]
 pub mod tests;
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+#[cfg(any(test, fuzzing))]
+pub use any_answer::any_answer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Agenda, Backlog, Changes, Engine, IsOver, Page, Space, Step, Stop, Time, View};
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
+
+use super::{Engine, JournalTerms, Step, Stop, Time, View};
 use crate::clock::{self, Deadline};
 use crate::config::{Config, RedisAt};
 use crate::error::{Error, Status};
+use crate::latency::Histogram;
 use crate::panics;
-use agenda::{checked, time_ms};
+use agenda::whole;
+use announcement::Announcement;
 use error::Failure;
-use homes::{Guard, Homes, Memory};
 use keys::{At, BUCKETS, Keys, Place};
+use player_locks::{Guard, Memory, PlayerLocks};
 use resp::Value;
 use router::{Request, Router};
-use run::{Next, Run, Seen};
-use script::{Attempt, Command, Outcome};
+use script::{Attempt, Command, Outcome, time_ms};
+use seen::Seen;
+use step_run::{Next, Run};
 
-/// What the names of the keys begin with, where the configuration does not say.
-const PREFIX: &str = "wxsub";
 /// What kind of ledger this is. Another one under the same names is not touched.
 const FORMAT: &str = "wxsub 2";
 /// The keys of the account by which the ledger before this one is known, and that of its players.
@@ -47,18 +61,22 @@ const OLD_ACCOUNT: [&str; 7] = ["opened", "version", "changes", "next", "swept",
 const OLD_PLAYERS: &str = "counts";
 /// The clock of a server that answers later than this is not taken over.
 const LONGEST_CLOCK_CALL: Duration = Duration::from_millis(400);
-/// Steps that were put off wait so long for others to go with, and go so many at once.
+/// How long steps that were put off wait for others to go with, and how many go at once.
 const GATHER: (Duration, usize) = (Duration::from_millis(1), 256);
-/// What was put off is waited for so long when the store is closed.
+/// How long what was put off is waited for when the store is closed.
 const CLOSING_MS: u64 = 1000;
+/// How often a process asks whether the journal needs a round, and how long that may take.
+const JOURNAL_EVERY: Duration = Duration::from_secs(600);
+const JOURNAL_ROUND_MS: u64 = 30_000;
 /// Others may be faster so often before a pause.
 const CONFLICTS: u32 = 3;
 
 /// One account's records in Redis.
 pub struct RedisEngine {
     core: Arc<Core>,
+    latency: Histogram,
     /// Whether there is a thread for what is put off.
-    worker: OnceLock<bool>,
+    worker: OnceCell<()>,
 }
 
 /// What the worker shares.
@@ -67,15 +85,24 @@ struct Core {
     keys: Keys,
     location: String,
     durable: bool,
+    journal: JournalTerms,
     timeout_ms: u64,
-    homes: Homes,
+    player_locks: PlayerLocks,
     memory: Memory,
+    /// When this process last asked whether the journal needs a round.
+    journal_round: Mutex<Option<Instant>>,
+    /// A server has said that its memory is full, and when the history was dropped last for that.
+    full: AtomicBool,
+    emptied: Mutex<Option<Instant>>,
     /// The server's clock minus this machine's.
     ahead_ms: AtomicI64,
     /// Names steps, together with how many there were.
     nonce: u64,
     steps: AtomicU64,
 }
+
+/// A full server's history is dropped this often.
+const EMPTIED_EVERY: Duration = Duration::from_secs(60);
 
 impl RedisEngine {
     /// Connects, looks what ledger is there, and finds out how the server keeps what it is given.
@@ -90,15 +117,18 @@ impl RedisEngine {
         getrandom::fill(&mut nonce)
             .map_err(|e| Error::new(Status::Internal, format!("the system gives no random numbers: {e}")))?;
         let router = Router::new(config, at).map_err(|failure| failure.describe(&location))?;
-        let prefix = config.store_prefix.as_deref().unwrap_or(PREFIX);
         let core = Core {
             router,
-            keys: Keys::new(prefix, &config.appid),
+            keys: Keys::new(&config.store_prefix, &config.appid),
             location,
             durable: config.durable,
+            journal: JournalTerms::of(config),
             timeout_ms: config.timeout_ms,
-            homes: Homes::default(),
+            player_locks: PlayerLocks::default(),
             memory: Memory::default(),
+            journal_round: Mutex::default(),
+            full: AtomicBool::new(false),
+            emptied: Mutex::default(),
             ahead_ms: AtomicI64::new(0),
             nonce: u64::from_ne_bytes(nonce),
             steps: AtomicU64::new(0),
@@ -107,22 +137,23 @@ impl RedisEngine {
         if core.durable {
             core.require_proofs(deadline).map_err(|failure| failure.describe(&core.location))?;
         }
-        Ok(RedisEngine { core: Arc::new(core), worker: OnceLock::new() })
+        Ok(RedisEngine { core: Arc::new(core), latency: Histogram::default(), worker: OnceCell::new() })
     }
 
     /// Whether there is a thread for what is put off; begun when it is first asked for.
     fn has_worker(&self) -> bool {
-        *self.worker.get_or_init(|| {
+        let start = || {
             let core = Arc::clone(&self.core);
-            std::thread::Builder::new().name("wxsub-store".to_owned()).spawn(move || core.work()).is_ok()
-        })
+            std::thread::Builder::new().name("wxsub-store".to_owned()).spawn(move || core.work()).map(drop)
+        };
+        self.worker.get_or_try_init(start).is_ok()
     }
 }
 
 impl Drop for RedisEngine {
     fn drop(&mut self) {
         self.flush(Deadline::in_ms(CLOSING_MS.min(self.core.timeout_ms)));
-        self.core.homes.close();
+        self.core.player_locks.close();
     }
 }
 
@@ -176,13 +207,33 @@ impl Core {
     }
 
     fn require_proofs(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.on_each_master(deadline, |place| {
+            self.router.require_proof(self.keys.slot(place), &self.write_for_proof(place), deadline)
+        })
+    }
+
+    /// A write on each server and the proof behind it, which covers all that was written there before.
+    fn prove_all(&self, deadline: Deadline) -> Result<(), Failure> {
+        self.on_each_master(deadline, |place| {
+            let (slot, write) = (self.keys.slot(place), self.write_for_proof(place));
+            let request = Request { slot, commands: vec![write.clone()], prove: Some(write), repeatable: true };
+            match self.router.exchange(&request, deadline)?.proof {
+                Some(_) => Ok(()),
+                None => {
+                    Err(Failure::Lost("the server did not confirm in time that it keeps what was written".to_owned()))
+                }
+            }
+        })
+    }
+
+    /// Does this once for each server that has players.
+    fn on_each_master(&self, deadline: Deadline, work: impl Fn(Place) -> Result<(), Failure>) -> Result<(), Failure> {
         let mut known = Vec::new();
         for bucket in 0..BUCKETS {
             let place = Place::Bucket(bucket);
-            let slot = self.keys.slot(place);
-            let owner = self.router.owner(slot, deadline)?;
+            let owner = self.router.owner(self.keys.slot(place), deadline)?;
             if !known.contains(&owner) {
-                self.router.require_proof(slot, &self.write_for_proof(place), deadline)?;
+                work(place)?;
                 known.push(owner);
             }
         }
@@ -192,8 +243,27 @@ impl Core {
     /// A write that matters to nobody; the proof behind it covers all that was written before it.
     fn write_for_proof(&self, place: Place) -> Command {
         let mut attempt = Attempt::new(None, [].into_iter());
-        attempt.then("SET", &self.keys.written(place), &[b"", b"PX", b"1000"]);
+        attempt.then("SET", &self.keys.written(place), step_run::WRITTEN);
         attempt.into_command()
+    }
+
+    fn described<R>(&self, done: Result<R, Failure>) -> Result<R, Error> {
+        done.map_err(|failure| failure.undone().describe(&self.location))
+    }
+
+    /// Whether this process should ask again if the journal needs a round.
+    fn is_round_due(&self) -> bool {
+        let mut last = self.journal_round.lock();
+        let due = last.is_none_or(|last| last.elapsed() >= JOURNAL_EVERY);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Whether the history must go, so that there is room for what matters.
+    fn needs_room(&self) -> bool {
+        self.full.load(Ordering::Relaxed) && self.emptied.lock().is_none_or(|last| last.elapsed() >= EMPTIED_EVERY)
     }
 
     fn request(&self, place: Place, commands: Vec<Command>) -> Request {
@@ -203,8 +273,7 @@ impl Core {
     /// Reads in one place; no answer is an error.
     fn read(&self, place: Place, commands: Vec<Command>, deadline: Deadline) -> Result<Vec<Value>, Failure> {
         let count = commands.len();
-        let answers = checked(self.router.exchange(&self.request(place, commands), deadline)?)?;
-        if answers.len() == count { Ok(answers) } else { Err(Failure::Unreached("it broke off".to_owned())) }
+        whole(self.router.exchange(&self.request(place, commands), deadline)?, count)
     }
 
     /// The same of the account's, and takes the server's clock over.
@@ -230,7 +299,7 @@ impl Core {
                 Ok(answers) if answers.values.len() == request.commands.len() => answers,
                 _ => self.router.exchange(request, deadline)?,
             };
-            checked(answers)
+            whole(answers, request.commands.len())
         });
         again.collect()
     }
@@ -283,7 +352,7 @@ impl Core {
         }
     }
 
-    fn end(&self, done: Result<Option<run::Announcement>, Error>, deadline: Deadline) -> Result<(), Error> {
+    fn end(&self, done: Result<Option<Announcement>, Error>, deadline: Deadline) -> Result<(), Error> {
         if let Some(announcement) = done? {
             // The step is done, so this may take a moment more; the next sweep finds what was not announced.
             let _announced = self.announce(announcement, deadline.or_at_least_ms(200));
@@ -293,7 +362,7 @@ impl Core {
 
     /// Takes what was put off on this player; if it fails it is as if it had not been asked for.
     fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) {
-        while let Some(step) = self.homes.next(guard) {
+        while let Some(step) = self.player_locks.next(guard) {
             let _failed = self.take_step(step, guard.home(), deadline);
         }
     }
@@ -303,7 +372,7 @@ impl Core {
         loop {
             // Others may come along, and their callers may take it along.
             std::thread::sleep(GATHER.0);
-            let Some(guards) = self.homes.wait_for_deferred(GATHER.1) else { return };
+            let Some(guards) = self.player_locks.wait_for_deferred(GATHER.1) else { return };
             // A bug of a decision's must not end the others'.
             let _bug = panics::catch(|| self.work_on(&guards));
         }
@@ -313,7 +382,7 @@ impl Core {
     fn work_on(&self, guards: &[Guard<'_>]) {
         let deadline = Deadline::in_ms(self.timeout_ms);
         let begin = |guard: &Guard<'_>| {
-            let mut step = self.homes.next(guard)?;
+            let mut step = self.player_locks.next(guard)?;
             step.proven &= self.durable;
             Run::new(step, self.memory.take(guard.home())).ok()
         };
@@ -350,116 +419,19 @@ impl Core {
     fn home_of(&self, step: &mut Step) -> Result<Option<u64>, Error> {
         if step.reads.is_empty() {
             let time = Time::of_server(self.time_ms());
-            match (step.decide)(&View { time, step_id: None, records: &Vec::new() }) {
+            match (step.decide)(&View { time, step_id: None, records: &Vec::new(), journal: self.journal }) {
                 Err(Stop::Need(names)) => step.reads = names,
                 Err(Stop::Fail(e)) => return Err(e),
                 Ok(changes) if changes.is_empty() => return Ok(None),
-                Ok(changes) => return Place::of(run::touched(&changes)).map(|(_, home)| Some(home)),
+                Ok(changes) => return Place::of(step_run::touched(&changes)).map(|(_, home)| Some(home)),
             }
         }
         Place::of(&step.reads).map(|(_, home)| Some(home))
     }
 
     fn lock(&self, home: u64, deadline: Deadline) -> Result<Guard<'_>, Error> {
-        let guard = self.homes.lock(home, deadline).ok_or_else(|| Failure::TooLate.describe(&self.location))?;
+        let guard = self.player_locks.lock(home, deadline).ok_or_else(|| Failure::TooLate.describe(&self.location))?;
         self.take_deferred(&guard, deadline.or_at_least_ms(1000));
         Ok(guard)
-    }
-}
-
-impl Engine for RedisEngine {
-    fn step(&self, mut step: Step, deadline: Deadline) -> Result<(), Error> {
-        match self.core.home_of(&mut step)? {
-            // It has decided on nothing for nothing.
-            None => Ok(()),
-            Some(home) => {
-                let _guard = self.core.lock(home, deadline)?;
-                self.core.take_step(step, home, deadline)
-            }
-        }
-    }
-
-    fn read(&self, mut step: Step, deadline: Deadline) -> Result<(), Error> {
-        let mut decide = step.decide;
-        step.decide = Box::new(move |view| decide(view).map(|_| Changes::default()));
-        (step.proven, step.trace) = (false, None);
-        let Some(home) = self.core.home_of(&mut step)? else { return Ok(()) };
-        if self.core.homes.is_awaited(home) {
-            drop(self.core.lock(home, deadline)?);
-        }
-        self.core.drive(Run::new(step, None)?, deadline)
-    }
-
-    fn defer(&self, mut step: Step) {
-        match self.core.home_of(&mut step) {
-            Ok(Some(home)) if self.has_worker() => self.core.homes.defer(home, step),
-            Ok(Some(_)) => drop(self.step(step, Deadline::in_ms(self.core.timeout_ms))),
-            // It changes nothing, or has failed: then it is as if it had never been asked for.
-            Ok(None) | Err(_) => {}
-        }
-    }
-
-    fn flush(&self, deadline: Deadline) {
-        // What is put off meanwhile is not waited for: under load there is always something.
-        for home in self.core.homes.unsettled() {
-            if self.core.lock(home, deadline).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn agenda(&self, limit: usize, skip: &dyn Fn(u64) -> bool, deadline: Deadline) -> Result<Agenda, Error> {
-        self.flush(deadline);
-        self.core.look(limit, skip, deadline).map_err(|failure| failure.undone().describe(&self.core.location))
-    }
-
-    fn backlog(&self, deadline: Deadline) -> Result<Backlog, Error> {
-        self.core.count(deadline).map_err(|failure| failure.undone().describe(&self.core.location))
-    }
-
-    fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error> {
-        self.flush(deadline);
-        let page = self.core.scan(space, after.as_deref(), limit, deadline);
-        page.map_err(|failure| failure.undone().describe(&self.core.location))
-    }
-
-    fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error> {
-        let changes = self.core.changes(deadline);
-        changes.map(Some).map_err(|failure| failure.undone().describe(&self.core.location))
-    }
-
-    fn time(&self) -> Time {
-        Time::of_server(self.core.time_ms())
-    }
-
-    fn maintain(&self, _is_over: IsOver) -> Result<(), Error> {
-        // What is over goes by itself: its key has a time to live.
-        Ok(())
-    }
-
-    fn needs_maintenance(&self) -> bool {
-        false
-    }
-
-    fn location(&self) -> &str {
-        &self.core.location
-    }
-
-    fn warnings(&self, deadline: Deadline) -> Result<Vec<String>, Error> {
-        let core = &self.core;
-        let questions = proof::QUESTIONS.map(Command::plain);
-        let described = |failure: Failure| failure.undone().describe(&core.location);
-        let mut all = Vec::new();
-        for address in core.router.masters(deadline).map_err(described)? {
-            let answers = core.router.ask(&address, &questions, deadline).map_err(described)?;
-            all.extend(proof::warnings(&answers));
-        }
-        all.sort();
-        all.dedup();
-        Ok(all)
-    }
-
-    fn wall_ms(&self) -> i64 {
-        self.core.time_ms()
     }
 }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::node::Address;
 use crate::clock::Deadline;
+
+/// A host's name or address, and a port.
+pub type Address = (String, u16);
 
 /// How long an answer is used: long against a call, short against a change of the name.
 const KEPT: Duration = Duration::from_secs(30);
@@ -21,12 +23,12 @@ pub struct Resolver {
 
 #[derive(Default)]
 struct Shared {
-    names: Mutex<HashMap<Address, Answer>>,
+    names: Mutex<HashMap<Address, Lookup>>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Answer {
+struct Lookup {
     asking: bool,
     since: Option<Instant>,
     found: Option<Result<Vec<SocketAddr>, String>>,
@@ -59,8 +61,8 @@ impl Resolver {
             }
             let timed_out = self.shared.changed.wait_until(&mut names, deadline.instant()).timed_out();
             match names.get(address) {
-                Some(Answer { found: Some(Err(why)), .. }) => return Err(why.clone()),
-                Some(Answer { found: Some(Ok(found)), .. }) => return Ok(found.clone()),
+                Some(Lookup { found: Some(Err(why)), .. }) => return Err(why.clone()),
+                Some(Lookup { found: Some(Ok(found)), .. }) => return Ok(found.clone()),
                 _ if timed_out => return Err(format!("the name {} was not resolved in time", address.0)),
                 _ => {}
             }
@@ -81,7 +83,7 @@ impl Resolver {
                 Ok(found) => Ok(found.collect()),
                 Err(e) => Err(format!("the name {} is not resolved: {e}", address.0)),
             };
-            let answer = Answer { asking: false, since: Some(Instant::now()), found: Some(found) };
+            let answer = Lookup { asking: false, since: Some(Instant::now()), found: Some(found) };
             shared.names.lock().insert(address, answer);
             shared.changed.notify_all();
         };

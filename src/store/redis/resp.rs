@@ -7,6 +7,9 @@ const DEPTH: usize = 8;
 /// The longest answer that is waited for.
 const LONGEST: usize = 64 << 20;
 
+/// The end of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
+
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -37,6 +40,11 @@ impl Value {
             }
             _ => None,
         }
+    }
+
+    /// As Unix milliseconds between 1970 and 9999, so that nobody who adds to one need look out; a later time is the last.
+    pub fn at_ms(&self) -> Option<i64> {
+        self.number().map(|ms| ms.clamp(0, LAST_MS))
     }
 
     /// Its parts; none if it is no list.
@@ -158,6 +166,8 @@ mod tests {
         assert_eq!(Value::Text(b"1700000000000".to_vec()).number(), Some(1_700_000_000_000));
         assert_eq!(Value::Text(b"9.2233720368547758e+18".to_vec()).number(), Some(i64::MAX));
         assert_eq!(Value::Nil.number(), None);
+        assert_eq!(Value::Int(i64::MIN).at_ms(), Some(0));
+        assert_eq!(Value::Text(b"inf".to_vec()).at_ms(), Some(LAST_MS));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::connection::Dialer;
+use super::durability::{Proof, setting};
 use super::error::Failure;
-use super::node::{Address, Answers, Call, Node};
-use super::proof::{Proof, setting};
+use super::node::{Answers, Call, Node};
+use super::resolve::Address;
 use super::resp::Value;
 use super::script::Command;
 use super::slots::Slots;
@@ -91,7 +92,10 @@ impl Router {
                 continue;
             }
             if failure.moves() {
-                self.slots.lock().forget();
+                let mut slots = self.slots.lock();
+                if let Some(owner) = slots.owner(request.slot) {
+                    slots.forget(&owner);
+                }
             }
             let misnamed = !self.at.cluster && matches!(failure.code(), "MOVED" | "ASK");
             let again = failure.passes() || request.repeatable && matches!(failure, Failure::Lost(_));
@@ -221,9 +225,11 @@ impl Router {
         if !self.at.cluster {
             return Ok(self.at.nodes.clone());
         }
-        let first = self.owner(0, deadline)?;
+        // A part of them would pass for all of them.
+        let gap = self.slots.lock().gap();
+        let asked = gap.map(|slot| self.owner(slot, deadline)).transpose()?;
         let owners = self.slots.lock().owners();
-        Ok(if owners.is_empty() { vec![first] } else { owners })
+        Ok(if owners.is_empty() { asked.into_iter().collect() } else { owners })
     }
 
     /// Commands to this server; each may be answered by an error.

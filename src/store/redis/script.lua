@@ -3,7 +3,8 @@
 -- ARGV: when the decision was made by this server's clock, Unix milliseconds ('' if that does not matter), and how many
 -- records there are. For each record: its field, if the key is a hash ('' if it is not), and what the decision saw there:
 -- '?' if it did not look, '-' for nothing, '=' and the value. Then what is to be done: how many arguments, the command,
--- which key, the arguments.
+-- which key, the arguments. UNLOG takes entries out of a stream: between these times, whose text begins like this. XADDOLD
+-- adds an entry of another time, first of all; where the stream has it already, or a newer one, it is passed over.
 -- Answer: 1 and the time if it was done. Else 0, the time, and each record's value, for the next decision.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -25,8 +26,23 @@ if not holds then return answer end
 
 local at = 2 * records + 3
 while at <= #ARGV do
-  local count = tonumber(ARGV[at])
-  redis.call(ARGV[at + 1], KEYS[tonumber(ARGV[at + 2])], unpack(ARGV, at + 3, at + 2 + count))
+  local count, command, key = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
+  if command == 'UNLOG' then
+    local beginning = ARGV[at + 5]
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[key], ARGV[at + 3], ARGV[at + 4])) do
+      if string.sub(entry[2][2], 1, #beginning) == beginning then redis.call('XDEL', KEYS[key], entry[1]) end
+    end
+  elseif command == 'XADDOLD' then
+    local made, last = ARGV[at + 3], redis.call('XREVRANGE', KEYS[key], '+', '-', 'COUNT', 1)[1]
+    local ms, number = string.match(last and last[1] or '0-0', '(%d+)-(%d+)')
+    local id = made .. '-' .. (ms == made and number + 1 or 0)
+    if not (ms == made and last[2][2] == ARGV[at + 8]) then
+      local done = redis.pcall('XADD', KEYS[key], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], id, ARGV[at + 7], ARGV[at + 8])
+      if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller') then return done end
+    end
+  else
+    redis.call(command, KEYS[key], unpack(ARGV, at + 3, at + 2 + count))
+  end
   at = at + 3 + count
 end
 return { 1, now }

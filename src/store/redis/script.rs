@@ -7,6 +7,9 @@ use sha1::{Digest, Sha1};
 use super::error::Failure;
 use super::resp::{self, Value};
 
+/// A try that did not arrive within this time is refused by the script. Known to the script, too.
+pub const OLDEST_MS: i64 = 1000;
+
 /// Its text.
 pub const SOURCE: &str = include_str!("script.lua");
 
@@ -115,7 +118,7 @@ impl Outcome {
             Some(Value::List(parts)) => {
                 let mut parts = parts.into_iter();
                 let applied = parts.next()?.number()? == 1;
-                let time = parts.next()?.number()?;
+                let time = parts.next()?.at_ms()?;
                 let record = |value| match value {
                     Value::Text(bytes) => Some(Some(bytes)),
                     Value::Nil => Some(None),
@@ -128,4 +131,16 @@ impl Outcome {
         };
         read().ok_or_else(|| Failure::Lost("its answer was not understood".to_owned()))
     }
+}
+
+/// An answer to TIME.
+pub fn time_ms(answer: &Value) -> Result<i64, Failure> {
+    match answer.list() {
+        [seconds, micros] => {
+            seconds.number().zip(micros.number()).and_then(|(s, us)| s.checked_mul(1000)?.checked_add(us / 1000))
+        }
+        _ => None,
+    }
+    .and_then(|ms| Value::Int(ms).at_ms())
+    .ok_or_else(|| Failure::Unreached("its answer to TIME was not understood".to_owned()))
 }

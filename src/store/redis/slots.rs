@@ -1,10 +1,10 @@
 //! Which node of a cluster has which slot.
 
-use super::node::Address;
+use super::resolve::Address;
 use super::resp::Value;
 use crc::{CRC_16_XMODEM, Crc};
 
-/// A cluster has so many.
+/// Slots of a cluster.
 const SLOTS: u16 = 16_384;
 
 /// The slot of a key with this hash tag (Redis cluster specification: "key distribution model").
@@ -34,15 +34,25 @@ impl Slots {
         all
     }
 
+    /// The first slot whose owner is not known.
+    pub fn gap(&self) -> Option<u16> {
+        let mut known: Vec<_> = self.ranges.iter().map(|(first, last, _)| (*first, *last)).collect();
+        known.sort_unstable();
+        let next = known
+            .iter()
+            .fold(0, |next, (first, last)| if *first <= next { next.max(last.saturating_add(1)) } else { next });
+        Some(next).filter(|slot| *slot < SLOTS)
+    }
+
     /// One slot has moved.
     pub fn put(&mut self, slot: u16, address: Address) {
         self.ranges.retain(|(first, last, _)| (*first, *last) != (slot, slot));
         self.ranges.push((slot, slot, address));
     }
 
-    /// It may be wrong by now.
-    pub fn forget(&mut self) {
-        self.ranges.clear();
+    /// What this node has may be another's by now; where the others' slots are is still believed.
+    pub fn forget(&mut self, owner: &Address) {
+        self.ranges.retain(|(.., address)| address != owner);
     }
 
     /// Takes the answer to CLUSTER SLOTS; `asked` stands for a node that does not know its own name.
@@ -82,7 +92,20 @@ mod tests {
         assert_eq!(slots.owner(5), Some(("c".to_owned(), 4)));
         assert_eq!(slots.owner(6), Some(("a".to_owned(), 1)));
         assert_eq!(slots.owners().len(), 3);
-        slots.forget();
-        assert_eq!(slots.owner(6), None);
+    }
+
+    #[test]
+    fn a_node_that_fails_takes_nobody_else_s_slots_along() {
+        let (dead, alive) = (("a".to_owned(), 1), ("b".to_owned(), 2));
+        let mut slots = Slots::default();
+        slots.learn(&Value::List(vec![]), "");
+        assert_eq!(slots.gap(), Some(0));
+        slots.ranges = vec![(6, 16_383, alive.clone()), (0, 5, dead.clone())];
+        assert_eq!(slots.gap(), None);
+        slots.forget(&dead);
+        assert_eq!(slots.gap(), Some(0));
+        slots.put(0, alive.clone());
+        assert_eq!(slots.gap(), Some(1));
+        assert_eq!((slots.owner(5), slots.owner(6)), (None, Some(alive)));
     }
 }

@@ -7,10 +7,11 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::error;
+use super::fsync::DatabaseFile;
 use super::group_commit::GroupCommitter;
-use super::sync::sync_database_file;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
+use crate::store::Compacted;
 
 /// Pages of the log that are not in the file yet, from which on a checkpoint is due at once (4 MiB).
 const WAL_PAGES: u32 = 1000;
@@ -59,14 +60,15 @@ impl LogLength {
 
 pub struct Checkpointer {
     connection: Connection,
+    file: DatabaseFile,
     length: Arc<LogLength>,
     /// The file could not be synced: what SQLite believes to be in it may not be, so the log must stay.
     unsynced: bool,
 }
 
 impl Checkpointer {
-    pub fn new(connection: Connection, length: Arc<LogLength>) -> Checkpointer {
-        Checkpointer { connection, length, unsynced: false }
+    pub fn new(connection: Connection, file: DatabaseFile, length: Arc<LogLength>) -> Checkpointer {
+        Checkpointer { connection, file, length, unsynced: false }
     }
 
     /// Moves the log into the file, beside the writers, and lets it begin anew when it has become long.
@@ -83,11 +85,11 @@ impl Checkpointer {
         }
         // A log that is always written to never begins anew by itself.
         for _ in 0..ROUNDS {
-            if let Err(e) = sync_database_file(&self.connection) {
+            if let Err(e) = self.file.sync() {
                 self.unsynced = true;
                 // The connection that is closed last would remove the log.
                 let keep_log = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-                return Err(error::describe(&keep_log.err().unwrap_or(e)));
+                return Err(keep_log.map_or_else(|e| error::describe(&e), |_| not_synced(&e)));
             }
             if self.length.unmoved() <= FEW_PAGES {
                 break;
@@ -95,6 +97,49 @@ impl Checkpointer {
             self.checkpoint()?;
         }
         committer.alone(Deadline::in_ms(1000), |_| self.begin_log_anew())?
+    }
+
+    /// Writes the whole file anew and empties its log, so that no byte is left of what was deleted.
+    ///
+    /// # Errors
+    /// SQLite's, in words; then the file holds what it held.
+    pub fn compact(&mut self, committer: &GroupCommitter, deadline: Deadline) -> Result<Compacted, Error> {
+        if self.unsynced {
+            return Err(lost_sync());
+        }
+        let bytes = || self.bytes().map_err(|e| error::describe(&e));
+        committer.alone(deadline, |_| {
+            let before = bytes()?;
+            // The copy may be larger than the memory that a host can spare.
+            let rewrite = "PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY;";
+            error::retry_busy(deadline, || self.connection.execute_batch(rewrite)).map_err(|e| error::describe(&e))?;
+            // Readers may still see the old state; its pages go with them.
+            while self.checkpoint_busy("TRUNCATE")? {
+                if deadline.is_over() {
+                    let why = "the file was rewritten, but a reader kept its log to the end; compact again";
+                    return Err(Error::new(Status::Store, why).after_ms(1000));
+                }
+                error::pause();
+            }
+            self.length.moved.store(0, Ordering::Relaxed);
+            self.length.pages.store(0, Ordering::Relaxed);
+            Ok(Compacted::Rewritten { before, after: bytes()? })
+        })?
+    }
+
+    /// Those of the file and of what of its log is in use.
+    fn bytes(&self) -> rusqlite::Result<u64> {
+        let number = |sql: &str| self.connection.query_row(sql, [], |r| r.get::<_, i64>(0));
+        let (pages, size) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
+        Ok((pages * size).unsigned_abs())
+    }
+
+    fn checkpoint_busy(&self, how: &str) -> Result<bool, Error> {
+        match self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(0)) {
+            Ok(busy) => Ok(busy != 0),
+            Err(e) if error::is_busy(&e) => Ok(true),
+            Err(e) => Err(error::describe(&e)),
+        }
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
@@ -112,6 +157,10 @@ impl Checkpointer {
             done => done.map_err(|e| error::describe(&e)),
         }
     }
+}
+
+fn not_synced(e: &std::io::Error) -> Error {
+    Error::new(Status::Store, format!("the store could not be synced: {e}; see the system's log"))
 }
 
 fn lost_sync() -> Error {

@@ -2,27 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
-use parking_lot::MutexGuard;
+use std::time::Duration;
 
 use super::error;
-use super::group_commit::{GroupCommitter, Queue, Shared, Work, WriteJob};
+use super::group_commit::{GIVEN_UP, GroupCommitter, Queue, Shared, Work, WriteJob};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::panics;
+use crate::sync::{MutexGuard, now, thread};
 
-/// Work waits so long for a group that somebody else pays for.
+/// How long work waits for a group that somebody else commits.
 const DELAY: Duration = Duration::from_millis(2);
 /// So long it stands before all that comes later, which waits for it while another process has the file locked; then, or
 /// when the store fails, it is set aside.
 const PATIENCE_MS: u64 = 1_000;
-/// What was set aside is tried again so often, until it is so old that it is dropped.
+/// What was set aside is tried again so often.
 const AGAIN_EVERY: Duration = Duration::from_millis(100);
-pub const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Whoever waits for what was deferred looks this often whether it still stands before him.
 const FLUSH_PATIENCE_MS: u64 = 100;
-/// Such a try holds others up at most so long.
+/// How long such a try holds others up at most.
 const AGAIN_PATIENCE_MS: u64 = 20;
 
 impl GroupCommitter {
@@ -56,9 +54,9 @@ impl GroupCommitter {
         Ok(())
     }
 
-    fn start_flusher(&self) -> std::io::Result<std::thread::JoinHandle<()>> {
+    fn start_flusher(&self) -> std::io::Result<thread::JoinHandle<()>> {
         let shared = Arc::clone(&self.shared);
-        let thread = std::thread::Builder::new().name("wxsub-flusher".to_owned());
+        let thread = thread::Builder::new().name("wxsub-flusher".to_owned());
         thread.spawn(move || drop(panics::catch(|| shared.flush_until_stopped())))
     }
 }
@@ -74,7 +72,7 @@ impl Shared {
     /// Wakes at most once in [`DELAY`], however much is deferred meanwhile.
     fn flush_until_stopped(&self) {
         let mut queue = self.queue.lock();
-        let mut again = Instant::now();
+        let mut again = now();
         while !queue.stop {
             let first = queue.deferred.front().map(|job| job.since + DELAY);
             let aside = (!queue.set_aside.is_empty()).then_some(again);
@@ -83,24 +81,24 @@ impl Shared {
                 self.flush.wait(&mut queue);
                 continue;
             };
-            let now = Instant::now();
-            if now < due {
+            let at = now();
+            if at < due {
                 self.flush.wait_until(&mut queue, due);
             } else if queue.led {
                 // Who leads takes what was deferred along.
                 self.flush.wait_for(&mut queue, DELAY);
             } else {
-                let tries_again = aside.is_some_and(|again| again <= now);
+                let tries_again = aside.is_some_and(|again| again <= at);
                 let patience = if tries_again { AGAIN_PATIENCE_MS } else { PATIENCE_MS };
                 if tries_again {
                     self.take_up_again(&mut queue);
-                    again = now + AGAIN_EVERY;
+                    again = at + AGAIN_EVERY;
                 }
                 queue.led = true;
                 let begun = MutexGuard::unlocked(&mut queue, || self.lead(None, Deadline::in_ms(patience)));
                 if !begun {
                     self.set_aside(&mut queue);
-                    again = Instant::now() + AGAIN_EVERY;
+                    again = now() + AGAIN_EVERY;
                 }
             }
         }
@@ -112,10 +110,10 @@ impl Shared {
         queue.deferred = queue.set_aside.drain(..).chain(later).collect();
     }
 
-    /// Sets aside what has stood before others for so long.
+    /// Sets aside what has stood before others for too long.
     fn set_aside_from(&self, age: Duration) {
         let mut queue = self.queue.lock();
-        if queue.deferred.front().is_some_and(|job| job.since.elapsed() >= age) {
+        if queue.deferred.front().is_some_and(|job| now() - job.since >= age) {
             self.set_aside(&mut queue);
             self.wake_flusher(&mut queue);
         }
@@ -124,7 +122,7 @@ impl Shared {
     fn set_aside(&self, queue: &mut Queue) {
         self.deferred.fetch_sub(queue.deferred.len(), Ordering::AcqRel);
         let deferred = std::mem::take(&mut queue.deferred);
-        queue.set_aside.extend(deferred.into_iter().filter(|job| job.since.elapsed() < GIVEN_UP));
+        queue.set_aside.extend(deferred.into_iter().filter(|job| now() - job.since < GIVEN_UP));
     }
 }
 

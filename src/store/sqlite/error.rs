@@ -38,6 +38,29 @@ impl From<Fault> for Error {
     }
 }
 
+/// How a piece of work failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Before it wrote anything.
+    Unwritten(Fault),
+    /// Maybe in the middle of its writes.
+    HalfWritten(rusqlite::Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Unwritten(fault) => fault.into(),
+            Failure::HalfWritten(e) => describe(&e),
+        }
+    }
+}
+
+/// A panic in a decision or in this engine.
+pub fn caught(place: &str) -> Error {
+    Error::new(Status::Panic, format!("a bug of wxsub's was caught at {place}"))
+}
+
 /// Whether a change must be rolled back first, which a connection that only reads cannot do.
 pub fn is_unfinished(e: &rusqlite::Error) -> bool {
     e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
@@ -106,7 +129,7 @@ pub fn retry_busy<R>(deadline: Deadline, mut work: impl FnMut() -> rusqlite::Res
 }
 
 /// Less than a millisecond, and not the same for two that wait: SQLite's own handler waits in steps of up to 100 ms,
-/// in which a busy neighbour gets the lock a thousand times.
+/// in which a busy process beside it gets the lock a thousand times.
 pub fn pause() {
     std::thread::sleep(Duration::from_micros(fastrand::u64(50..400)));
 }

@@ -1,5 +1,6 @@
 //! Opening the file. No code but SQLite opens it, its -wal or its -shm: closing any other descriptor of them would drop
-//! this process's locks (POSIX). So it is looked at through SQLite, and its mode is set by its path.
+//! this process's locks (POSIX). So it is looked at through SQLite, and its mode is set by its path. (`fsync` has a
+//! descriptor that is never closed.)
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

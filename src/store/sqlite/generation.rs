@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::error::Failure;
 use super::file;
-use super::group_commit::{Failure, GroupCommitter};
+use super::group_commit::GroupCommitter;
 use super::watch::with_suffixes;
 use crate::clock::Deadline;
 use crate::error::Error;
 
 /// Between two steps of it.
 const EVERY: Duration = Duration::from_secs(60);
-/// A step waits so long for the connection.
+/// How long a step waits for the connection.
 const PATIENCE_MS: u64 = 1_000;
 
 pub struct Generation {

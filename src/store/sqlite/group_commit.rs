@@ -10,43 +10,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
-use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use super::deferred;
-use super::error::{self, Fault};
-use super::records::caught;
+use super::error::{Failure, caught};
 use super::writer::Writer;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 use crate::panics;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Condvar, Mutex, lock_until, now};
 
 /// Members of one group at most, so that none waits long for a large one.
 const GROUP: usize = 256;
+/// What was set aside is tried again until it is so old; then it is dropped.
+pub(super) const GIVEN_UP: Duration = Duration::from_secs(10);
 /// A leader waits for others at most this part of what the last fsync took, and never longer than that.
 const PATIENCE: (u32, Duration) = (4, Duration::from_millis(5));
-
-/// How a piece of work failed.
-#[derive(Debug)]
-pub enum Failure {
-    /// Before it wrote anything.
-    Unwritten(Fault),
-    /// Maybe in the middle of its writes.
-    HalfWritten(rusqlite::Error),
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        match failure {
-            Failure::Unwritten(fault) => fault.into(),
-            Failure::HalfWritten(e) => error::describe(&e),
-        }
-    }
-}
 
 pub type Work = Box<dyn FnMut(&Connection) -> Result<(), Failure> + Send>;
 
@@ -102,7 +84,7 @@ enum State {
 impl WriteJob {
     pub fn new(fsync: bool, deadline: Deadline, work: Work) -> Arc<WriteJob> {
         let (work, state) = (Mutex::new(work), Mutex::new(State::Waiting));
-        Arc::new(WriteJob { fsync, since: Instant::now(), deadline, work, state, changed: Condvar::new() })
+        Arc::new(WriteJob { fsync, since: now(), deadline, work, state, changed: Condvar::new() })
     }
 
     fn set(&self, state: State) {
@@ -113,7 +95,7 @@ impl WriteJob {
     /// Whether the store could not take it, and may soon.
     fn may_be_tried_again(&self) -> bool {
         let failed = matches!(&*self.state.lock(), State::Done(Err(e)) if e.status == Status::Store);
-        failed && self.since.elapsed() < deferred::GIVEN_UP
+        failed && now() - self.since < GIVEN_UP
     }
 
     /// Outside: whether the transaction still stands. Inside: the job's own result.
@@ -160,7 +142,7 @@ impl GroupCommitter {
         deadline: Deadline,
         mut work: impl FnMut(&Connection) -> Result<(), Failure>,
     ) -> Result<(), Error> {
-        let mut writer = self.shared.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
+        let mut writer = lock_until(&self.shared.connection, deadline.instant()).ok_or_else(too_late)?;
         writer.begin(fsync, deadline)?;
         let done = work(writer.connection()).map_err(Error::from);
         writer.end(done)
@@ -168,7 +150,7 @@ impl GroupCommitter {
 
     /// Runs `work` with the connection between two groups, so that no group of this process is at work.
     pub fn alone<R>(&self, deadline: Deadline, work: impl FnOnce(&Connection) -> R) -> Result<R, Error> {
-        let writer = self.shared.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
+        let writer = lock_until(&self.shared.connection, deadline.instant()).ok_or_else(too_late)?;
         Ok(work(writer.connection()))
     }
 }
@@ -188,7 +170,7 @@ impl Shared {
     /// Waits a moment for those who may come back for another fsync.
     fn gather(&self) {
         let mut queue = self.queue.lock();
-        let until = Instant::now() + (queue.fsync_took / PATIENCE.0).min(PATIENCE.1);
+        let until = now() + (queue.fsync_took / PATIENCE.0).min(PATIENCE.1);
         while queue.waiting.len() < queue.expected.min(GROUP) {
             if self.gathered.wait_until(&mut queue, until).timed_out() {
                 break;
@@ -260,17 +242,17 @@ impl Shared {
     /// An error: the transaction was not begun, and nobody of the queue was taken.
     fn run_group(&self, deadline: Deadline) -> Result<(), Error> {
         let led = panics::catch(|| {
-            let mut writer = self.connection.try_lock_until(deadline.instant()).ok_or_else(too_late)?;
+            let mut writer = lock_until(&self.connection, deadline.instant()).ok_or_else(too_late)?;
             let fsync = self.queue.lock().waiting.iter().any(|job| job.fsync);
             writer.begin(fsync, deadline)?;
-            let began = Instant::now();
+            let began = now();
             let group = self.take_group(fsync);
             group.run(&mut writer);
             let mut queue = self.queue.lock();
             queue.set_aside.extend(group.deferred.iter().filter(|job| job.may_be_tried_again()).cloned());
             if fsync {
                 queue.expected = group.waiting.len() + queue.waiting.len();
-                queue.fsync_took = began.elapsed();
+                queue.fsync_took = now() - began;
             }
             Ok(())
         });
@@ -354,5 +336,7 @@ fn too_late() -> Error {
     Error::new(Status::Store, "the store was busy until the deadline; nothing was changed. Try again").after_ms(100)
 }
 
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 #[cfg(test)]
 mod tests;

@@ -1,45 +1,58 @@
 //! Records in an SQLite file: several clients and several processes of one host may share it.
 
 mod agenda;
+mod backup;
 mod checkpoint;
 mod deferred;
 mod error;
 mod file;
+mod fsync;
 mod generation;
 mod group_commit;
+mod journal;
 mod readers;
 mod records;
 mod schema;
 mod sweep;
-mod sync;
 mod watch;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{Agenda, Backlog, Engine, IsOver, Page, Space, Step, Time};
+use super::{
+    Agenda, Backlog, Compacted, Counter, Engine, IsOver, JournalTerms, LogPage, LogQuery, Name, Page, Space, Step, Time,
+};
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Status};
+use crate::latency::Histogram;
 use checkpoint::{Checkpointer, LogLength};
+use error::Failure;
 use error::Fault;
+use fsync::DatabaseFile;
 use generation::Generation;
-use group_commit::{Failure, GroupCommitter};
+use group_commit::GroupCommitter;
 use readers::Readers;
 use records::Records;
 use sweep::Sweeper;
 use watch::FileWatch;
 use writer::Writer;
 
+/// How long a backup waits for what was begun before it.
+const BACKUP_PATIENCE_MS: u64 = 2000;
+
 /// One account's records in the file.
 pub struct SqliteEngine {
     account: i64,
+    terms: JournalTerms,
     durable: bool,
     location: String,
+    latency: Histogram,
     /// Closed first, after what was deferred is done.
     committer: GroupCommitter,
     readers: Readers,
@@ -61,6 +74,7 @@ impl SqliteEngine {
     /// left as it is.
     pub fn open(config: &Config, path: &str) -> Result<SqliteEngine, Error> {
         let deadline = Deadline::in_ms(config.timeout_ms);
+        let terms = JournalTerms::of(config);
         let mut opened = file::open(path, deadline)?;
         let (length, written) = (Arc::new(LogLength::default()), Arc::new(AtomicU64::new(0)));
         let prepare = || {
@@ -70,29 +84,38 @@ impl SqliteEngine {
         let (account, generation) = error::retry_busy(deadline, prepare).map_err(|e| error::describe(&e))?;
         length.follow(&mut opened.writer).map_err(|e| error::describe(&e))?;
         let watch = Arc::new(FileWatch::new(&opened.path));
+        let file = DatabaseFile::new(&opened.path).map_err(|e| {
+            Error::new(Status::Store, format!("the store {} cannot be looked at: {e}", opened.path.display()))
+        })?;
         Ok(SqliteEngine {
             account,
+            terms,
             durable: config.durable,
+            latency: Histogram::default(),
             location: opened.path.display().to_string(),
             committer: GroupCommitter::new(Writer::new(opened.writer, Arc::clone(&watch))),
             readers: Readers::new(opened.path, opened.reader),
             watch,
-            sweeper: Mutex::new(Sweeper::new(account, Arc::clone(&written))),
+            sweeper: Mutex::new(Sweeper::new(account, terms, Arc::clone(&written))),
             written,
             generation: Mutex::new(generation),
-            checkpointer: Mutex::new(Checkpointer::new(opened.maintenance, Arc::clone(&length))),
+            checkpointer: Mutex::new(Checkpointer::new(opened.maintenance, file, Arc::clone(&length))),
             length,
         })
     }
 
     /// What the group runs: the step within its transaction.
     fn work(&self, mut step: Step) -> impl FnMut(&Connection) -> Result<(), Failure> + Send + 'static {
-        let (account, written) = (self.account, Arc::clone(&self.written));
+        let (account, terms, written) = (self.account, self.terms, Arc::clone(&self.written));
         move |c| {
-            let passing = records::take(c, account, &mut step)?;
+            let passing = records::take(c, account, terms, &mut step)?;
             written.fetch_add(passing, Ordering::Relaxed);
             Ok(())
         }
+    }
+
+    fn records<'c>(&self, c: &'c Connection) -> Records<'c> {
+        Records::new(c, self.account, self.terms)
     }
 
     /// Reads one state of the store, in which all is done that this process has deferred.
@@ -104,12 +127,16 @@ impl SqliteEngine {
 }
 
 impl Engine for SqliteEngine {
+    fn order(&self) -> u8 {
+        2
+    }
+
     fn step(&self, step: Step, deadline: Deadline) -> Result<(), Error> {
         self.committer.run(step.proven && self.durable, deadline, self.work(step))
     }
 
     fn read(&self, mut step: Step, deadline: Deadline) -> Result<(), Error> {
-        self.look(deadline, |c| Records::new(c, self.account).decide(&mut step).map(drop))
+        self.look(deadline, |c| self.records(c).decide(&mut step).map(drop))
     }
 
     fn defer(&self, step: Step) {
@@ -130,7 +157,66 @@ impl Engine for SqliteEngine {
     }
 
     fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error> {
-        self.look(deadline, |c| Ok(Records::new(c, self.account).scan(space, after.as_deref(), limit)?))
+        self.look(deadline, |c| Ok(self.records(c).scan(space, None, after.as_deref(), limit)?))
+    }
+
+    fn names_of(&self, home: u64, limit: usize, deadline: Deadline) -> Result<Vec<Name>, Error> {
+        self.look(deadline, |c| Ok(self.records(c).names_of(home, limit)?))
+    }
+
+    fn log(&self, query: &LogQuery, deadline: Deadline) -> Result<LogPage, Error> {
+        let oldest_ms = self.terms.log_from_ms(self.time().wall_ms);
+        self.look(deadline, |c| Ok(journal::page(c, self.account, query, oldest_ms)?))
+    }
+
+    fn drop_log(&self, home: u64, is_his: &dyn Fn(&[u8]) -> bool, deadline: Deadline) -> Result<u64, Error> {
+        let (account, mut behind, mut dropped) = (self.account, i64::MIN, 0);
+        loop {
+            let found = self.look(deadline, |c| Ok(journal::of_player(c, account, home, behind)?))?;
+            let Some((last, _)) = found.last() else { return Ok(dropped) };
+            behind = *last;
+            let his: Vec<i64> = found.into_iter().filter(|(_, text)| is_his(text)).map(|(at, _)| at).collect();
+            dropped += his.len() as u64;
+            let drop_his = move |c: &Connection| his.iter().try_for_each(|at| journal::drop_at(c, account, *at));
+            self.committer.run(self.durable, deadline, move |c| drop_his(c).map_err(Failure::HalfWritten))?;
+        }
+    }
+
+    fn counters(&self, days: std::ops::RangeInclusive<i64>, deadline: Deadline) -> Result<Vec<(Counter, i64)>, Error> {
+        self.look(deadline, |c| Ok(journal::counters(c, self.account, *days.start(), *days.end())?))
+    }
+
+    fn compact(&self, deadline: Deadline) -> Result<Compacted, Error> {
+        self.watch.look()?;
+        self.committer.flush(deadline)?;
+        self.checkpointer.lock().compact(&self.committer, deadline)
+    }
+
+    fn place_of(&self, player: &Name, kept: usize) -> Box<[u8]> {
+        records::place_of(player.id(), kept)
+    }
+
+    fn scan_of(
+        &self,
+        space: Space,
+        home: u64,
+        after: Option<Box<[u8]>>,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Page, Error> {
+        // All ids with this beginning come right behind it.
+        let after = after.unwrap_or_else(|| home.to_be_bytes().into());
+        self.look(deadline, |c| Ok(self.records(c).scan(space, Some(home), Some(&after), limit)?))
+    }
+
+    fn backup(&self, path: &str) -> Result<u64, Error> {
+        self.watch.look()?;
+        self.committer.flush(Deadline::in_ms(BACKUP_PATIENCE_MS))?;
+        backup::copy(self.readers.path(), Path::new(path))
+    }
+
+    fn latency(&self) -> Option<&Histogram> {
+        Some(&self.latency)
     }
 
     fn version(&self, deadline: Deadline) -> Result<Option<i64>, Error> {

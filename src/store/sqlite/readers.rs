@@ -1,6 +1,6 @@
 //! Connections that read beside the writer: several, so that look-ups that wait for the disk don't wait for each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, MutexGuard};
@@ -24,6 +24,11 @@ pub struct Readers {
 impl Readers {
     pub fn new(path: PathBuf, first: Connection) -> Readers {
         Readers { path, first: Mutex::new(first), others: Default::default() }
+    }
+
+    /// The store's.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Runs `work` in a transaction that sees one state of the store.

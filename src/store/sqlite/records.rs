@@ -5,15 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::agenda;
-use super::error::Fault;
-use super::group_commit::Failure;
+use super::error::{Failure, Fault, caught};
+use super::{agenda, journal};
 use crate::clock::Now;
-use crate::error::{Error, Status};
 use crate::panics;
-use crate::store::{Changes, Name, Page, Space, Step, Stop, Time, View};
+use crate::store::{Changes, HASHED_ID, JournalTerms, Name, Page, Scanned, Space, Step, Stop, Time, View};
 
-/// An openid as WeChat makes them is so long.
+/// The length of an openid as WeChat makes them.
 const OPENID: usize = 28;
 /// As many bytes are in it.
 const PACKED: usize = 21;
@@ -60,6 +58,20 @@ impl ToSql for RowId<'_> {
             RowId::Blob(id) => ValueRef::Blob(id),
         }))
     }
+}
+
+/// As [`crate::store::Engine::place_of`].
+pub fn place_of(id: &[u8], kept: usize) -> Box<[u8]> {
+    let is_packed = |id: &[u8]| matches!(RowId::new(Space::Player, id), RowId::Packed(_));
+    let mut place = id[..kept.min(id.len())].to_vec();
+    if is_packed(id) {
+        // As bytes it ends with zeros.
+        place.resize(id.len(), b'A');
+    } else if place.len() < id.len() && is_packed(&place) {
+        // It would come behind all texts.
+        place.pop();
+    }
+    place.into()
 }
 
 /// What is asked of the table of a family.
@@ -113,8 +125,8 @@ impl Player {
 }
 
 /// Takes a step within the transaction of a group; returns how many passing records it has put.
-pub fn take(c: &Connection, account: i64, step: &mut Step) -> Result<u64, Failure> {
-    let mut records = Records::new(c, account);
+pub fn take(c: &Connection, account: i64, terms: JournalTerms, step: &mut Step) -> Result<u64, Failure> {
+    let mut records = Records::new(c, account, terms);
     let (changes, time) = records.decide(step).map_err(Failure::Unwritten)?;
     records.apply(changes, &time).map_err(Failure::HalfWritten)
 }
@@ -123,12 +135,13 @@ pub fn take(c: &Connection, account: i64, step: &mut Step) -> Result<u64, Failur
 pub struct Records<'c> {
     c: &'c Connection,
     account: i64,
+    terms: JournalTerms,
     players: Vec<Player>,
 }
 
 impl<'c> Records<'c> {
-    pub fn new(c: &'c Connection, account: i64) -> Records<'c> {
-        Records { c, account, players: Vec::new() }
+    pub fn new(c: &'c Connection, account: i64, terms: JournalTerms) -> Records<'c> {
+        Records { c, account, terms, players: Vec::new() }
     }
 
     /// Reads and decides, again while more is needed; nothing is written.
@@ -139,7 +152,7 @@ impl<'c> Records<'c> {
             records.push((name.clone(), self.get(name)?));
         }
         loop {
-            let view = View { time, step_id: None, records: &records };
+            let view = View { time, step_id: None, records: &records, journal: self.terms };
             let decided = panics::catch(|| (step.decide)(&view));
             match decided.map_err(|place| caught(&place))? {
                 Ok(changes) => return Ok((changes, time)),
@@ -200,6 +213,12 @@ impl<'c> Records<'c> {
         for (message, when) in changes.agenda {
             agenda::put(self.c, self.account, &message, when, time)?;
         }
+        for (counter, n) in &changes.adds {
+            journal::add(self.c, self.account, counter, *n)?;
+        }
+        for entry in &changes.log {
+            journal::append(self.c, self.account, entry, time.wall_ms)?;
+        }
         Ok(passing)
     }
 
@@ -222,8 +241,28 @@ impl<'c> Records<'c> {
         .map(drop)
     }
 
+    /// Names of the keys and messages of the player with this hash.
+    pub fn names_of(&self, home: u64, limit: usize) -> rusqlite::Result<Vec<Name>> {
+        let mut names = Vec::new();
+        let end = |byte: u8| [home.to_be_bytes().as_slice(), &[byte; HASHED_ID - 8]].concat();
+        for space in [Space::Message, Space::Key] {
+            let sql = match space {
+                Space::Key => "SELECT id FROM key WHERE account = ?1 AND id >= ?2 AND id <= ?3 LIMIT ?4",
+                _ => "SELECT id FROM message WHERE account = ?1 AND id >= ?2 AND id <= ?3 LIMIT ?4",
+            };
+            let mut statement = self.c.prepare_cached(sql)?;
+            let left = i64::try_from(limit - names.len()).unwrap_or(i64::MAX);
+            let mut rows = statement.query(params![self.account, end(0), end(0xFF), left])?;
+            while let Some(row) = rows.next()? {
+                names.extend(Name::from_id(space, row.get_ref(0)?.as_blob()?));
+            }
+        }
+        Ok(names)
+    }
+
     /// The records of a family behind this id, in the order of their table; `limit` rows are looked at.
-    pub fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> rusqlite::Result<Page> {
+    /// `home`: up to the first of another player.
+    pub fn scan(&self, space: Space, home: Option<u64>, after: Option<&[u8]>, limit: usize) -> rusqlite::Result<Page> {
         let mut statement = self.c.prepare_cached(statements(space).scan)?;
         let after = after.map_or(RowId::FIRST, |id| RowId::new(space, id));
         let mut rows = statement.query(params![self.account, after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
@@ -239,16 +278,15 @@ impl<'c> Records<'c> {
             if let Some(value) = value
                 && let Some(name) = Name::from_id(space, &id)
             {
-                page.records.push((name, value));
+                if home.is_some_and(|home| name.home() != home) {
+                    page.after = None;
+                    return Ok(page);
+                }
+                page.records.push(Scanned { name, value, place: id.clone() });
             }
             page.after = Some(id);
         }
         page.after = page.after.filter(|_| seen == limit);
         Ok(page)
     }
-}
-
-/// A panic in a decision or in this engine.
-pub fn caught(place: &str) -> Error {
-    Error::new(Status::Panic, format!("a bug of wxsub's was caught at {place}"))
 }

@@ -42,6 +42,17 @@ CREATE TABLE store (generation INTEGER NOT NULL);
 INSERT INTO store VALUES (0);
 ";
 
+/// What stores of this format had not at first; made when they are opened.
+const JOURNAL: &str = "
+-- The log. `at` is the position: milliseconds and a number. `home` is three bytes of the player's hash.
+CREATE TABLE IF NOT EXISTS history (at INTEGER PRIMARY KEY, account INTEGER NOT NULL, home INTEGER NOT NULL, entry BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS history_by_player ON history (account, home);
+-- Counters of days.
+CREATE TABLE IF NOT EXISTS funnel (
+  account INTEGER NOT NULL, day INTEGER NOT NULL, name BLOB NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, day, name)
+) WITHOUT ROWID;
+";
+
 /// Whether the file has the tables; if not, it is empty and ours to fill. Nothing is changed.
 ///
 /// # Errors
@@ -76,18 +87,31 @@ pub fn identify(c: &Connection) -> Result<bool, Error> {
 /// Those of [`identify`], and of SQLite.
 pub fn create(c: &mut Connection) -> Result<(), Error> {
     if identify(c)? {
-        return Ok(());
+        return add_journal(c).map_err(|e| error::describe(&e));
     }
     let failed = |e: rusqlite::Error| error::describe(&e);
     let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have been here since.
     if identify(&transaction)? {
-        return Ok(());
+        drop(transaction);
+        return add_journal(c).map_err(failed);
     }
     transaction.execute_batch(TABLES).map_err(failed)?;
+    transaction.execute_batch(JOURNAL).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// Makes the journal's tables where an earlier version has made the store; several processes may try at once.
+fn add_journal(c: &mut Connection) -> rusqlite::Result<()> {
+    let made = "SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'history_by_player', 'funnel')";
+    if c.query_row(made, [], |r| r.get::<_, i64>(0))? == 3 {
+        return Ok(());
+    }
+    let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(JOURNAL)?;
+    transaction.commit()
 }
 
 /// The account's number; the first client of an account gives it one.

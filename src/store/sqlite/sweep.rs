@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::error::Fault;
+use super::error::{Failure, Fault};
 use super::group_commit::GroupCommitter;
+use super::journal;
 use super::readers::Readers;
 use super::records::{self, Records};
 use crate::clock::{Deadline, Now};
 use crate::error::Error;
-use crate::store::{Changes, IsOver, Name, Page, Space, Step, Time, View};
+use crate::store::{Changes, IsOver, JournalTerms, Name, Page, Space, Step, Time, View};
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,11 +24,14 @@ const ROWS_PER_WRITTEN: u64 = 4;
 const READ_AT_ONCE: usize = 1_000;
 /// Records that are dropped in one transaction at most.
 const DROPPED_AT_ONCE: usize = 64;
-/// A round's transactions wait so long for the connection.
+/// Transactions of a round at most that drop what is over in the journal: some thousand entries.
+const PRUNED_AT_ONCE: usize = 20;
+/// How long a round's transactions wait for the connection.
 const PATIENCE_MS: u64 = 1_000;
 
 pub struct Sweeper {
     account: i64,
+    terms: JournalTerms,
     /// Passing records that were put since the last round.
     written: Arc<AtomicU64>,
     /// Where it is.
@@ -41,8 +45,8 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    pub fn new(account: i64, written: Arc<AtomicU64>) -> Sweeper {
-        Sweeper { account, written, space: Space::Key, after: None, met: false, busy: true, last: None }
+    pub fn new(account: i64, terms: JournalTerms, written: Arc<AtomicU64>) -> Sweeper {
+        Sweeper { account, terms, written, space: Space::Key, after: None, met: false, busy: true, last: None }
     }
 
     /// Looks at the next rows, now and then.
@@ -54,7 +58,26 @@ impl Sweeper {
             return Ok(());
         }
         self.last = Some(Instant::now());
+        self.prune_journal(readers, committer)?;
         self.round_now(readers, committer, is_over)
+    }
+
+    /// Drops entries and counters that are over.
+    fn prune_journal(&self, readers: &Readers, committer: &GroupCommitter) -> Result<(), Error> {
+        let (deadline, now_ms) = (Deadline::in_ms(PATIENCE_MS), Time::from(&Now::read()).wall_ms);
+        let (account, terms) = (self.account, &self.terms);
+        let looked = readers.snapshot(deadline, |c| Ok::<_, Fault>(journal::has_over(c, account, terms, now_ms)?));
+        let mut more = looked?;
+        for _ in 0..PRUNED_AT_ONCE {
+            if !more {
+                break;
+            }
+            committer.run_apart(false, Deadline::in_ms(PATIENCE_MS), |c| {
+                more = journal::drop_over(c, account, terms, now_ms).map_err(Failure::HalfWritten)?;
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Whether there may be something to drop.
@@ -83,11 +106,16 @@ impl Sweeper {
     /// Reads the next rows and says which are over.
     fn look(&self, readers: &Readers, is_over: IsOver) -> Result<(Page, Vec<Name>), Error> {
         let page = readers.snapshot(Deadline::in_ms(PATIENCE_MS), |c| {
-            Ok::<_, Fault>(Records::new(c, self.account).scan(self.space, self.after.as_deref(), READ_AT_ONCE)?)
+            Ok::<_, Fault>(Records::new(c, self.account, self.terms).scan(
+                self.space,
+                None,
+                self.after.as_deref(),
+                READ_AT_ONCE,
+            )?)
         })?;
         let time = Time::from(&Now::read());
-        let over = page.records.iter().filter(|(name, value)| is_over(name, value, &time));
-        let over = over.map(|(name, _)| name.clone()).collect();
+        let over = page.records.iter().filter(|record| is_over(&record.name, &record.value, &time));
+        let over = over.map(|record| record.name.clone()).collect();
         Ok((page, over))
     }
 
@@ -102,9 +130,10 @@ impl Sweeper {
             }
             Ok(changes)
         };
-        let (account, reads) = (self.account, names.to_vec());
+        let (account, terms, reads) = (self.account, self.terms, names.to_vec());
         let mut step = Step { reads, proven: false, trace: None, decide: Box::new(decide) };
-        committer.run_apart(false, Deadline::in_ms(PATIENCE_MS), |c| records::take(c, account, &mut step).map(drop))
+        committer
+            .run_apart(false, Deadline::in_ms(PATIENCE_MS), |c| records::take(c, account, terms, &mut step).map(drop))
     }
 
     fn go_on(&mut self, page: Page) {

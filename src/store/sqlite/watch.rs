@@ -20,7 +20,7 @@ pub struct FileWatch {
 }
 
 /// Device and inode.
-type Identity = (u64, u64);
+pub type Identity = (u64, u64);
 
 impl FileWatch {
     /// To be called when the file was just opened, and its log is open.
@@ -85,15 +85,20 @@ pub fn with_suffixes(path: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
     suffixes.iter().map(with).collect()
 }
 
-#[cfg(unix)]
 fn identity(path: &Path) -> std::io::Result<Identity> {
+    std::fs::metadata(path).map(|found| identity_of(&found))
+}
+
+/// Tells files apart that had the same path.
+#[cfg(unix)]
+pub fn identity_of(found: &std::fs::Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
 
-    std::fs::metadata(path).map(|found| (found.dev(), found.ino()))
+    (found.dev(), found.ino())
 }
 
 /// Windows lets nobody remove or rename what SQLite has open.
 #[cfg(not(unix))]
-fn identity(_: &Path) -> std::io::Result<Identity> {
-    Ok((0, 0))
+pub fn identity_of(_: &std::fs::Metadata) -> Identity {
+    (0, 0)
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Status};
 const GAP: Duration = Duration::from_micros(300);
 /// Other processes are looked for so often at most.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// For so long another process counts as writing after it was last noticed.
+/// How long another process counts as writing after it was last noticed.
 const CONTENDED: Duration = Duration::from_secs(1);
 
 /// The connection that writes.

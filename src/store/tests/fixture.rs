@@ -65,27 +65,40 @@ pub fn config(appid: &str, store: &str) -> Config {
     Config::from_json(&config.to_string()).unwrap()
 }
 
-/// Runs each test on each engine.
-macro_rules! on_each_engine {
-    ($($test:ident;)*) => {
+/// Every engine: each test on each of them, by a macro that takes the test's name and the engine's.
+macro_rules! every_engine {
+    ($run:ident: $($test:ident;)*) => {
         $(mod $test {
             #[test]
             fn memory() {
-                super::$test(&super::Fixture::memory());
+                super::$run!($test, memory);
             }
 
             #[test]
             fn sqlite() {
-                super::$test(&super::Fixture::sqlite());
+                super::$run!($test, sqlite);
             }
 
             #[cfg(feature = "redis")]
             #[test]
             fn redis() {
-                super::$test(&super::Fixture::redis());
+                super::$run!($test, redis);
             }
         })*
     };
+}
+pub(crate) use every_engine;
+
+macro_rules! on_engine {
+    ($test:ident, $engine:ident) => {
+        super::$test(&super::Fixture::$engine())
+    };
+}
+pub(super) use on_engine;
+
+/// Runs each test on each engine.
+macro_rules! on_each_engine {
+    ($($test:ident;)*) => { every_engine! { on_engine: $($test;)* } };
 }
 pub(super) use on_each_engine;
 

@@ -2,6 +2,7 @@
 
 mod agenda;
 pub mod fixture;
+mod journal;
 mod passing;
 mod steps;
 

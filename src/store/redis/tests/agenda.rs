@@ -1,5 +1,8 @@
 //! Messages that must be looked at, and who is told of them.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::*;
@@ -52,7 +55,7 @@ fn thousands_of_a_busy_player_are_in_nobodys_way() {
     put(&engine, &many, 1);
     let next = message(&other, 1);
     put(&engine, std::slice::from_ref(&next), 2);
-    let announcement = run::Announcement { bucket: next.home() % BUCKETS, at_ms: 1 };
+    let announcement = Announcement { bucket: next.home() % BUCKETS, at_ms: 1 };
     engine.core.announce(announcement, soon()).unwrap();
     let found = engine.agenda(9, &|home| home == many[0].home(), soon()).unwrap();
     assert_eq!(found.ready, std::slice::from_ref(&next));
@@ -120,4 +123,51 @@ fn a_bucket_is_not_forgotten_while_somebody_adds_to_it() {
         }
         looking.join().unwrap();
     });
+}
+
+/// A way to the server of all tests that breaks, while it is told to, between the two answers of who lists a bucket.
+fn breaking(breaks: &Arc<AtomicBool>) -> u16 {
+    const END_OF_TIME: usize = 5;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, breaks) = (listener.local_addr().unwrap().port(), Arc::clone(breaks));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, breaks) = (client.unwrap(), Arc::clone(&breaks));
+            std::thread::spawn(move || {
+                let mut server = TcpStream::connect(("127.0.0.1", server::port())).unwrap();
+                let mut bytes = vec![0; 1 << 16];
+                while let Ok(size @ 1..) = client.read(&mut bytes) {
+                    let has = |what: String| bytes[..size].windows(what.len()).any(|part| part == what.as_bytes());
+                    let lists_a_bucket = has("ZRANGE".to_owned()) && has(format!("{APPID}:"));
+                    server.write_all(&bytes[..size]).unwrap();
+                    let size = server.read(&mut bytes).unwrap();
+                    let lines = bytes[..size].split_inclusive(|byte| *byte == b'\n');
+                    let time: usize = lines.take(END_OF_TIME).map(<[u8]>::len).sum();
+                    let is_broken = lists_a_bucket && breaks.load(Ordering::SeqCst);
+                    client.write_all(&bytes[..if is_broken { time } else { size }]).unwrap();
+                    if is_broken {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_bucket_of_which_half_an_answer_comes_is_looked_at_again() {
+    let breaks = Arc::new(AtomicBool::new(false));
+    let url = format!("redis://127.0.0.1:{}", breaking(&breaks));
+    let engine = try_open(&url, json!({"appid": APPID, "store_prefix": "half"})).unwrap();
+    let name = message("o1", 1);
+    put(&engine, std::slice::from_ref(&name), 1);
+    engine.core.announce(Announcement { bucket: name.home() % BUCKETS, at_ms: 1 }, soon()).unwrap();
+    breaks.store(true, Ordering::SeqCst);
+    // It is put off, and announced again.
+    let failed = engine.agenda(9, &nobody, soon()).unwrap_err();
+    assert!(failed.message.contains("it broke off"), "{failed}");
+    breaks.store(false, Ordering::SeqCst);
+    engine.core.announce(Announcement { bucket: name.home() % BUCKETS, at_ms: 1 }, soon()).unwrap();
+    assert_eq!(engine.agenda(9, &nobody, soon()).unwrap().ready, [name]);
 }

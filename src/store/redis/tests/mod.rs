@@ -1,15 +1,19 @@
 //! On a real server, one for all tests of this process.
 
 mod agenda;
+mod answers;
 mod deadlines;
 mod formats;
+mod journal;
+mod proof;
+mod scan;
 mod server;
 
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::config::StoreAt;
-use crate::store::{Name, When};
+use crate::store::{Agenda, Changes, Name, Space, View, When};
 
 const APPID: &str = "wx0000000000000000";
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::TransactionBehavior;
 
+use super::super::error;
 use super::super::watch::FileWatch;
 use super::*;
 

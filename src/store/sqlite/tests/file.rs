@@ -183,5 +183,5 @@ fn a_log_that_is_always_written_to_begins_anew() {
         assert_eq!(begun_anew, 2, "{before} pages");
     });
     let page = engine.scan(Space::Account, None, 1_000, soon()).unwrap();
-    assert!(!page.records.is_empty() && page.records.iter().all(|(_, value)| value.len() == 60_000));
+    assert!(!page.records.is_empty() && page.records.iter().all(|record| record.value.len() == 60_000));
 }

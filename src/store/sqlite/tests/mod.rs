@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::error::{Retry, Status};
 use crate::store::tests::fixture::*;
-use crate::store::{Changes, Name, Stop, View, When};
+use crate::store::{Changes, LogEntry, Name, Stop, View, When, home_of};
 
 /// A folder for one store.
 struct Folder(tempfile::TempDir);

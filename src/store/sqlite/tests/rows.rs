@@ -81,6 +81,70 @@ fn a_lease_of_an_earlier_boot_is_over() {
     assert_eq!(engine.agenda(9, &|_| false, soon()).unwrap().ready, [one, two]);
 }
 
+/// What the log must not exceed: its row, its place in the index, and what a page wastes.
+#[test]
+fn an_entry_of_the_log_takes_at_most_100_bytes() {
+    const ENTRIES: usize = 20_000;
+    let folder = Folder::new();
+    let engine = folder.open();
+    let bytes = |engine: &SqliteEngine| -> i64 {
+        engine.maintain(|_, _, _| false).unwrap();
+        engine.look(soon(), |c| Ok(c.query_row("PRAGMA page_count", [], |r| r.get::<_, i64>(0))? * 4096)).unwrap()
+    };
+    let before = bytes(&engine);
+    for n in 0..ENTRIES {
+        let (player, home) = (Name::player(&openid(n)), home_of(&openid(n)));
+        // A send with a key of 12 bytes and a report, as the ledger writes them.
+        let text = vec![7; if n % 2 == 0 { 60 } else { 40 }];
+        let leave = move |view: &View<'_>| {
+            view.get(&player)?;
+            let log = vec![LogEntry { home, text: text.clone(), ..LogEntry::default() }];
+            Ok((Changes { log, ..Changes::default() }, ()))
+        };
+        (&engine as &dyn Engine).run_later(operation(&[Name::player(&openid(n))], leave));
+    }
+    engine.flush(soon());
+    let each = (bytes(&engine) - before) / ENTRIES as i64;
+    println!("{each} bytes an entry");
+    assert!(each <= 100, "{each} bytes an entry");
+}
+
+/// More is dropped than one transaction drops, and nothing that is not over.
+#[test]
+fn what_is_over_is_dropped_from_the_journal() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let today = engine.terms.day_of(engine.time().wall_ms);
+    let leave = |day: i64| {
+        let player = Name::player("o1");
+        let leave = move |view: &View<'_>| {
+            view.get(&Name::player("o1"))?;
+            let log = vec![LogEntry { home: home_of("o1"), text: b"e".to_vec(), ..LogEntry::default() }];
+            let adds = vec![(Counter { day, name: b"n".as_slice().into() }, 1)];
+            Ok((Changes { log, adds, ..Changes::default() }, ()))
+        };
+        (&engine as &dyn Engine).run_later(operation(&[player], leave));
+    };
+    (0..900).for_each(|n| leave(today - 400 + n % 3));
+    engine.flush(soon());
+    let days = || engine.counters(0..=i64::MAX, soon()).unwrap().len();
+    assert_eq!(days(), 3);
+    // As if that had been long ago, but for some.
+    let aged = format!(
+        "UPDATE history SET at = at - ({} << 8) WHERE at IN (SELECT at FROM history LIMIT 700)",
+        31 * 86_400_000i64
+    );
+    engine
+        .committer
+        .run_apart(false, soon(), |c| c.execute(&aged, []).map(drop).map_err(Failure::HalfWritten))
+        .unwrap();
+    let query = LogQuery { to_ms: i64::MAX, limit: 10_000, ..LogQuery::default() };
+    assert_eq!(engine.log(&query, soon()).unwrap().entries.len(), 200, "what is over is not shown");
+    engine.maintain(|_, _, _| false).unwrap();
+    let rows = |sql: &str| engine.look(soon(), |c| Ok(c.query_row(sql, [], |r| r.get::<_, i64>(0))?)).unwrap();
+    assert_eq!((rows("SELECT count(*) FROM history"), days()), (200, 2));
+}
+
 /// Rows are looked at in turns, the more the more was written; where nothing passes, none is.
 #[test]
 fn a_sweep_goes_on_from_where_it_was_and_rests_when_nothing_passes() {

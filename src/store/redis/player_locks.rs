@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use parking_lot::{Condvar, Mutex};
 
 use super::super::Step;
-use super::run::Seen;
+use super::seen::Seen;
 use crate::clock::Deadline;
 
 /// Players whose records are remembered, at most twice as many.
@@ -13,7 +13,7 @@ const REMEMBERED: usize = 2048;
 
 /// Whom this process is at, and what it has put off.
 #[derive(Default)]
-pub struct Homes {
+pub struct PlayerLocks {
     state: Mutex<State>,
     /// For those who wait for a turn.
     freed: Condvar,
@@ -33,11 +33,11 @@ struct State {
 
 /// One player's turn, until it is dropped.
 pub struct Guard<'a> {
-    homes: &'a Homes,
+    player_locks: &'a PlayerLocks,
     home: u64,
 }
 
-impl Homes {
+impl PlayerLocks {
     /// Waits for this player's turn; None: the deadline came first.
     pub fn lock(&self, home: u64, deadline: Deadline) -> Option<Guard<'_>> {
         let mut state = self.state.lock();
@@ -49,7 +49,7 @@ impl Homes {
                 return None;
             }
         }
-        Some(Guard { homes: self, home })
+        Some(Guard { player_locks: self, home })
     }
 
     /// Whether a step on this player was put off and is not done.
@@ -87,7 +87,7 @@ impl Homes {
             let free: Vec<u64> = deferred.keys().filter(|home| !busy.contains(home)).take(most).copied().collect();
             if !free.is_empty() {
                 state.busy.extend(free.iter().copied());
-                return Some(free.into_iter().map(|home| Guard { homes: self, home }).collect());
+                return Some(free.into_iter().map(|home| Guard { player_locks: self, home }).collect());
             }
             if state.closing {
                 return None;
@@ -111,14 +111,14 @@ impl Homes {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        let mut state = self.homes.state.lock();
+        let mut state = self.player_locks.state.lock();
         state.busy.remove(&self.home);
         state.settling.remove(&self.home);
         if state.waiting > 0 {
-            self.homes.freed.notify_all();
+            self.player_locks.freed.notify_all();
         }
         if !state.deferred.is_empty() {
-            self.homes.work.notify_one();
+            self.player_locks.work.notify_one();
         }
     }
 }

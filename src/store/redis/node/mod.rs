@@ -3,37 +3,33 @@
 //!
 //! Nobody waits beyond a deadline of its own: who leads hands the reading over to another when its time is over.
 
-use std::collections::VecDeque;
+mod flight;
+mod lane;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::connection::{Broken, Connection, Dialer};
+use super::durability::Proof;
 use super::error::Failure;
-use super::proof::Proof;
+use super::resolve::Address;
 use super::resp::Value;
 use crate::clock::Deadline;
-
-/// A host's name or address, and a port.
-pub type Address = (String, u16);
+use flight::Flight;
+use lane::{Lane, Turn};
 
 /// An idle connection is not used again after this; load balancers forget them.
 const LONGEST_IDLE: Duration = Duration::from_secs(10);
-/// After so much silence a connection is looked at, …
+/// After how much silence a connection is looked at, …
 const LOOKED_AFTER: Duration = Duration::from_micros(500);
-/// … and after so much it is tried before anything is put at risk on it …
+/// … after how much it is tried before anything is put at risk on it, …
 const TRIED_AFTER: Duration = Duration::from_secs(1);
-/// … for so long.
+/// … and for how long.
 const TRY: Duration = Duration::from_millis(500);
 /// Connections that are kept, at most.
 const KEPT: usize = 64;
-/// Round trips under way at once: of plain requests, and of those whose proof the server waits for.
-const FLIGHTS: [usize; 2] = [2, 16];
-/// A round trip that takes longer is not counted among them: its connection may be dead.
-const SLOW: Duration = Duration::from_millis(500);
-/// Requests and bytes of one round trip, at most.
-const TOGETHER: (usize, usize) = (256, 1 << 20);
 
 /// One server, its connections, and what waits for them.
 pub struct Node {
@@ -43,22 +39,6 @@ pub struct Node {
     lanes: [Lane; 2],
     /// How it proves that it keeps what it was given; None: it must be found out.
     pub proof: Mutex<Option<Proof>>,
-}
-
-#[derive(Default)]
-struct Lane {
-    state: Mutex<LaneState>,
-}
-
-#[derive(Default)]
-struct LaneState {
-    waiting: VecDeque<Arc<Call>>,
-    /// When each round trip under way began.
-    flights: Vec<Instant>,
-    last_start: Option<Instant>,
-    took: Duration,
-    #[cfg(test)]
-    started: usize,
 }
 
 /// A request of one caller.
@@ -121,16 +101,6 @@ impl Call {
             self.changed.notify_one();
         }
     }
-}
-
-/// What the caller in front may do.
-enum Turn {
-    /// Lead the next round trip.
-    Lead(Instant),
-    /// Wait until this.
-    At(Instant),
-    /// Wait until it is nudged.
-    Later,
 }
 
 impl Node {
@@ -217,15 +187,7 @@ impl Node {
     /// Takes all that waits along.
     fn lead(self: &Arc<Self>, own: &Arc<Call>, began: Instant) {
         let which = own.lane();
-        let flight = Flight {
-            node: Arc::clone(self),
-            lane: which,
-            began,
-            connection: None,
-            members: VecDeque::new(),
-            proving: None,
-        };
-        let mut flight = Box::new(flight);
+        let mut flight = Flight::new(Arc::clone(self), which, began);
         let mut connection = match self.connection(own.deadline) {
             Ok(connection) => connection,
             Err(failure) => return self.lanes[which].fail(own, &failure),
@@ -277,179 +239,5 @@ impl Node {
             self.forget_connections();
         }
         self.dialer.dial(&self.address, deadline)
-    }
-}
-
-impl Lane {
-    fn turn(&self, call: &Arc<Call>) -> Turn {
-        let mut state = self.state.lock();
-        let first = state.waiting.iter().find(|other| Arc::ptr_eq(other, call) || other.state.lock().awaited);
-        if !first.is_some_and(|first| Arc::ptr_eq(first, call)) {
-            return Turn::Later;
-        }
-        let now = Instant::now();
-        let most = FLIGHTS[call.lane()];
-        // Those that wait for the disk start evenly apart, so that none must wait for two whole rounds of it.
-        let apart =
-            if call.lane() == 1 && !state.flights.is_empty() { state.took / most as u32 } else { Duration::ZERO };
-        let soonest = state.last_start.map_or(now, |last| last + apart);
-        let busy = state.flights.iter().filter(|began| now.duration_since(**began) < SLOW);
-        let full = busy.clone().count() >= most || state.flights.len() >= KEPT;
-        let free = if full { busy.min().map_or(now + SLOW, |oldest| *oldest + SLOW) } else { now };
-        let start = soonest.max(free);
-        if start > now {
-            return Turn::At(start);
-        }
-        state.flights.push(now);
-        #[cfg(test)]
-        {
-            state.started += 1;
-        }
-        state.last_start = Some(now);
-        Turn::Lead(now)
-    }
-
-    /// Takes it out of the queue, if it is there.
-    fn leave(&self, call: &Arc<Call>) -> bool {
-        let mut state = self.state.lock();
-        let before = state.waiting.len();
-        state.waiting.retain(|other| !Arc::ptr_eq(other, call));
-        state.waiting.len() < before
-    }
-
-    /// Has the first one see whether it may lead.
-    fn nudge(&self) {
-        let state = self.state.lock();
-        for call in &state.waiting {
-            let mut state = call.state.lock();
-            if state.awaited {
-                state.nudged = true;
-                call.changed.notify_one();
-                return;
-            }
-        }
-    }
-
-    /// Nobody gets a connection now; whose own time is over knows of none but itself.
-    fn fail(&self, own: &Arc<Call>, failure: &Failure) {
-        let failed = if own.deadline.is_over() {
-            if self.leave(own) { vec![Arc::clone(own)] } else { Vec::new() }
-        } else {
-            self.state.lock().waiting.drain(..).collect()
-        };
-        failed.iter().for_each(|call| call.finish(Err(failure.clone())));
-    }
-}
-
-/// A round trip under way.
-struct Flight {
-    node: Arc<Node>,
-    lane: usize,
-    began: Instant,
-    connection: Option<Connection>,
-    /// Whose answers are still to come, and how many.
-    members: VecDeque<(Arc<Call>, usize)>,
-    /// Whom the proof is for that comes last.
-    proving: Option<Vec<Arc<Call>>>,
-}
-
-impl Flight {
-    /// Takes those that wait for the same kind of proof.
-    fn take_members(&mut self, own: &Arc<Call>) {
-        let mut state = self.node.lanes[self.lane].state.lock();
-        let mut bytes = 0;
-        let mut others = VecDeque::new();
-        for call in std::mem::take(&mut state.waiting) {
-            let ours = Arc::ptr_eq(&call, own);
-            if !ours && (call.proof != own.proof || self.members.len() >= TOGETHER.0 || bytes > TOGETHER.1) {
-                others.push_back(call);
-                continue;
-            }
-            bytes += call.packed.len();
-            call.state.lock().phase = Phase::Sent;
-            self.members.push_back((Arc::clone(&call), call.answers));
-        }
-        state.waiting = others;
-    }
-
-    fn read(mut self: Box<Self>, deadline: Deadline) {
-        while !self.members.is_empty() || self.proving.is_some() {
-            let Some(connection) = &mut self.connection else { return };
-            match connection.receive(deadline.instant()) {
-                Ok(value) => self.deliver(value),
-                Err(Broken::TimedOut) => return self.hand_over(),
-                Err(broken) => return self.fail(&broken.in_words()),
-            }
-        }
-        if let Some(mut connection) = self.connection.take() {
-            connection.used = Instant::now();
-            let mut idle = self.node.idle.lock();
-            if idle.len() < KEPT {
-                idle.push(connection);
-            }
-        }
-    }
-
-    fn deliver(&mut self, value: Value) {
-        let Some((call, missing)) = self.members.front_mut() else {
-            if let Some(calls) = self.proving.take() {
-                calls.iter().for_each(|call| call.finish(Ok(Some(value.clone()))));
-            }
-            return;
-        };
-        call.state.lock().values.push(value);
-        *missing -= 1;
-        if *missing > 0 {
-            return;
-        }
-        if let Some((call, _)) = self.members.pop_front() {
-            match &mut self.proving {
-                Some(calls) => calls.push(call),
-                None => call.finish(Ok(None)),
-            }
-        }
-    }
-
-    /// Whoever has time goes on reading.
-    fn hand_over(self: Box<Self>) {
-        let waiting: Vec<Arc<Call>> = self.everybody().collect();
-        for call in waiting {
-            let mut state = call.state.lock();
-            if state.awaited && matches!(state.phase, Phase::Sent) && !call.deadline.is_over() {
-                state.phase = Phase::Leads(self);
-                call.changed.notify_one();
-                return;
-            }
-        }
-    }
-
-    fn fail(&mut self, why: &str) {
-        self.node.forget_connections();
-        for call in self.everybody() {
-            call.finish(Err(Failure::Lost(why.to_owned())));
-        }
-    }
-
-    fn everybody(&self) -> impl Iterator<Item = Arc<Call>> {
-        let proving = self.proving.iter().flatten();
-        let all: Vec<Arc<Call>> = self.members.iter().map(|(call, _)| call).chain(proving).cloned().collect();
-        all.into_iter()
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        for call in self.everybody() {
-            call.finish(Err(Failure::Lost(Broken::TimedOut.in_words())));
-        }
-        let lane = &self.node.lanes[self.lane];
-        {
-            let mut state = lane.state.lock();
-            state.took = self.began.elapsed();
-            if let Some(at) = state.flights.iter().position(|began| *began == self.began) {
-                state.flights.swap_remove(at);
-            }
-        }
-        lane.nudge();
     }
 }

@@ -1,28 +1,22 @@
 //! A step under way: what to ask the server next, and what its answer means. No I/O here.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::super::step::Records;
 use super::super::{Changes, Found, Name, Step, Stop, Time, View, When};
+use super::Core;
+use super::announcement::{Announcement, announce};
+use super::entries;
 use super::error::Failure;
 use super::keys::{At, Place};
 use super::node::Answers;
 use super::router::Request;
-use super::script::{Attempt, Outcome};
-use super::{Core, agenda};
+use super::script::{Attempt, OLDEST_MS, Outcome};
+use super::seen::Seen;
 use crate::error::{Error, Status};
 
-/// A try that did not arrive within this time is refused by the script. Known to the script, too.
-const OLDEST_MS: i64 = 1000;
-
-/// Records as the server had them.
-#[derive(Clone)]
-pub struct Seen {
-    records: Records,
-    time_ms: i64,
-    /// When the answer had come; the server's clock has gone on since then at least as far as ours.
-    at: Instant,
-}
+/// A write that says nothing: the key's value and life.
+pub const WRITTEN: &[&[u8]] = &[b"", b"PX", b"1000"];
 
 /// One step, until it is done.
 pub struct Run {
@@ -50,8 +44,8 @@ enum Stage {
     Decide,
     Read,
     Apply(Box<Try>),
-    /// It is done, and only to be proven.
-    Prove(Box<Try>),
+    /// It is done, and only to be proven; with the records as it left them, or as they were found after it.
+    Prove(Box<Try>, Seen),
     Done(Result<Option<Announcement>, Error>),
     Over,
 }
@@ -66,51 +60,12 @@ struct Try {
     announced: bool,
 }
 
-/// That a bucket has something to look at, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    pub bucket: u64,
-    pub at_ms: i64,
-}
-
 /// What comes next.
 pub enum Next {
     /// This must be asked, and its answer given to [`Run::take`].
     Ask(Request),
     /// It is done; what is to be announced.
     Done(Result<Option<Announcement>, Error>),
-}
-
-impl Seen {
-    /// What the server's clock shows by now, or a little less; never more, or the script refuses it.
-    fn now_ms(&self) -> i64 {
-        self.time_ms + self.at.elapsed().as_millis() as i64
-    }
-
-    /// Whether decisions may still be made on it.
-    pub fn is_young(&self) -> bool {
-        self.at.elapsed().as_millis() < OLDEST_MS as u128 / 2
-    }
-
-    fn value(&self, name: &Name) -> Option<&[u8]> {
-        self.records.iter().find(|(other, _)| other == name).and_then(|(_, value)| value.as_deref())
-    }
-
-    /// These records of it, if all are there.
-    fn only(&self, names: &[Name]) -> Option<Seen> {
-        let find = |name: &Name| self.records.iter().find(|(other, _)| other == name).cloned();
-        let records = names.iter().map(find).collect::<Option<Records>>()?;
-        Some(Seen { records, ..*self })
-    }
-
-    /// What was decided on it was done.
-    fn after(mut self, changes: &Changes, time_ms: i64) -> Seen {
-        for put in &changes.puts {
-            self.records.retain(|(name, _)| *name != put.name);
-            self.records.push((put.name.clone(), put.value.clone()));
-        }
-        Seen { time_ms, at: Instant::now(), ..self }
-    }
 }
 
 impl Run {
@@ -158,7 +113,12 @@ impl Run {
             return Stage::Read;
         };
         let (decided_ms, step_id) = (seen.now_ms(), core.next_step_id());
-        let view = View { time: Time::of_server(decided_ms), step_id: Some(step_id), records: &seen.records };
+        let view = View {
+            time: Time::of_server(decided_ms),
+            step_id: Some(step_id),
+            records: &seen.records,
+            journal: core.journal,
+        };
         let (changes, result) = match (self.step.decide)(&view) {
             Ok(changes) => (changes, Ok(())),
             Err(Stop::Fail(e)) => (Changes::default(), Err(e)),
@@ -205,12 +165,18 @@ impl Run {
                 if let Some(announcement) = this.announcement(place)
                     && core.router.is_one(slot, core.keys.slot(Place::Account))
                 {
-                    commands.push(agenda::announce(&core.keys, announcement));
+                    commands.push(announce(&core.keys, announcement));
                 }
                 let prove = proven.then(write);
                 Request { slot, commands, prove, repeatable: false }
             }
-            Stage::Prove(_) => Request { slot, commands: vec![write()], prove: Some(write()), repeatable: true },
+            Stage::Prove(_, seen) => {
+                // Another server may have taken over since, and prove what it never had.
+                let records: Vec<(At, Option<&[u8]>)> = records_of(core, place, seen);
+                let mut attempt = Attempt::new(None, records.iter().map(|(at, value)| (at, Some(*value))));
+                attempt.then("SET", &core.keys.written(place), WRITTEN);
+                Request { slot, commands: vec![attempt.into_command()], prove: Some(write()), repeatable: true }
+            }
             _ => {
                 let records: Vec<At> = self.names.iter().map(|name| core.keys.record(place, name)).collect();
                 let mut attempt = Attempt::new(None, records.iter().map(|at| (at, None)));
@@ -223,9 +189,7 @@ impl Run {
     }
 
     fn apply(&self, core: &Core, place: Place, this: &Try) -> super::script::Command {
-        let seen = self.seen.as_ref().map_or(&[][..], |seen| seen.records.as_slice());
-        let records: Vec<(At, Option<&[u8]>)> =
-            seen.iter().map(|(name, value)| (core.keys.record(place, name), value.as_deref())).collect();
+        let records = self.seen.as_ref().map(|seen| records_of(core, place, seen)).unwrap_or_default();
         let decided = Some(this.decided_ms).filter(|_| !records.is_empty());
         let mut attempt = Attempt::new(decided, records.iter().map(|(at, value)| (at, Some(*value))));
         let agenda = core.keys.agenda(place);
@@ -246,9 +210,10 @@ impl Run {
                 (None, _) => attempt.then("DEL", &key, &[]),
             }
         }
+        entries::write(&core.keys, &core.journal, place, &this.changes, &mut attempt);
         if this.changes.is_empty() && self.step.proven && this.result.is_ok() {
             // What is told without a change may be what another call changed and could not prove.
-            attempt.then("SET", &core.keys.written(place), &[b"", b"PX", b"1000"]);
+            attempt.then("SET", &core.keys.written(place), WRITTEN);
         }
         attempt.into_command()
     }
@@ -258,7 +223,7 @@ impl Run {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Read => self.was_read(core, answer),
             Stage::Apply(this) => self.was_tried(core, this, answer),
-            Stage::Prove(this) => self.was_proven(core, this, answer),
+            Stage::Prove(this, seen) => self.was_proven(core, this, seen, answer),
             other => other,
         };
     }
@@ -287,15 +252,15 @@ impl Run {
             self.late.iter().position(|this| (trace.find)(&trace.name, now, now, this.step_id) == Found::Done)
         {
             let this = Box::new(self.late.swap_remove(at));
-            core.remember(self.home, seen);
-            return if self.step.proven { Stage::Prove(this) } else { self.done(*this) };
+            core.remember(self.home, seen.clone());
+            return if self.step.proven { Stage::Prove(this, seen) } else { self.done(*this) };
         }
         let Some((this, why)) = lost else { return Stage::Decide };
         let before = before.as_ref().and_then(|before| before.value(&trace.name));
         match (trace.find)(&trace.name, before, seen.value(&trace.name), this.step_id) {
             Found::Done => {
-                core.remember(self.home, seen);
-                if self.step.proven { Stage::Prove(this) } else { self.done(*this) }
+                core.remember(self.home, seen.clone());
+                if self.step.proven { Stage::Prove(this, seen) } else { self.done(*this) }
             }
             Found::NotDone => {
                 // Underway it may still be, until the script refuses it.
@@ -319,11 +284,13 @@ impl Run {
         match outcome {
             Ok((Outcome::Applied(time_ms), announced, proven)) => {
                 this.announced = announced;
-                if let Some(seen) = self.seen.take() {
-                    core.remember(self.home, seen.after(&this.changes, time_ms));
-                }
+                let after = self.seen.take().map(|seen| seen.after(&this.changes, time_ms));
+                after.iter().for_each(|seen| core.remember(self.home, seen.clone()));
                 self.doubt_until = None;
-                if self.step.proven && this.result.is_ok() && !proven { Stage::Prove(this) } else { self.done(*this) }
+                match after {
+                    Some(seen) if self.step.proven && this.result.is_ok() && !proven => Stage::Prove(this, seen),
+                    _ => self.done(*this),
+                }
             }
             Ok((Outcome::Found(time_ms, values), ..)) => {
                 self.conflicts += 1;
@@ -347,15 +314,36 @@ impl Run {
         }
     }
 
-    fn was_proven(&mut self, core: &Core, this: Box<Try>, answer: Result<Answers, Failure>) -> Stage {
-        let failure = match answer {
-            Ok(answers) if answers.proof.is_some() => return self.done(*this),
-            Ok(_) => return Stage::Prove(this),
+    fn was_proven(&mut self, core: &Core, this: Box<Try>, seen: Seen, answer: Result<Answers, Failure>) -> Stage {
+        let outcome = answer.and_then(|answers| {
+            Outcome::read(answers.values.into_iter().next()).map(|outcome| (outcome, answers.proof.is_some()))
+        });
+        let failure = match outcome {
+            Ok((Outcome::Applied(_), true)) => return self.done(*this),
+            Ok((Outcome::Applied(_), false)) => return Stage::Prove(this, seen),
+            Ok((Outcome::Found(time_ms, values), _)) => {
+                let names = seen.records.iter().map(|(name, _)| name.clone());
+                let now = Seen { records: names.zip(values).collect(), time_ms, at: Instant::now() };
+                if self.is_in(&this, &now) {
+                    // Others have gone on from there.
+                    return Stage::Prove(this, now);
+                }
+                core.forget(self.home);
+                Failure::Unproven("another server took over".to_owned())
+            }
             Err(Failure::Lost(why) | Failure::Unreached(why)) => Failure::Unproven(why),
             Err(Failure::TooLate) => unconfirmed(),
             Err(failure) => failure,
         };
         Stage::Done(Err(failure.in_doubt(&core.location)))
+    }
+
+    /// Whether these records tell that it was done.
+    fn is_in(&self, this: &Try, now: &Seen) -> bool {
+        self.step.trace.as_ref().is_some_and(|trace| {
+            let record = now.value(&trace.name);
+            (trace.find)(&trace.name, record, record, this.step_id) == Found::Done
+        })
     }
 
     fn done(&self, this: Try) -> Stage {
@@ -364,6 +352,9 @@ impl Run {
     }
 
     fn fail(&mut self, core: &Core, failure: Failure) -> Stage {
+        if failure.code() == "OOM" {
+            core.full.store(true, Ordering::Relaxed);
+        }
         let e = match self.lost.take() {
             // What came first is the cause.
             Some((_, why)) if failure == Failure::TooLate => why.in_doubt(&core.location),
@@ -378,7 +369,7 @@ impl Run {
     /// It does not come to an end before its deadline.
     pub fn give_up(&mut self, core: &Core) -> Error {
         match (std::mem::replace(&mut self.stage, Stage::Over), self.lost.take()) {
-            (Stage::Prove(_), _) => unconfirmed().in_doubt(&core.location),
+            (Stage::Prove(..), _) => unconfirmed().in_doubt(&core.location),
             (_, Some((_, why))) => why.in_doubt(&core.location),
             (_, None) if self.doubt_until.is_some() => Failure::TooLate.in_doubt(&core.location),
             (_, None) => Failure::TooLate.describe(&core.location),
@@ -388,6 +379,11 @@ impl Run {
 
 fn unconfirmed() -> Failure {
     Failure::Unproven("no confirmation came in time".to_owned())
+}
+
+/// What a record is compared with.
+fn records_of<'a>(core: &Core, place: Place, seen: &'a Seen) -> Vec<(At, Option<&'a [u8]>)> {
+    seen.records.iter().map(|(name, value)| (core.keys.record(place, name), value.as_deref())).collect()
 }
 
 /// All that these changes are about.
