@@ -146,6 +146,16 @@ pub fn concern(errcode: i32) -> Concern {
     }
 }
 
+/// Whether a refusal of a send is about its player alone, so that it says nothing of other players' messages.
+pub fn is_about_player(errcode: i32) -> bool {
+    matches!(errcode, 40003 | 43101 | 43108 | 50002)
+}
+
+/// Whether nothing can be sent any more until the next day, Beijing time.
+pub fn ends_the_day(errcode: i32) -> bool {
+    errcode == 45009
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

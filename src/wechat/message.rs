@@ -14,6 +14,8 @@ use crate::json;
 const FIELDS: [&str; 6] = ["touser", "template_id", "page", "data", "miniprogram_state", "lang"];
 /// Those that may be left out.
 const OPTIONAL: [&str; 3] = ["page", "miniprogram_state", "lang"];
+/// Stands where the player's openid comes.
+const NOBODY: &str = "nobody";
 /// How many characters of a name of the caller's an error shows.
 const SHOWN: usize = 48;
 
@@ -49,6 +51,22 @@ impl Message {
             Some(_) => Err(arg(format!("\"{field}\" of the message must be a string"))),
         };
         Ok(Message { touser: text_of("touser")?, template_id: text_of("template_id")?, body })
+    }
+
+    /// A message that [`Message::to_player`] makes ones to many players of: without a `touser`.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] when it is not a message, or has a `touser`.
+    pub fn to_many(message: Value) -> Result<Message, Error> {
+        let arg = |why: &str| Error::new(Status::Arg, why.to_owned());
+        let Value::Object(mut message) = message else {
+            return Err(arg("message must be an object, as for wxsub_send"));
+        };
+        if message.contains_key("touser") {
+            return Err(arg("the message of a campaign has no touser: its audience says who gets it"));
+        }
+        message.insert("touser".to_owned(), Value::String(NOBODY.to_owned()));
+        Message::parse(&Value::Object(message).to_string())
     }
 
     /// The player that a message is for: what is looked at while the host waits. Whoever sends it reads the rest.
@@ -90,7 +108,7 @@ impl Message {
             Some(_) => faults.push("data must be an object {\"thing1\": {\"value\": \"…\"}}".to_owned()),
             None => faults.push("data is missing".to_owned()),
         }
-        for (field, words) in [("miniprogram_state", &MINIPROGRAM_STATES[..]), ("lang", &LANGS[..])] {
+        for (field, words) in [("miniprogram_state", MINIPROGRAM_STATES), ("lang", LANGS)] {
             match self.body.get(field) {
                 None => {}
                 Some(Value::String(s)) if words.contains(&s.as_str()) => {}
@@ -112,6 +130,11 @@ impl Message {
             .collect()
     }
 
+    /// Whether it has `data` at all.
+    pub fn has_data(&self) -> bool {
+        self.body.contains_key("data")
+    }
+
     /// Whether `data` has this key, in whatever form.
     pub fn has_key(&self, key: &str) -> bool {
         self.body.get("data").and_then(Value::as_object).is_some_and(|data| data.contains_key(key))
@@ -122,6 +145,16 @@ impl Message {
         if let Some(Value::Object(data)) = self.body.get_mut("data") {
             data.insert(key.to_owned(), json!({ "value": value }));
         }
+    }
+
+    /// The same message to another player, with data of his own where there are any.
+    pub fn to_player(&self, openid: &str, data: Option<Value>) -> Message {
+        let mut message = Message { touser: openid.to_owned(), ..self.clone() };
+        message.body.insert("touser".to_owned(), Value::String(openid.to_owned()));
+        if let Some(data) = data {
+            message.body.insert("data".to_owned(), data);
+        }
+        message
     }
 
     /// Puts a field in that the message does not have.

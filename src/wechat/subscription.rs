@@ -6,6 +6,9 @@ use super::MAX_ID;
 use crate::error::{Error, Status};
 use crate::json;
 
+/// The scene in which a game starts when a player taps a message card (wechat-api: section 6).
+pub const SCENE_OF_MESSAGE_CARD: i64 = 1014;
+
 /// A player's answer for one template; the numbers of the C constants `WXSUB_ACCEPT` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]

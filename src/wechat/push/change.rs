@@ -116,15 +116,16 @@ enum Kind {
 /// Reads a verified message.
 pub(super) fn read(message: &Node) -> Result<Opened, Refusal> {
     let text_of = |name| message.text_of(name).map_err(Refusal::Unreadable);
+    if text_of("MsgType")?.is_some_and(|word| word != "event") {
+        return Ok(Opened::Other);
+    }
     let kind = match text_of("Event")? {
         Some("subscribe_msg_popup_event") => Kind::Popup,
         Some("subscribe_msg_change_event") => Kind::Change,
         Some("subscribe_msg_sent_event") => Kind::Sent,
+        Some("user_authorization_revoke" | "user_authorization_cancellation") => return Ok(revoked(message)),
         _ => return Ok(Opened::Other),
     };
-    if text_of("MsgType")?.is_some_and(|word| word != "event") {
-        return Ok(Opened::Other);
-    }
     let mut event = Event {
         from_openid: id(message, "FromUserName").map_err(Refusal::Unreadable)?,
         create_time_s: time_s(text_of("CreateTime")?)?,
@@ -146,6 +147,17 @@ pub(super) fn read(message: &Node) -> Result<Opened, Refusal> {
         }
     }
     Ok(Opened::Event(event))
+}
+
+/// One that does not say whom it is about is the host's alone.
+fn revoked(message: &Node) -> Opened {
+    match id(message, "OpenID") {
+        Ok(openid) => {
+            let create_time_s = message.text_of("CreateTime").ok().and_then(|text| time_s(text).ok());
+            Opened::Revoked { openid, create_time_s }
+        }
+        Err(_) => Opened::Other,
+    }
 }
 
 /// The items: `List` at the top (JSON), `List` under the event's name (XML), or the event's name itself (JSON).

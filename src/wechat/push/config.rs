@@ -2,10 +2,18 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::crypt::LENIENT;
-use base64::Engine as _;
+/// Base64 that takes spare bits which are not zero, and does not insist on `=`.
+pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Bytes of an AES-256 key.
 pub(super) const KEY_BYTES: usize = 32;

@@ -2,12 +2,11 @@
 
 use aes::Aes256;
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use cbc::Decryptor;
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _};
 
+use super::config::LENIENT;
 use super::{AesKey, Refusal};
 
 /// PKCS#7 to blocks of 32, not AES's 16: the last byte goes up to this.
@@ -18,14 +17,6 @@ const NOISE: usize = 16;
 const LENGTH: usize = 4;
 /// The cipher's IV is as much of the key.
 const IV: usize = 16;
-
-/// Base64 that takes spare bits which are not zero, and does not insist on `=`.
-pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The message in `encrypt`, whose signature has been verified, if it is for `appid`.
 pub(super) fn decrypt(key: &AesKey, encrypt: &str, appid: &str) -> Result<Vec<u8>, Refusal> {

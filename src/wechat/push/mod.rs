@@ -63,6 +63,14 @@ pub struct Push {
 pub enum Opened {
     /// A subscribe event: apply its changes, then answer `success`.
     Event(Event),
+    /// The player takes back what was authorised, or closes the account: a duty to delete, for the host as well, whose to
+    /// answer it is.
+    Revoked {
+        /// Whom it is about; the sender is the platform.
+        openid: String,
+        /// When, in Unix seconds, if it says so.
+        create_time_s: Option<i64>,
+    },
     /// A message of another kind (customer service, gifts, paid goods, accounts …): the host's to answer.
     Other,
 }

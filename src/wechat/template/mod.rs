@@ -11,13 +11,14 @@
 mod cut;
 mod fault;
 mod parse;
-mod rules;
+mod rule;
+mod scan;
 #[cfg(test)]
 mod tests;
 
 pub use fault::{Fault, Problem, faults_message};
 pub use parse::{parse_answer, parse_config};
-pub use rules::Rule;
+pub use rule::Rule;
 
 use std::fmt;
 
@@ -190,7 +191,7 @@ impl Checked {
             _ if value.is_empty() => (Some(Problem::Empty), None),
             Some(allowed) if allowed.iter().any(|one| one == value) => (None, None),
             Some(allowed) => (Some(Problem::not_listed(value, allowed)), None),
-            None => rules::problems(keyword.rule, value),
+            None => scan::problems(keyword.rule, value),
         };
         if let (Some(&Problem::TooLong { length, limit }), None, Mode::Truncate) = (first.as_ref(), &second, mode)
             && keyword.rule.can_be_cut()

@@ -1,4 +1,4 @@
-//! Tests of the room through its door, [`open`](super::open).
+//! Tests of the module by its one entry, [`open`](super::open).
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -19,6 +19,7 @@ use sealer::{NOW, Sealer};
 enum Opened {
     Echo(String),
     Event(Event),
+    Revoked(String, Option<i64>),
     Other,
 }
 
@@ -27,6 +28,7 @@ fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Op
         Verified::Echo(text) => Opened::Echo(text),
         Verified::Push(push) => match push.read(now_s)? {
             super::Opened::Event(event) => Opened::Event(event),
+            super::Opened::Revoked { openid, create_time_s } => Opened::Revoked(openid, create_time_s),
             super::Opened::Other => Opened::Other,
         },
     })

@@ -176,6 +176,23 @@ fn what_is_not_ours_is_left_alone() {
 }
 
 #[test]
+fn who_takes_back_what_was_authorised_is_told() {
+    let json =
+        r#"{"MsgType":"event","Event":"user_authorization_revoke","FromUserName":"gh_1","CreateTime":5,"OpenID":"oA"}"#;
+    assert_eq!(open_plain(json), Ok(Opened::Revoked("oA".to_owned(), Some(5))));
+    let xml = "<xml><MsgType>event</MsgType><Event>user_authorization_cancellation</Event><OpenID>oA</OpenID></xml>";
+    assert_eq!(open_plain(xml), Ok(Opened::Revoked("oA".to_owned(), None)));
+    for body in [
+        r#"{"MsgType":"event","Event":"user_authorization_revoke","FromUserName":"oA","CreateTime":5}"#,
+        r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o\u0000A","CreateTime":5}"#,
+        r#"{"MsgType":"text","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":5}"#,
+        r#"{"MsgType":"event","Event":"user_info_modified","OpenID":"oA","CreateTime":5}"#,
+    ] {
+        assert_eq!(open_plain(body), Ok(Opened::Other), "{body}");
+    }
+}
+
+#[test]
 fn xml_text_is_put_together_from_all_its_parts() {
     let items = "<SubscribeMsgPopupEvent><List><TemplateId>t<!-- no -->&#65;<![CDATA[&<x]]>&lt;&#x42;</TemplateId>\
                  <SubscribeStatusString>\n  <![CDATA[accept]]>\n</SubscribeStatusString></List></SubscribeMsgPopupEvent>";

@@ -28,6 +28,9 @@ fn described(opened: &Result<Opened, Refusal>) -> Value {
     match opened {
         Ok(Opened::Echo(text)) => json!({"kind": "echo", "text": text}),
         Ok(Opened::Other) => json!({"kind": "other"}),
+        Ok(Opened::Revoked(openid, create_time_s)) => {
+            json!({"kind": "revoked", "openid": openid, "create_time_s": create_time_s})
+        }
         Ok(Opened::Event(event)) => {
             assert!(event.notes.is_empty(), "{:?}", event.notes);
             json!({

@@ -1,4 +1,4 @@
-//! Answers of WeChat, however bruised they arrive.
+//! Answers of WeChat, however damaged they arrive.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use crate::secret::Secret;
 
 /// An answer that could be read. Without `Debug`: it may hold a token.
 #[derive(Clone, PartialEq)]
-pub struct Answer {
+pub struct Response {
     /// 0 when it was left out, which some answers do on success (wechat-api: top).
     pub errcode: i32,
     /// Without control characters; holds no secret.
@@ -18,18 +18,29 @@ pub struct Answer {
 }
 
 /// A token that was handed out.
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// The token.
     pub access_token: Secret,
     /// Seconds that are left of it.
     pub expires_in_s: u32,
 }
 
-impl Answer {
+/// Who a player is.
+#[derive(Debug)]
+pub struct Identity {
+    /// The player's id in this game.
+    pub openid: String,
+    /// The player's id among all apps of the same owner; empty when WeChat gives none.
+    pub unionid: String,
+    /// Signs what the player's client sends; it must not leave the server (wechat-api: section 5).
+    pub session_key: Secret,
+}
+
+impl Response {
     /// Reads a body. None when it is not a JSON object, or one whose errcode is no number: then nobody can say what
     /// WeChat did. Survives what was seen in the field (wechat-api: top): errcode as a string, control characters and
     /// broken UTF-8 inside errmsg.
-    pub fn parse(body: &[u8]) -> Option<Answer> {
+    pub fn parse(body: &[u8]) -> Option<Response> {
         if json::is_too_deep(body) {
             return None;
         }
@@ -52,7 +63,7 @@ impl Answer {
         let errmsg = fields.get("errmsg").and_then(Value::as_str).unwrap_or_default();
         let errmsg = errmsg.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let msgid = fields.get("msgid").and_then(integer).unwrap_or(0);
-        Some(Answer { errcode, errmsg, msgid, fields })
+        Some(Response { errcode, errmsg, msgid, fields })
     }
 
     /// Whether the answer to a send says that the message was taken. Without errcode it needs another sign of it.
@@ -62,21 +73,31 @@ impl Answer {
     }
 
     /// The token in it, if the answer is one that hands out a token.
-    pub fn token(&self) -> Option<TokenAnswer> {
+    pub fn token(&self) -> Option<TokenResponse> {
         let token = self.fields.get("access_token")?.as_str().filter(|t| !t.is_empty())?;
         // At least a second, so that a strange answer does not make every send ask.
         let expires_in = self.fields.get("expires_in").and_then(integer).unwrap_or(7200).max(1);
         if self.errcode != 0 {
             return None;
         }
-        Some(TokenAnswer {
+        Some(TokenResponse {
             access_token: Secret::new(token.to_owned()),
             expires_in_s: u32::try_from(expires_in).unwrap_or(7200),
         })
     }
 
+    /// Who the player is, if the answer to a login says so (wechat-api: section 5).
+    pub fn identity(&self) -> Option<Identity> {
+        let openid = self.text("openid");
+        (!openid.is_empty()).then(|| Identity {
+            openid: openid.to_owned(),
+            unionid: self.text("unionid").to_owned(),
+            session_key: Secret::new(self.text("session_key").to_owned()),
+        })
+    }
+
     /// A string in it; empty when it is not there.
-    pub fn text(&self, field: &str) -> &str {
+    fn text(&self, field: &str) -> &str {
         self.fields.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
@@ -116,8 +137,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn bruised_answers() {
-        let read = |body: &[u8]| Answer::parse(body).map(|a| (a.errcode, a.msgid, a.is_taken()));
+    fn damaged_answers() {
+        let read = |body: &[u8]| Response::parse(body).map(|a| (a.errcode, a.msgid, a.is_taken()));
         for (body, wanted) in [
             (&br#"{"errcode":0,"errmsg":"ok","msgid":1234567890123456789}"#[..], Some((0, 1234567890123456789, true))),
             (br#"{"errcode":"43101","errmsg":"user refuse"}"#, Some((43101, 0, false))),
@@ -149,14 +170,14 @@ mod tests {
             ("data.", None),
         ] {
             let body = serde_json::json!({"errcode": 47003, "errmsg": errmsg}).to_string();
-            assert_eq!(Answer::parse(body.as_bytes()).unwrap().data_key(), key, "{errmsg}");
+            assert_eq!(Response::parse(body.as_bytes()).unwrap().data_key(), key, "{errmsg}");
         }
     }
 
     proptest! {
         #[test]
         fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(answer) = Answer::parse(&body) {
+            if let Some(answer) = Response::parse(&body) {
                 let _ = (answer.describe(), answer.data_key().map(str::len), answer.token().is_some());
             }
         }
@@ -164,7 +185,7 @@ mod tests {
         #[test]
         fn no_errmsg_panics(errmsg in ".{0,60}", errcode in any::<i32>()) {
             let body = serde_json::json!({"errcode": errcode, "errmsg": errmsg}).to_string();
-            let answer = Answer::parse(body.as_bytes()).unwrap();
+            let answer = Response::parse(body.as_bytes()).unwrap();
             prop_assert_eq!(answer.errcode, errcode);
             prop_assert!(!answer.describe().contains('\n'));
         }
