@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::in_flight::InFlight;
 use super::maintenance::Maintenance;
+use super::metrics::Metrics;
 use super::stats::Counters;
 use crate::clock::Deadline;
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::log::Logger;
 use crate::store::Engine;
 
 /// The longest idempotency key, in bytes.
-const MAX_KEY: usize = 512;
+pub const MAX_KEY: usize = 512;
 
 /// Shared by all parts of a client.
 pub struct Core {
@@ -23,6 +24,7 @@ pub struct Core {
     pub in_flight: Arc<InFlight>,
     pub maintenance: Maintenance,
     pub counters: Counters,
+    pub metrics: Metrics,
     /// Names this client among all processes.
     pub process: i64,
     next_number: AtomicI64,
@@ -43,9 +45,23 @@ impl Core {
             in_flight: Arc::default(),
             maintenance: Maintenance::default(),
             counters: Counters::default(),
+            metrics: Metrics::default(),
             process,
             next_number: AtomicI64::new(process.wrapping_add(1)),
         })
+    }
+
+    /// What an observer must not do; `what` begins the sentence: "a login".
+    ///
+    /// # Errors
+    /// [`Status::Config`] for one.
+    pub fn refuse_observer(&self, what: &str) -> Result<(), Error> {
+        if !self.config.observer {
+            return Ok(());
+        }
+        let why =
+            format!("{what} needs a client with \"role\": \"sender\"; this one is an observer, and sends nothing");
+        Err(Error::new(Status::Config, why))
     }
 
     /// A call's deadline, as it is configured.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::in_progress;
+use super::count_watch;
 use super::report::{UNSIGNED, verdict_of};
 use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
@@ -80,12 +80,16 @@ impl Events {
         let opened = push.read(now_s).map_err(|refusal| self.refused_event(&refusal))?;
         let reply = match opened {
             Opened::Event(_) => "success",
-            Opened::Other => "",
+            Opened::Revoked { .. } | Opened::Other => "",
         };
         let reply = fitting(reply.to_owned(), room)?;
         self.refuse_reused(&push)?;
         let verdict = match opened {
             Opened::Event(pushed) => self.apply_event(&pushed, push.unsigned.is_some())?,
+            Opened::Revoked { openid, create_time_s } => {
+                let what = self.forget(&openid, create_time_s, push.unsigned.is_some())?;
+                Verdict { flags: Verdict::NOT_OURS, ..Verdict::ok(what) }
+            }
             Opened::Other => {
                 let what =
                     "not about subscribe messages; nothing changed. The answer is yours: wxsub_open_event has the text";
@@ -93,6 +97,29 @@ impl Events {
             }
         };
         Ok((reply, verdict))
+    }
+
+    /// The player wants to be forgotten; what was done, in words. WeChat pushes again, which must not end a life that began
+    /// since.
+    fn forget(&self, openid: &str, create_time_s: Option<i64>, unsigned: bool) -> Result<&'static str, Error> {
+        if !self.is_trusted(unsigned) {
+            return Ok(
+                "a player's authorisation ended: not forgotten, since nobody signed it; the answer is yours, too",
+            );
+        }
+        let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
+        if let Some(created_s) = create_time_s
+            && self.core.engine.ask(ledger::was_forgotten(openid, created_s.saturating_mul(1000)), deadline)?
+        {
+            return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
+        }
+        self.core.forget(openid, deadline)?;
+        count_watch::note_change(home_of(openid));
+        Ok("a player's authorisation ended: he was forgotten here; the answer is yours, too")
+    }
+
+    fn is_trusted(&self, unsigned: bool) -> bool {
+        !unsigned || self.core.config.event.as_ref().is_some_and(|event| event.trust_plain)
     }
 
     /// Verifies and decrypts one request of any kind; applies nothing. The check of the address has no text.
@@ -142,7 +169,7 @@ impl Events {
         if pushed.changes.is_empty() {
             return Ok(Verdict::ok("nothing in the event changes a count"));
         }
-        let trusted = !unsigned || self.core.config.event.as_ref().is_some_and(|event| event.trust_plain);
+        let trusted = self.is_trusted(unsigned);
         let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
         let parts: Vec<(String, EventPart)> =
             pushed.changes.iter().map(|change| (pushed.identity(change), self.part_of(change, deadline))).collect();
@@ -170,7 +197,7 @@ impl Events {
             }
         };
         self.core.touch_maintenance();
-        in_progress::note_change(home_of(&pushed.from_openid));
+        count_watch::note_change(home_of(&pushed.from_openid));
         let is_ignored: Vec<bool> = applied.iter().map(|applied| matches!(applied, Applied::Ignored(_))).collect();
         let verdicts: Vec<Verdict> = parts.into_iter().zip(applied).map(|((_, part), a)| told(part, a)).collect();
         for v in &verdicts {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::error::{Error, Status};
+use crate::sync::{Condvar, Mutex};
 
 /// How long running calls may go on after the client was closed …
 pub const GRACE: Duration = Duration::from_secs(1);
@@ -99,7 +98,7 @@ impl InFlight {
         self.state.lock().aborted
     }
 
-    /// Whether nothing runs any more, waiting for it so long.
+    /// Whether nothing runs any more; waits for that up to `time`.
     pub fn wait_until_idle(&self, time: Duration) -> bool {
         let mut state = self.state.lock();
         !self.changed.wait_while_for(&mut state, |s| s.calls > 0, time).timed_out()
@@ -115,3 +114,6 @@ pub fn shutting_down() -> Error {
 pub fn cancelled() -> Error {
     Error::new(Status::Cancelled, "the client was closed before the message was sent")
 }
+
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;

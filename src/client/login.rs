@@ -1,21 +1,10 @@
 //! A login code becomes an openid.
 
 use super::Parts;
-use super::wechat_api::{Call, Credential, Timing};
+use super::api_transport::Timing;
+use super::wechat_api::{Call, Credential};
 use crate::error::{Error, Status};
-use crate::secret::Secret;
-use crate::wechat::{Endpoint, Request};
-
-/// Who a player is.
-#[derive(Debug)]
-pub struct Identity {
-    /// The player's id in this game.
-    pub openid: String,
-    /// The player's id among all apps of the same owner; empty when WeChat gives none.
-    pub unionid: String,
-    /// Signs what the player's client sends; it must not leave the server (wechat-api: section 5).
-    pub session_key: Secret,
-}
+use crate::wechat::{Endpoint, Identity, Request};
 
 /// The longest login code that is sent to WeChat, in bytes: it comes from a player's device and goes into a URL.
 const MAX_CODE: usize = 512;
@@ -26,6 +15,7 @@ impl Parts {
     /// # Errors
     /// [`Status::Wechat`] when the code is no good, and those of any call to WeChat.
     pub fn login(&self, code: &str) -> Result<Identity, Error> {
+        self.core.refuse_observer("a login")?;
         if code.is_empty() {
             return Err(Error::new(Status::Arg, "code is empty"));
         }
@@ -48,13 +38,6 @@ impl Parts {
             accepts: |_| true,
         };
         let answer = self.api.call(&call).result.into_answer()?;
-        if answer.text("openid").is_empty() {
-            return Err(Error::new(Status::Wechat, "WeChat's answer to the login holds no openid"));
-        }
-        Ok(Identity {
-            openid: answer.text("openid").to_owned(),
-            unionid: answer.text("unionid").to_owned(),
-            session_key: Secret::new(answer.text("session_key").to_owned()),
-        })
+        answer.identity().ok_or_else(|| Error::new(Status::Wechat, "WeChat's answer to the login holds no openid"))
     }
 }

@@ -107,7 +107,7 @@ impl Maintenance {
         self.shared.changed.notify_all();
     }
 
-    /// Ends the thread, and waits for it so long: it may be in a callback of the host's that waits for a lock of the
+    /// Ends the thread, and waits for it up to `patience`: it may be in a callback of the host's that waits for a lock of the
     /// caller's.
     pub fn stop(&self, patience: Duration) {
         let mut state = self.shared.state.lock();

@@ -1,16 +1,23 @@
 //! The client: [`Client`] is the façade, and each file below it one part, named as the call that it serves.
 
+mod admin;
+mod api_transport;
+mod ask;
+mod campaign;
 mod check;
 mod core;
+mod count_watch;
 mod event;
 mod hosts;
 mod in_flight;
-mod in_progress;
+mod journal;
 mod login;
 mod maintenance;
+mod metrics;
 mod options;
 mod outbox;
 mod report;
+mod rules;
 mod send;
 mod shutdown;
 mod stats;
@@ -22,7 +29,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use self::admin::Admin;
+use self::campaign::Campaigns;
 use self::core::Core;
+use self::rules::HostRules;
 use crate::clock::Deadline;
 use crate::config::{Config, StoreAt};
 use crate::error::{Error, Verdict};
@@ -31,19 +41,21 @@ use crate::ledger;
 use crate::log::{Logger, Sink, log_line};
 use crate::secret::Secret;
 use crate::store::{self, Engine};
-pub use crate::wechat::PlayerAnswer as Answer;
 use crate::wechat::check_id;
+pub use crate::wechat::{Identity, PlayerAnswer as Answer};
+use api_transport::ApiTransport;
 use event::Events;
-pub use login::Identity;
+use journal::ListMaintenance;
 use maintenance::Chore;
 use options::Options;
+pub use options::{OPTIONS_OF_SEND, OPTIONS_OF_SUBMIT};
 use outbox::{Dispatcher, Outbox, Queue, Results};
 use report::Reports;
 use send::Sender;
 pub use stats::Stats;
 use templates::TemplateCache;
 use token::TokenSource;
-use wechat_api::{ApiTransport, WechatApi};
+use wechat_api::WechatApi;
 
 /// One account with one store. Safe to use from any number of threads at once; dropping it closes it.
 pub struct Client {
@@ -64,7 +76,10 @@ pub(crate) struct Parts {
     reports: Reports,
     events: Events,
     sender: Arc<Sender>,
+    rules: Arc<HostRules>,
+    campaigns: Campaigns,
     outbox: Outbox,
+    admin: Admin,
     stopped: AtomicBool,
     /// Calls that were aborted by a shutdown.
     aborted: AtomicUsize,
@@ -73,9 +88,9 @@ pub(crate) struct Parts {
 }
 
 /// The store's own work.
-struct StoreUpkeep(Arc<Core>);
+struct StoreMaintenance(Arc<Core>);
 
-impl Chore for StoreUpkeep {
+impl Chore for StoreMaintenance {
     fn is_due(&self) -> bool {
         self.0.engine.needs_maintenance()
     }
@@ -98,10 +113,16 @@ impl Client {
     /// The same, holding `fork_guard` as long as anything of the client is left.
     pub(crate) fn open_guarded(config: Config, fork_guard: ForkGuard) -> Result<Client, Error> {
         let parts = Parts::assemble(config, Arc::clone(&fork_guard))?;
-        let chores: Vec<Arc<dyn Chore>> =
-            vec![parts.token.clone(), parts.templates.clone(), Arc::new(StoreUpkeep(Arc::clone(&parts.core)))];
-        let log = Arc::clone(&parts.core.log);
-        parts.core.maintenance.start(chores, log, Arc::clone(&fork_guard))?;
+        let chores: Vec<Arc<dyn Chore>> = vec![
+            parts.token.clone(),
+            parts.templates.clone(),
+            Arc::new(StoreMaintenance(Arc::clone(&parts.core))),
+            Arc::new(ListMaintenance::new(Arc::clone(&parts.core))),
+        ];
+        let (log, observer) = (Arc::clone(&parts.core.log), parts.core.config.observer);
+        if !observer {
+            parts.core.maintenance.start(chores, log, Arc::clone(&fork_guard))?;
+        }
         let weak = Arc::downgrade(&parts);
         parts.outbox.queue.set_run(move |call, work| {
             if let Some(parts) = weak.upgrade() {
@@ -109,7 +130,10 @@ impl Client {
             }
         });
         let client = Client { parts, closed_behind: AtomicBool::new(false) };
-        Dispatcher::start(&client.parts, fork_guard)?;
+        if !observer {
+            Dispatcher::start(&client.parts, Arc::clone(&fork_guard))?;
+            Campaigns::start(&client.parts, fork_guard)?;
+        }
         Ok(client)
     }
 
@@ -135,9 +159,18 @@ impl Client {
         self.parts.timed(|parts| parts.quota(openid, template_id))
     }
 
+    /// Which templates to ask the player for now, from a request and in a reply as `wxsub_ask` has them.
+    ///
+    /// # Errors
+    /// [`crate::Status::Arg`], [`crate::Status::Store`], [`crate::Status::State`].
+    pub fn ask(&self, openid: &str, request_json: &str) -> Result<String, Error> {
+        self.parts.run(|parts| parts.ask(openid, request_json))
+    }
+
     /// Sends one message and waits for the verdict. See `wxsub_send`.
     pub fn send(&self, message_json: &str, options_json: Option<&str>) -> Verdict {
         self.parts.timed(|parts| {
+            parts.core.refuse_observer("a send")?;
             let verdict = parts.sender.send(message_json, &Options::of_send(options_json)?);
             parts.core.counters.count(&verdict);
             Ok(verdict)
@@ -190,7 +223,7 @@ impl Client {
         self.parts.core.log.set(sink, max_level);
     }
 
-    /// Takes results of what was submitted, and outcomes of what was stored, up to `most`; waits so long for the first.
+    /// Takes results of what was submitted, and outcomes of what was stored, up to `most`; waits up to `wait` for the first.
     /// See `wxsub_poll`.
     ///
     /// # Errors
@@ -228,6 +261,14 @@ impl Client {
     /// [`crate::Status::Store`] when the outbox cannot be looked at.
     pub fn stats(&self) -> Result<Stats, Error> {
         self.parts.stats()
+    }
+
+    /// Answers an operator's request, JSON in and JSON out, in at most `room` bytes. See `wxsub_admin`.
+    ///
+    /// # Errors
+    /// [`crate::Status::Arg`] for a request that is not understood, [`crate::Status::Store`], [`crate::Status::State`].
+    pub fn admin(&self, request_json: &str, room: usize) -> Result<String, Error> {
+        self.parts.run(|parts| parts.admin(request_json, room))
     }
 
     /// Installs the host's HTTP transport; `None` restores the built-in one.
@@ -285,16 +326,26 @@ impl Parts {
         let api = Arc::new(WechatApi::new(transport, Arc::clone(&token)));
         let templates = Arc::new(TemplateCache::new(Arc::clone(&core), Arc::clone(&api))?);
         templates.load(core.deadline());
-        let sender = Arc::new(Sender::new(Arc::clone(&core), Arc::clone(&api), Arc::clone(&templates)));
+        let rules = Arc::new(HostRules::new(Arc::clone(&core)));
+        let sender = Sender::new(Arc::clone(&core), Arc::clone(&api), Arc::clone(&templates), Arc::clone(&rules));
+        let sender = Arc::new(sender);
         let results = Arc::new(Results::new(core.config.queue_capacity));
         let queue =
             Queue::new(Arc::clone(&core), Arc::clone(&templates), Arc::clone(&results), Arc::clone(&fork_guard));
+        let queue = Arc::new(queue);
+        let campaigns = Campaigns::new(
+            Arc::clone(&core),
+            Arc::clone(&sender),
+            Arc::clone(&templates),
+            Arc::clone(&rules),
+            Arc::clone(&queue),
+        );
         let outbox = Outbox {
             core: Arc::clone(&core),
             templates: Arc::clone(&templates),
             sender: Arc::clone(&sender),
             results,
-            queue: Arc::new(queue),
+            queue,
             dispatcher: Arc::default(),
         };
         Ok(Arc::new(Parts {
@@ -305,7 +356,10 @@ impl Parts {
             token,
             templates,
             sender,
+            rules,
+            campaigns,
             outbox,
+            admin: Admin::default(),
             stopped: AtomicBool::new(false),
             aborted: AtomicUsize::new(0),
             _fork_guard: fork_guard,

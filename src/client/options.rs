@@ -2,18 +2,97 @@
 
 use serde_json::{Map, Value};
 
-use super::core::usable_key;
+use super::core::{MAX_KEY, usable_key};
 use crate::config::MAX_TIMEOUT_MS;
+use crate::config::keys::{Default as D, Key, Kind, key};
 use crate::error::{Error, Status};
 use crate::json;
 
 /// A Unix time below this is one in seconds.
 const LEAST_MS: i64 = 1_000_000_000_000;
-/// A scheduled message without `expires_at` is too late so long after its time.
+/// How long after its time a scheduled message without `expires_at` is too late.
 const LIFE_MS: i64 = 24 * 3_600_000;
 
 /// How much of a key `wxsub_result.key` shows, in bytes.
 const SHOWN_KEY: usize = 63;
+
+const ON_CONFLICT: &[&str] = &["keep", "replace"];
+const ON_UNKNOWN: &[&str] = &["report", "resend"];
+
+/// What `wxsub_send` takes beside the message, and `wxsub_submit`, too.
+pub const OPTIONS_OF_SEND: &[Key] = &[
+    key(
+        "key",
+        Kind::Text(MAX_KEY),
+        D::Words("none"),
+        "idempotency: the same key for this player again, from any thread, process or after a restart, within 24 hours of \
+         the verdict, sends nothing and answers as the first did, with `WXSUB_REPLAYED`, if the first was sent or may have \
+         been. After an outcome that surely had no effect it tries afresh. While the first runs, the second waits for it. \
+         A send found in progress after a crash is `WXSUB_E_UNKNOWN`; with another template the key is `WXSUB_E_ARG`. A \
+         result shows its first 63 bytes",
+    ),
+    key("tag", Kind::Whole(0, u64::MAX), D::Number(0), "your own number, echoed in the result"),
+    key(
+        "timeout_ms",
+        Kind::Whole(1, MAX_TIMEOUT_MS),
+        D::Words("the configured one"),
+        "for this send instead of the configured one",
+    ),
+    key(
+        "rules",
+        Kind::Bool,
+        D::Bool(false),
+        "the configured `rules` bind it: what they keep back is `WXSUB_E_SKIPPED`, and only a stored message waits, for the \
+         end of the quiet hours",
+    ),
+];
+
+/// What `wxsub_submit` takes besides.
+pub const OPTIONS_OF_SUBMIT: &[Key] = &[
+    key(
+        "durable",
+        Kind::Bool,
+        D::Bool(false),
+        "the message is put into the store and survives a crash. Its ticket's result is `WXSUB_OK` with `WXSUB_STORED` as \
+         soon as it is on disk (its template is checked before), or why not. Its verdict comes later as an outcome: a \
+         result with `WXSUB_OUTCOME`, ticket 0, and your tag and key, from the `wxsub_poll` of the process that sent it; \
+         `wxsub_lookup` tells it everywhere. Failures that may pass are tried again with growing pauses until \
+         `expires_at`; the count is looked at when it is sent",
+    ),
+    key(
+        "deliver_at",
+        Kind::Time,
+        D::Words("now"),
+        "when it is sent, by whichever process has the store open then; implies `durable`",
+    ),
+    key(
+        "expires_at",
+        Kind::Time,
+        D::Words("24 hours after `deliver_at`"),
+        "after that it is `WXSUB_E_EXPIRED` instead of late",
+    ),
+    key(
+        "on_conflict",
+        Kind::OneOf(ON_CONFLICT),
+        D::Text("keep"),
+        "what becomes of one that waits with the same key: it stays, and the result says `WXSUB_OK`, `WXSUB_STORED` and \
+         `WXSUB_REPLAYED`; or this one takes its place (`WXSUB_E_TOO_LATE` when it is being sent)",
+    ),
+    key(
+        "on_unknown",
+        Kind::OneOf(ON_UNKNOWN),
+        D::Text("report"),
+        "what becomes of one that was maybe sent, also when its process died while it was sending: it ends as \
+         `WXSUB_E_UNKNOWN`; or it is sent again, maybe twice",
+    ),
+    key(
+        "notify",
+        Kind::Bool,
+        D::Bool(true),
+        "false: neither result nor outcome is wanted, and the ticket is 0. A stored message whose outcome is wanted needs \
+         a tag when its key has more than 63 bytes, which is all that a result shows",
+    ),
+];
 
 /// What may be said beside the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +115,8 @@ pub struct Options {
     pub resend: bool,
     /// Whether its result and outcome are wanted.
     pub notify: bool,
+    /// Whether the host's rules bind it.
+    pub rules: bool,
 }
 
 impl Default for Options {
@@ -50,6 +131,7 @@ impl Default for Options {
             replace: false,
             resend: false,
             notify: true,
+            rules: false,
         }
     }
 }
@@ -63,7 +145,7 @@ impl Options {
         let mut options = Options::default();
         for (name, value) in &object(text)? {
             if !options.take(name, value)? {
-                return Err(wrong(format!("unknown option {name:?}; a send knows key, tag and timeout_ms")));
+                return Err(wrong(format!("unknown option {name:?}; a send knows {}", names(OPTIONS_OF_SEND))));
             }
         }
         Ok(options)
@@ -78,10 +160,8 @@ impl Options {
         let object = object(text)?;
         for (name, value) in &object {
             if !options.take(name, value)? && !options.take_more(name, value)? {
-                return Err(wrong(format!(
-                    "unknown option {name:?}; a submit knows key, tag, timeout_ms, durable, deliver_at, expires_at, \
-                     on_conflict, on_unknown and notify"
-                )));
+                let (send, more) = (names(OPTIONS_OF_SEND), names(OPTIONS_OF_SUBMIT));
+                return Err(wrong(format!("unknown option {name:?}; a submit knows {send}, {more}")));
             }
         }
         if options.deliver_at.is_some() && !options.durable {
@@ -128,7 +208,8 @@ impl Options {
 
     fn take(&mut self, name: &str, value: &Value) -> Result<bool, Error> {
         match name {
-            "key" | "tag" | "timeout_ms" if value.is_null() => {}
+            "key" | "tag" | "timeout_ms" | "rules" if value.is_null() => {}
+            "rules" => self.rules = yes_or_no(name, value)?,
             "key" => {
                 let key = value.as_str().ok_or_else(|| wrong("option key must be a string".to_owned()))?;
                 self.key = usable_key(Some(key))?.map(str::to_owned);
@@ -150,8 +231,6 @@ impl Options {
     }
 
     fn take_more(&mut self, name: &str, value: &Value) -> Result<bool, Error> {
-        let yes_or_no =
-            || value.as_bool().ok_or_else(|| wrong(format!("option {name} must be true or false, not {value}")));
         let time = || {
             let ms = value.as_i64().filter(|ms| (LEAST_MS..100 * LEAST_MS).contains(ms)).ok_or_else(|| {
                 let hint = match value.as_i64() {
@@ -162,22 +241,26 @@ impl Options {
             });
             ms.map(Some)
         };
-        let second_of = |words: [&str; 2]| match value.as_str() {
+        let second_of = |words: &[&str]| match value.as_str() {
             Some(word) if words.contains(&word) => Ok(word == words[1]),
             _ => Err(wrong(format!("option {name} must be {:?} or {:?}, not {value}", words[0], words[1]))),
         };
         match name {
             "durable" | "deliver_at" | "expires_at" | "on_conflict" | "on_unknown" | "notify" if value.is_null() => {}
-            "durable" => self.durable = yes_or_no()?,
-            "notify" => self.notify = yes_or_no()?,
+            "durable" => self.durable = yes_or_no(name, value)?,
+            "notify" => self.notify = yes_or_no(name, value)?,
             "deliver_at" => self.deliver_at = time()?,
             "expires_at" => self.expires_at = time()?,
-            "on_conflict" => self.replace = second_of(["keep", "replace"])?,
-            "on_unknown" => self.resend = second_of(["report", "resend"])?,
+            "on_conflict" => self.replace = second_of(ON_CONFLICT)?,
+            "on_unknown" => self.resend = second_of(ON_UNKNOWN)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
+}
+
+fn yes_or_no(name: &str, value: &Value) -> Result<bool, Error> {
+    value.as_bool().ok_or_else(|| wrong(format!("option {name} must be true or false, not {value}")))
 }
 
 fn object(text: Option<&str>) -> Result<Map<String, Value>, Error> {
@@ -186,6 +269,10 @@ fn object(text: Option<&str>) -> Result<Map<String, Value>, Error> {
         return Ok(Map::new());
     }
     json::small("the options are", text).map_err(wrong)
+}
+
+fn names(keys: &[Key]) -> String {
+    keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
 }
 
 fn wrong(text: String) -> Error {

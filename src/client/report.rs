@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Answer;
 use super::core::{Core, usable_key};
-use super::in_progress;
+use super::count_watch;
 use super::templates::TemplateCache;
 use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Status, Verdict};
@@ -57,6 +57,11 @@ impl Reports {
         check_id("openid", openid)?;
         let key = usable_key(key)?;
         let deadline = self.core.deadline();
+        let answer = |entry: &Entry| match entry.word {
+            Word::Act(answer) => Some(answer),
+            Word::State(_) | Word::Unknown(_) => None,
+        };
+        let answers: Vec<Option<Answer>> = entries.iter().map(answer).collect();
         let understood: Vec<(String, Result<Item, Error>)> =
             entries.into_iter().map(|entry| self.item_of(entry, deadline)).collect();
         let items: Vec<Item> = understood.iter().filter_map(|(_, item)| item.as_ref().ok()).cloned().collect();
@@ -69,9 +74,15 @@ impl Reports {
                 max_count: self.core.config.max_count,
                 number: self.core.new_number(),
             };
-            applied = self.core.engine.run(ledger::report(report), deadline)?.into_iter();
-            in_progress::note_change(home_of(openid));
+            applied = {
+                let applied = self.core.engine.run(ledger::report(report), deadline);
+                // A store without room may make some.
+                applied.inspect_err(|_| self.core.touch_maintenance())?.into_iter()
+            };
+            count_watch::note_change(home_of(openid));
             self.core.counters.count_reports(applied.len());
+            let taken = understood.iter().zip(answers).filter(|((_, item), _)| item.is_ok());
+            taken.filter_map(|(_, answer)| answer).for_each(|answer| self.core.metrics.count_report(answer));
             self.core.touch_maintenance();
         }
         let verdict = |(template_id, item): (String, Result<Item, Error>)| {
@@ -91,7 +102,7 @@ impl Reports {
     }
 
     /// The template and what the entry does to its count. Bans and filters are the platform's doing and say nothing of
-    /// the player.
+    /// the player; a ban is remembered for him alone, since his device may say what it likes.
     fn item_of(&self, entry: Entry, deadline: Deadline) -> (String, Result<Item, Error>) {
         let template_id = entry.template_id.clone().unwrap_or_default();
         let long_term = entry.template_id.is_some() && self.templates.is_long_term(&template_id, deadline);
@@ -107,7 +118,9 @@ impl Reports {
             Word::Act(Answer::Accept) | Word::State(Answer::Accept) if long_term => Change::SetOn,
             Word::Act(Answer::Accept) => Change::Grant,
             Word::Act(Answer::Reject) | Word::State(Answer::Reject) => Change::Clear,
-            Word::Act(_) | Word::State(_) => Change::Look,
+            Word::Act(Answer::Ban) | Word::State(Answer::Ban) => Change::Ban,
+            Word::Act(Answer::Filter) => Change::Filter,
+            Word::State(_) => Change::Look,
             Word::Unknown(word) => {
                 let word: String = word.chars().take(40).collect();
                 let why = format!(

@@ -62,6 +62,7 @@ impl Parts {
     /// line: the caller may hold a lock that the host's log function wants.
     fn drain_and_stop(&self, drain: Duration) -> usize {
         self.outbox.dispatcher.stop(in_flight::AFTER_ABORT);
+        self.campaigns.stop(in_flight::GRACE.min(drain));
         let unfinished = self.drain(drain);
         self.core.maintenance.stop(in_flight::AFTER_ABORT);
         self.stopped.store(true, Ordering::Release);
@@ -94,6 +95,7 @@ impl Parts {
         if let Some(pool) = self.outbox.queue.pool() {
             pool.wait_for_threads(in_flight::AFTER_ABORT);
         }
+        self.rules.release(Deadline::in_ms(in_flight::AFTER_ABORT.as_millis() as u64));
         self.core.engine.flush(Deadline::in_ms(in_flight::AFTER_ABORT.as_millis() as u64));
         unfinished
     }

@@ -44,6 +44,51 @@ impl Stats {
     }
 }
 
+/// Statuses that have a number of their own among the fields; the others are summed up.
+const NAMED: [(&str, Status); 14] = [
+    ("sent", Status::Ok),
+    ("refused", Status::Refused),
+    ("no_quota", Status::NoQuota),
+    ("bad_message", Status::Message),
+    ("busy", Status::Busy),
+    ("auth", Status::Auth),
+    ("banned", Status::Banned),
+    ("wechat", Status::Wechat),
+    ("connect", Status::Connect),
+    ("unknown", Status::Unknown),
+    ("cancelled", Status::Cancelled),
+    ("expired", Status::Expired),
+    ("store", Status::Store),
+    ("skipped", Status::Skipped),
+];
+
+impl Stats {
+    /// Messages that ended in a way without a number of its own.
+    pub fn other(&self) -> u64 {
+        let named = |status: &Status| NAMED.iter().any(|(_, named)| named == status);
+        self.by_status.iter().filter(|(status, _)| !named(status)).map(|(_, n)| n).sum()
+    }
+
+    /// By the names of the fields of `wxsub_stats`.
+    pub fn fields(&self) -> Vec<(&'static str, u64)> {
+        let mut fields: Vec<_> = NAMED.iter().map(|(name, status)| (*name, self.ended(*status))).collect();
+        fields.extend([
+            ("other", self.other()),
+            ("replayed", self.replayed),
+            ("reports", self.reports),
+            ("token_calls", self.token_calls),
+            ("queued", self.queued),
+            ("running", self.running),
+            ("results", self.results),
+            ("lost_results", self.lost_results),
+            ("outbox_waiting", self.outbox.waiting),
+            ("outbox_due", self.outbox.due),
+            ("outbox_oldest_due_ms", self.outbox.oldest_due_ms),
+        ]);
+        fields
+    }
+}
+
 impl Counters {
     /// A message ended so.
     pub fn count(&self, verdict: &Verdict) {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use super::api_transport::Timing;
 use super::core::Core;
 use super::maintenance::Chore;
-use super::wechat_api::{Call, Credential, Timing, WechatApi};
+use super::wechat_api::{Call, Credential, WechatApi};
 use crate::clock::{Deadline, Now};
 use crate::config::Templates;
 use crate::error::{Error, Status};
@@ -28,8 +29,11 @@ const ASK_AGAIN_MS: i64 = 60_000;
 const ASK_AGAIN_AFTER_SHORT_MS: i64 = 2_000;
 /// Time in which WeChat would have answered.
 const ENOUGH_TIME: Duration = Duration::from_millis(1000);
-/// A send waits so long for the list at most, and never more than half of its own time.
+/// How long a send waits for the list at most; never more than half of its own time.
 const WAIT_MS: u64 = 3000;
+
+/// Templates that nobody knows and that have numbers of their own, at most; an account has at most 50.
+const MAX_STRANGERS: usize = 500;
 
 /// What is known of a template.
 pub enum Found {
@@ -67,6 +71,8 @@ struct Known {
     directory: HashSet<String>,
     /// Ids that a send has confirmed, for the directory.
     confirmed: HashSet<String>,
+    /// Ids that are neither in the list nor in the directory, and have numbers of their own in the funnel.
+    strangers: HashSet<String>,
 }
 
 impl TemplateCache {
@@ -93,14 +99,27 @@ impl TemplateCache {
     /// The template as the ledger takes it.
     pub fn id_of(&self, template_id: &str, deadline: Deadline) -> TemplateId {
         self.load(deadline);
-        let known = self.known.lock().directory.contains(template_id);
-        TemplateId::new(template_id, known)
+        let mut known = self.known.lock();
+        let template = TemplateId::new(template_id, known.directory.contains(template_id));
+        if template.is_known() || known.may_have_numbers(template_id) { template } else { template.unlisted() }
+    }
+
+    /// Reads the directory again: other processes may have confirmed ids since it was read.
+    ///
+    /// # Errors
+    /// [`Status::Store`].
+    pub fn read_directory(&self, deadline: Deadline) -> Result<(), Error> {
+        let (_, ids) = self.core.engine.ask(ledger::read_templates(), deadline)?;
+        self.known.lock().directory.extend(ids);
+        Ok(())
     }
 
     /// The id of a template that a record names; of one that is not known its hash.
     pub fn spell(&self, template: &ledger::Template) -> String {
         match template {
             ledger::Template::Spelled(id) => id.clone(),
+            // What is counted under no template, or was told of all.
+            ledger::Template::Hash(hash) if *hash == hash_of("") => String::new(),
             ledger::Template::Hash(hash) => {
                 let known = self.known.lock();
                 known
@@ -140,7 +159,7 @@ impl TemplateCache {
         known.list.as_ref().and_then(|list| list.get(template_id)).is_some_and(|t| t.kind == Kind::LongTerm)
     }
 
-    /// Whether [`Catalogue::find`] would ask WeChat.
+    /// Whether [`TemplateCache::find`] would ask WeChat.
     pub fn would_ask(&self, template_id: &str, deadline: Deadline) -> bool {
         self.load(deadline);
         let known = self.known.lock();
@@ -300,6 +319,19 @@ impl Known {
     fn may_ask(&self) -> bool {
         let now = Now::read().boot_ms;
         self.asked_boot.is_none_or(|asked| now - asked > ASK_AGAIN_MS)
+    }
+
+    /// Whether the funnel may have rows of this template, which no directory holds: a player's device can name any.
+    fn may_have_numbers(&mut self, template_id: &str) -> bool {
+        if self.list.as_ref().is_some_and(|list| list.contains_key(template_id)) || self.strangers.contains(template_id)
+        {
+            return true;
+        }
+        let has_room = self.strangers.len() < MAX_STRANGERS;
+        if has_room {
+            self.strangers.insert(template_id.to_owned());
+        }
+        has_room
     }
 
     fn is_fresh(&self) -> bool {

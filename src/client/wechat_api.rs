@@ -6,16 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
-
-use super::hosts::Hosts;
-use super::in_flight::{InFlight, cancelled};
+use super::api_transport::{ApiTransport, Timing};
+use super::in_flight::cancelled;
 use super::token::TokenSource;
-use crate::clock::{Deadline, Now};
 use crate::error::{Error, Status};
-use crate::http::{Exchange, Failure, Reply, Transport};
+use crate::http::{Failure, Reply};
 use crate::secret::Secret;
-use crate::wechat::{Answer, Endpoint, Recovery, Request, rule};
+use crate::wechat::{Endpoint, Recovery, Request, Response, rule};
 
 /// Another try with less time than this would only put in doubt what surely was not sent.
 const LEAST_LEFT: Duration = Duration::from_millis(50);
@@ -23,96 +20,6 @@ const LEAST_LEFT: Duration = Duration::from_millis(50);
 const UNREACHED_PAUSE_MS: u64 = 200;
 /// The longest pause between two tries.
 const LONGEST_PAUSE_MS: u64 = 5000;
-
-/// How WeChat is reached.
-pub struct ApiTransport {
-    transport: RwLock<Arc<dyn Transport>>,
-    /// Used unless the host brings its own.
-    built_in: Arc<dyn Transport>,
-    hosts: Hosts,
-    in_flight: Arc<InFlight>,
-}
-
-/// When a request may begin, and when its answer must be there.
-#[derive(Clone, Copy)]
-pub struct Timing {
-    /// When a connection must be there; after it the request does not leave.
-    pub start_by: Deadline,
-    /// When the answer must be there.
-    pub answer_by: Deadline,
-    /// The boot clock's time by which the request must have begun; i64::MAX: any.
-    pub last_start_boot_ms: i64,
-}
-
-impl Timing {
-    /// All until then.
-    pub fn until(deadline: Deadline) -> Timing {
-        Timing { start_by: deadline, answer_by: deadline, last_start_boot_ms: i64::MAX }
-    }
-
-    fn is_over(&self) -> bool {
-        self.start_by.is_over() || Now::read().boot_ms >= self.last_start_boot_ms
-    }
-}
-
-impl ApiTransport {
-    pub fn new(built_in: Arc<dyn Transport>, hosts: Hosts, in_flight: Arc<InFlight>) -> ApiTransport {
-        ApiTransport { transport: RwLock::new(Arc::clone(&built_in)), built_in, hosts, in_flight }
-    }
-
-    fn current(&self) -> Arc<dyn Transport> {
-        Arc::clone(&self.transport.read())
-    }
-
-    /// Installs the host's HTTP transport, from the next request on; `None` restores the built-in one.
-    pub fn set(&self, transport: Option<Arc<dyn Transport>>) {
-        let new = transport.unwrap_or_else(|| Arc::clone(&self.built_in));
-        let old = std::mem::replace(&mut *self.transport.write(), new);
-        // Not under the lock: this may call the host.
-        drop(old);
-    }
-
-    /// Interrupts what runs and refuses what comes.
-    pub fn abort(&self) {
-        self.built_in.shutdown();
-        self.current().shutdown();
-    }
-
-    /// Makes one request at the first host that can be reached.
-    ///
-    /// # Errors
-    /// [`Failure`] with whether the request may have left.
-    pub fn exchange(&self, request: &Request, timing: Timing) -> Result<Reply, Failure> {
-        let mut last = Failure { left: false, text: "the deadline came before the request".to_owned() };
-        for host in self.hosts.in_order() {
-            if timing.is_over() || self.in_flight.is_aborted() {
-                break;
-            }
-            let done = self.current().execute(&Exchange {
-                post: request.post,
-                url: request.url(host.as_str()),
-                body: &request.body,
-                start_by: timing.start_by,
-                deadline: timing.answer_by,
-            });
-            self.hosts.tell(host, !matches!(&done, Err(Failure { left: false, .. })));
-            match done {
-                Err(Failure { left: false, text }) => last.text = format!("{host}: {text}"),
-                done => return done,
-            }
-        }
-        Err(last)
-    }
-
-    /// The same, without other tries, for a caller to whom a lost answer is a failure like others.
-    ///
-    /// # Errors
-    /// [`Status::Connect`] when no answer came.
-    pub fn fetch(&self, request: &Request, deadline: Deadline) -> Result<Reply, Error> {
-        self.exchange(request, Timing::until(deadline))
-            .map_err(|failure| Error::new(Status::Connect, format!("WeChat was not reached: {}", failure.text)))
-    }
-}
 
 /// A call to WeChat.
 pub struct Call<'a> {
@@ -126,7 +33,7 @@ pub struct Call<'a> {
     /// Makes the request, with that.
     pub request: &'a dyn Fn(&Secret) -> Request,
     /// Whether an answer without an error says yes.
-    pub accepts: fn(&Answer) -> bool,
+    pub accepts: fn(&Response) -> bool,
 }
 
 /// What a request carries, so that WeChat knows the account.
@@ -140,7 +47,7 @@ pub enum Credential<'a> {
 /// What a call came to.
 pub enum CallResult {
     /// WeChat did it. With the HTTP status.
-    Done(Answer, i32),
+    Done(Response, i32),
     /// WeChat refused it: nothing was done.
     Refused(Error, Recovery),
     /// The request left, and no answer came that says what WeChat did.
@@ -154,7 +61,7 @@ impl CallResult {
     ///
     /// # Errors
     /// Why it was not done.
-    pub fn into_answer(self) -> Result<Answer, Error> {
+    pub fn into_answer(self) -> Result<Response, Error> {
         match self {
             CallResult::Done(answer, _) => Ok(answer),
             CallResult::Refused(e, _) | CallResult::NotSent(e) => Err(e),
@@ -255,7 +162,7 @@ impl WechatApi {
 /// What WeChat's answer means.
 fn read(call: &Call<'_>, reply: &Reply, token: &Secret) -> CallResult {
     let http_status = i32::from(reply.status);
-    let Some(answer) = Answer::parse(&reply.body) else {
+    let Some(answer) = Response::parse(&reply.body) else {
         return CallResult::InDoubt(format!("the answer is not WeChat's (HTTP {http_status})"), http_status);
     };
     if answer.errcode == 0 {

@@ -31,7 +31,7 @@ const PUT_OFF: Duration = Duration::from_millis(250);
 const STORE_MS: u64 = 2000;
 /// Messages at hand for the workers, at least.
 const LEAST_AT_HAND: usize = 8;
-/// Where several processes take the same messages, each looks at so many times more and takes any of them.
+/// Where several processes take the same messages, each looks at this many times more and takes any of them.
 const LOOK_AHEAD: usize = 4;
 
 /// The thread, and how it is told.
@@ -47,7 +47,7 @@ pub struct Dispatcher {
 struct State {
     woken: bool,
     stop: bool,
-    ended: bool,
+    running: bool,
     put_off: HashMap<u64, Instant>,
 }
 
@@ -75,12 +75,13 @@ impl Dispatcher {
     /// [`Status::Internal`] when the system refuses a thread.
     pub fn start(parts: &Arc<Parts>, fork_guard: ForkGuard) -> Result<(), Error> {
         let (weak, dispatcher) = (Arc::downgrade(parts), Arc::clone(&parts.outbox.dispatcher));
+        dispatcher.state.lock().running = true;
         std::thread::Builder::new()
             .name("wxsub-outbox".to_owned())
             .spawn(move || {
                 let _caught = panics::catch(|| serve(&weak));
                 drop((weak, fork_guard));
-                dispatcher.state.lock().ended = true;
+                dispatcher.state.lock().running = false;
                 dispatcher.changed.notify_all();
             })
             .map(drop)
@@ -103,12 +104,12 @@ impl Dispatcher {
         self.contended.store(true, Ordering::Relaxed);
     }
 
-    /// Hands out no more; waits so long for the thread's end.
+    /// Hands out no more; waits up to `patience` for the thread's end.
     pub fn stop(&self, patience: Duration) {
         let mut state = self.state.lock();
         state.stop = true;
         self.changed.notify_all();
-        self.changed.wait_while_for(&mut state, |s| !s.ended, patience);
+        self.changed.wait_while_for(&mut state, |s| s.running, patience);
     }
 
     fn sleep(&self, time: Option<Duration>) -> bool {
@@ -210,7 +211,7 @@ impl Parts {
         }
     }
 
-    /// Hands over up to so many messages, of players who are free; says how many that were, and in how many milliseconds
+    /// Hands over up to `room` messages, of players who are free; says how many that were, and in how many milliseconds
     /// there is something to do again.
     fn hand_over(&self, room: usize, deadline: Deadline) -> Result<(usize, Option<i64>), Error> {
         let outbox = &self.outbox;

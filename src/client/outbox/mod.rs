@@ -43,12 +43,18 @@ impl Outbox {
     /// Why it was not stored.
     pub fn enqueue(&self, message_json: &str, options: &Options) -> Result<Verdict, Error> {
         let deadline = Deadline::in_ms(options.timeout_ms.unwrap_or(self.core.config.timeout_ms));
-        let prepared = self.sender.prepare(Message::parse(message_json)?, deadline)?;
+        let message = Message::parse(message_json)?;
+        let (openid, template_id) = (message.touser.clone(), message.template_id.clone());
         let now_ms = self.core.engine.wall_ms();
         let (due_ms, expires_ms) = options.times(now_ms);
-        if expires_ms <= now_ms {
-            return Err(Error::new(Status::Expired, "expires_at has passed already; nothing was stored or sent"));
-        }
+        let prepared = self.sender.prepare(message, deadline).and_then(|prepared| match expires_ms <= now_ms {
+            true => Err(Error::new(Status::Expired, "expires_at has passed already; nothing was stored or sent")),
+            false => Ok(prepared),
+        });
+        let prepared = prepared.inspect_err(|e| {
+            let template = self.templates.id_of(&template_id, deadline);
+            self.core.note_unsent(&openid, template, options.key.as_deref(), &e.clone().into());
+        })?;
         let Prepared { openid, template, checked, body, .. } = prepared;
         // It was a text when it came.
         let body = String::from_utf8(body).unwrap_or_default();
@@ -68,6 +74,7 @@ impl Outbox {
                 timeout_ms: options.timeout_ms,
                 resend: options.resend,
                 notify: options.notify,
+                rules: options.rules,
             },
         };
         let result = self.core.engine.run(ledger::enqueue(new), deadline)?;
@@ -146,6 +153,7 @@ impl Outbox {
                 self.dispatcher.note_contention();
                 Disposition::NotOurs
             }
+            Executed::Had(_) => Disposition::NotOurs,
             Executed::PlayerBusy => {
                 self.dispatcher.put_off(name.home());
                 Disposition::NotOurs
@@ -171,6 +179,7 @@ impl Outbox {
             tag: message.payload.tag,
             timeout_ms: message.payload.timeout_ms,
             expires_at: Some(message.expires_ms),
+            rules: message.payload.rules,
             ..Options::default()
         };
         let deadline = self.core.deadline();

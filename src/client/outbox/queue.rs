@@ -7,6 +7,7 @@ use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use super::results::{ResultSlot, Results};
+use crate::client::campaign::Turn;
 use crate::client::core::{Core, usable_key};
 use crate::client::options::Options;
 use crate::client::templates::TemplateCache;
@@ -35,6 +36,7 @@ enum Kind {
     Store { quick: bool },
     Send,
     Deliver,
+    Turn,
 }
 
 /// With where its result goes; nowhere, if none is wanted.
@@ -61,6 +63,8 @@ pub enum Work {
         name: Name,
         slot: Option<ResultSlot>,
     },
+    /// A player's turn in a campaign.
+    Turn(Box<Turn>),
 }
 
 impl Work {
@@ -69,6 +73,7 @@ impl Work {
         match self {
             Work::Report { slot, .. } => Some(slot),
             Work::Store { slot, .. } | Work::Send { slot, .. } | Work::Deliver { slot, .. } => slot,
+            Work::Turn(_) => None,
         }
     }
 }
@@ -80,6 +85,7 @@ impl QueuedCall {
             Work::Store { quick, .. } => Kind::Store { quick },
             Work::Send { .. } => Kind::Send,
             Work::Deliver { .. } => Kind::Deliver,
+            Work::Turn(_) => Kind::Turn,
         };
         let openid = openid.to_owned();
         QueuedCall { openid, key, kind, work: Mutex::new(Some(work)), answered: AtomicBool::new(false) }
@@ -117,7 +123,7 @@ impl QueuedCall {
                 }
                 Some(options.tag)
             }
-            Work::Report { .. } | Work::Deliver { .. } => None,
+            Work::Report { .. } | Work::Deliver { .. } | Work::Turn(_) => None,
         }
     }
 
@@ -137,6 +143,7 @@ impl Job for QueuedCall {
             Kind::Store { quick: false } => Class::Prompt,
             Kind::Deliver => Class::Due,
             Kind::Send => Class::Paced,
+            Kind::Turn => Class::Spare,
         }
     }
 }
@@ -192,6 +199,7 @@ impl Queue {
     /// [`Status::QueueFull`], [`Status::Arg`], [`Status::State`].
     pub fn submit(&self, message_json: &str, options_json: Option<&str>) -> Result<u64, Error> {
         self.core.in_flight.check()?;
+        self.core.refuse_observer("a submit")?;
         let options = match options_json {
             None => Options::default(),
             text => Options::of_submit(text)?,
@@ -220,6 +228,7 @@ impl Queue {
         tag: u64,
     ) -> Result<u64, Error> {
         self.core.in_flight.check()?;
+        self.core.refuse_observer("a submit")?;
         check_id("openid", openid)?;
         report::check(template_id, answer)?;
         let key = usable_key(key)?;
@@ -273,6 +282,14 @@ impl Queue {
             slot.give_up();
         }
         pushed
+    }
+
+    /// Hands a player's turn in a campaign to the threads. It tells what became of it when it is dropped undone, too.
+    pub fn push_turn(&self, turn: Turn) {
+        // Not the player's own lane: what the host asks for him must not wait behind a turn that nobody has time for.
+        let lane = !home_of(turn.openid());
+        let call = Arc::new(QueuedCall::new("", None, Work::Turn(Box::new(turn))));
+        let _refused = self.started().map(|pool| pool.push_beyond(lane, call));
     }
 }
 

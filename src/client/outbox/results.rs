@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::poll_handle::PollHandle;
 use crate::error::{Error, Status, Verdict};
+use crate::sync::{Condvar, Mutex};
 
 /// A host that has not polled for this long takes no outcomes: messages are delivered all the same.
 const LISTENS: Duration = Duration::from_secs(10);
@@ -97,7 +96,7 @@ impl Results {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Takes up to `most` results, waiting so long for the first one.
+    /// Takes up to `most` results, waiting up to `wait` for the first one.
     ///
     /// # Errors
     /// [`Status::State`] when the client is freed meanwhile.
@@ -203,6 +202,9 @@ impl Drop for ResultSlot {
         }
     }
 }
+
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 
 #[cfg(test)]
 mod tests {

@@ -58,6 +58,11 @@ impl Parts {
                 };
                 done(slot, unless_refused(&send));
             }
+            Work::Turn(turn) => {
+                if refused.is_none() {
+                    self.campaigns.take_turn(*turn);
+                }
+            }
             Work::Deliver { name, slot } => match refused {
                 None => self.outbox.deliver(&name, slot),
                 Some(_) => slot.into_iter().for_each(ResultSlot::give_up),
@@ -77,7 +82,7 @@ impl Parts {
                     }
                 }
                 Some(Work::Deliver { slot, .. }) => slot.into_iter().for_each(ResultSlot::give_up),
-                None => {}
+                Some(Work::Turn(_)) | None => {}
             }
         }
     }
@@ -86,7 +91,9 @@ impl Parts {
 /// One that could be sent later only after it is too late has expired.
 fn too_late(verdict: Verdict, expires_at: Option<i64>, now_ms: i64) -> Verdict {
     let again_ms = now_ms.saturating_add(i64::from(verdict.retry_after_ms));
-    if verdict.retry != Retry::Later || expires_at.is_none_or(|at| at > again_ms) {
+    // What a rule keeps back is told so.
+    let fails = verdict.retry != Retry::Later || verdict.status == Status::Skipped;
+    if fails || expires_at.is_none_or(|at| at > again_ms) {
         return verdict;
     }
     let why = format!("expires_at passed before it could be sent: {}", verdict.message);

@@ -1,11 +1,12 @@
 //! The request of one send, and what WeChat's answer means for the unit that it holds.
 
 use super::breaker::Breakers;
-use crate::client::wechat_api::{Call, CallResult, Called, Credential, Timing, WechatApi};
+use crate::client::api_transport::Timing;
+use crate::client::wechat_api::{Call, CallResult, Called, Credential, WechatApi};
 use crate::error::{Error, Status, Verdict};
 use crate::ledger::{Outcome, SENT};
 use crate::panics;
-use crate::wechat::{Answer, Endpoint, Recovery, Request};
+use crate::wechat::{Endpoint, Recovery, Request, Response};
 
 /// What a request came to.
 pub struct Attempted {
@@ -48,7 +49,7 @@ pub fn attempt(
         attempts,
         credential: Credential::AccessToken,
         request: &|token| Request::send(token, body),
-        accepts: Answer::is_taken,
+        accepts: Response::is_taken,
     };
     let Called { result, requests } = api.call(&call);
     let mut attempted = match result {

@@ -53,6 +53,11 @@ impl Breakers {
         }
         Ok(Permit { breakers: self, template_id, probe })
     }
+
+    /// Whether the template is left alone, or would be but for a probe.
+    pub fn is_open(&self, template_id: &str) -> bool {
+        self.open.lock().contains_key(template_id)
+    }
 }
 
 impl Permit<'_> {
@@ -102,6 +107,7 @@ mod tests {
         }
         assert_eq!(breakers.permit("a").err().unwrap().status, Status::Banned);
         assert!(breakers.permit("b").is_ok());
+        assert!(breakers.is_open("a") && !breakers.is_open("b"));
 
         breakers.open.lock().get_mut("a").unwrap().until = Instant::now();
         let probe = breakers.permit("a").unwrap();
@@ -113,6 +119,6 @@ mod tests {
 
         breakers.open.lock().get_mut("a").unwrap().until = Instant::now();
         breakers.permit("a").unwrap().reset();
-        assert!(breakers.permit("a").is_ok() && breakers.permit("a").is_ok());
+        assert!(breakers.permit("a").is_ok() && breakers.permit("a").is_ok() && !breakers.is_open("a"));
     }
 }

@@ -6,16 +6,18 @@ mod player_locks;
 mod prepare;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::api_transport::Timing;
 use super::core::Core;
-use super::in_progress::InProgress;
+use super::count_watch::CountWatch;
 use super::options::Options;
+use super::rules::{BudgetUnit, HostRules};
 use super::templates::TemplateCache;
-use super::wechat_api::{Timing, WechatApi};
+use super::wechat_api::WechatApi;
 use crate::clock::{Deadline, Now};
 use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
-use crate::ledger::{self, BeginResult, BeginSend, Disposition, Hold, Settlement};
+use crate::ledger::{self, BeginResult, BeginSend, CampaignSend, Disposition, Hold, Settlement, Skip, Standing};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::{Name, home_of};
@@ -30,7 +32,7 @@ pub use prepare::Prepared;
 const LEASE_MARGIN_MS: i64 = 2000;
 /// A settlement gets this long even after the deadline: what it writes is worth more than punctuality.
 const SETTLE_MS: u64 = 1000;
-/// A message of the outbox waits so long for its player, then leaves its worker to others.
+/// How long a message of the outbox waits for its player, before it leaves its worker to others.
 const PLAYER_PATIENCE_MS: u64 = 150;
 
 /// Sends messages.
@@ -38,6 +40,7 @@ pub struct Sender {
     core: Arc<Core>,
     api: Arc<WechatApi>,
     templates: Arc<TemplateCache>,
+    rules: Arc<HostRules>,
     locks: PlayerLocks,
     breakers: Breakers,
 }
@@ -55,8 +58,20 @@ pub enum Executed {
     Unsettled(Verdict),
     /// The outbox's message was cancelled, replaced, or is another's.
     NotOurs,
-    /// The player is busy with other sends: the outbox's message waits.
+    /// The player is busy with other sends: the outbox's message, or the campaign's, waits.
     PlayerBusy,
+    /// The player had the campaign's message, or may have had.
+    Had(Standing),
+}
+
+/// For what a send is made.
+enum Purpose {
+    /// A caller who waits for it.
+    Caller,
+    /// The outbox.
+    Stored(Stored),
+    /// A campaign.
+    Campaign(CampaignSend),
 }
 
 /// When a send must be over.
@@ -69,6 +84,7 @@ struct Deadlines {
 }
 
 /// How a send may begin.
+#[allow(clippy::large_enum_variant)] // one a send, and the usual one
 enum Begun {
     /// With the player's lease; and the boot clock's time by which its last request must have begun.
     Held(Hold, i64),
@@ -77,13 +93,18 @@ enum Begun {
 }
 
 impl Sender {
-    pub fn new(core: Arc<Core>, api: Arc<WechatApi>, templates: Arc<TemplateCache>) -> Sender {
-        Sender { core, api, templates, locks: PlayerLocks::default(), breakers: Breakers::default() }
+    pub fn new(core: Arc<Core>, api: Arc<WechatApi>, templates: Arc<TemplateCache>, rules: Arc<HostRules>) -> Sender {
+        Sender { core, api, templates, rules, locks: PlayerLocks::default(), breakers: Breakers::default() }
     }
 
     /// Whether a send to the player runs in this process, or waits for one.
     pub fn is_busy(&self, home: u64) -> bool {
         self.locks.is_held(home)
+    }
+
+    /// Whether WeChat banned this template a moment ago, as far as this process knows.
+    pub fn is_banned(&self, template_id: &str) -> bool {
+        self.breakers.is_open(template_id)
     }
 
     /// Wakes all that wait; nobody gets through any more.
@@ -104,24 +125,30 @@ impl Sender {
             Err(e) => return echo(e.into(), ""),
         };
         let (touser, template_id) = (message.touser.clone(), message.template_id.clone());
-        let verdict = self.prepare_and_execute(message, options).unwrap_or_else(Verdict::from);
+        let (begun, verdict) = match self.prepare_and_execute(message, options) {
+            Ok(Executed::Settled(verdict, _) | Executed::Unsettled(verdict)) => (true, verdict),
+            Ok(Executed::NotBegun(verdict)) => (false, verdict),
+            Ok(Executed::NotOurs | Executed::PlayerBusy | Executed::Had(_)) => {
+                (false, Error::new(Status::Internal, "a send was taken for one of the outbox").into())
+            }
+            Err(e) => (false, e.into()),
+        };
+        if !begun {
+            let template = self.templates.id_of(&template_id, self.core.deadline());
+            self.core.note_unsent(&touser, template, options.key.as_deref(), &verdict);
+        }
         self.core.touch_maintenance();
         log_line!(self.core.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);
         echo(verdict, &template_id)
     }
 
-    fn prepare_and_execute(&self, message: Message, options: &Options) -> Result<Verdict, Error> {
+    fn prepare_and_execute(&self, message: Message, options: &Options) -> Result<Executed, Error> {
         let deadlines = self.deadlines(options)?;
         if options.key.is_none() && self.is_hopeless(&message, deadlines.start)? {
-            return Ok(no_quota());
+            return Ok(Executed::NotBegun(no_quota()));
         }
         let prepared = self.prepare(message, deadlines.start)?;
-        Ok(match self.execute_until(&prepared, options, None, deadlines)? {
-            Executed::NotBegun(verdict) | Executed::Settled(verdict, _) | Executed::Unsettled(verdict) => verdict,
-            Executed::NotOurs | Executed::PlayerBusy => {
-                return Err(Error::new(Status::Internal, "a send was taken for one of the outbox"));
-            }
-        })
+        self.execute_until(&prepared, options, Purpose::Caller, deadlines)
     }
 
     /// Whether WeChat need not be asked for the template of a message, since it can't be sent anyway.
@@ -154,26 +181,46 @@ impl Sender {
     /// Why it was not begun.
     pub fn execute(&self, prepared: &Prepared, options: &Options, stored: Stored) -> Result<Executed, Error> {
         let deadlines = self.deadlines(options)?;
-        self.execute_until(prepared, options, Some(stored), deadlines)
+        self.execute_until(prepared, options, Purpose::Stored(stored), deadlines)
+    }
+
+    /// Sends a campaign's message to one player.
+    ///
+    /// # Errors
+    /// Why it was not begun.
+    pub fn execute_campaign(
+        &self,
+        prepared: &Prepared,
+        options: &Options,
+        campaign: CampaignSend,
+    ) -> Result<Executed, Error> {
+        let deadlines = self.deadlines(options)?;
+        self.execute_until(prepared, options, Purpose::Campaign(campaign), deadlines)
     }
 
     fn execute_until(
         &self,
         prepared: &Prepared,
         options: &Options,
-        stored: Option<Stored>,
+        purpose: Purpose,
         deadlines: Deadlines,
     ) -> Result<Executed, Error> {
-        let mut patience = deadlines.start;
-        if stored.is_some() {
-            patience = patience.or_at_most_ms(PLAYER_PATIENCE_MS);
-        }
+        let waits = matches!(purpose, Purpose::Caller);
+        let patience = if waits { deadlines.start } else { deadlines.start.or_at_most_ms(PLAYER_PATIENCE_MS) };
+        let (unit, skip_all) = match options.rules {
+            false => (None, None),
+            true => match self.unit_of_budget(prepared.template.id(), deadlines.start)? {
+                Ok(unit) => (Some(unit), None),
+                Err(skip) => (None, Some(skip)),
+            },
+        };
         let _lock = match self.locks.enter(home_of(&prepared.openid), patience) {
-            Err(e) if stored.is_some() && e.status == Status::Busy => return Ok(Executed::PlayerBusy),
+            Err(e) if !waits && e.status == Status::Busy => return Ok(Executed::PlayerBusy),
             lock => lock?,
         };
-        let in_progress = InProgress::begin(home_of(&prepared.openid));
-        let (hold, last_start_boot_ms) = match self.begin(prepared, options, stored, deadlines, patience)? {
+        let count_watch = CountWatch::begin(home_of(&prepared.openid));
+        let begun = self.begin(prepared, options, purpose, skip_all, deadlines, patience)?;
+        let (hold, last_start_boot_ms) = match begun {
             Begun::Held(hold, last_start_boot_ms) => (hold, last_start_boot_ms),
             Begun::Not(executed) => return Ok(executed),
         };
@@ -181,16 +228,36 @@ impl Sender {
         let (template_id, attempts) = (prepared.template.id(), self.core.config.max_attempts);
         let request = || attempt(&self.api, &self.breakers, template_id, &prepared.body, timing, attempts);
         // A bug of ours on the way leaves the player's lease and unit no worse than a lost answer does.
+        let began = Instant::now();
         let attempted = panics::catch(request).unwrap_or_else(|place| {
             Attempted::in_doubt(Error::new(
                 Status::Panic,
                 format!("maybe sent: a bug of wxsub's was caught at {place}"),
             ))
         });
+        self.core.metrics.send.observe(began.elapsed());
+        if hold.unit && attempted.verdict.status == Status::Refused {
+            self.core.metrics.count_contradiction();
+        }
         if attempted.taken {
             self.templates.note_sent(&prepared.template);
         }
-        Ok(self.settle(hold, attempted, &in_progress, deadlines.start))
+        if let Some(unit) = unit.filter(|_| attempted.verdict.had_effect()) {
+            unit.use_up();
+        }
+        Ok(self.settle(hold, attempted, &count_watch, deadlines.start))
+    }
+
+    /// What the rules say that need no player: quiet hours, and the template's budget.
+    fn unit_of_budget<'a>(
+        &'a self,
+        template_id: &'a str,
+        deadline: Deadline,
+    ) -> Result<Result<BudgetUnit<'a>, Skip>, Error> {
+        match self.rules.quiet() {
+            Some(skip) => Ok(Err(skip)),
+            None => self.rules.take(template_id, deadline).map_err(not_sent),
+        }
     }
 
     /// Waits for the player's lease among all processes, and takes it with a unit; or finds the verdict already known.
@@ -198,11 +265,17 @@ impl Sender {
         &self,
         prepared: &Prepared,
         options: &Options,
-        stored: Option<Stored>,
+        purpose: Purpose,
+        skip_all: Option<Skip>,
         deadlines: Deadlines,
         patience: Deadline,
     ) -> Result<Begun, Error> {
-        let is_stored = stored.is_some();
+        let waits = matches!(purpose, Purpose::Caller);
+        let (message, campaign) = match purpose {
+            Purpose::Caller => (None, None),
+            Purpose::Stored(stored) => (Some(stored), None),
+            Purpose::Campaign(campaign) => (None, Some(campaign)),
+        };
         let mut begin = BeginSend {
             openid: prepared.openid.clone(),
             template: prepared.template.clone(),
@@ -212,7 +285,8 @@ impl Sender {
             holder: self.core.new_number(),
             process: self.core.process,
             lease_ms: 0,
-            message: stored,
+            message,
+            bound: self.rules.bound(options.rules, campaign, skip_all),
         };
         loop {
             begin.lease_ms = deadlines.whole.left().as_millis() as i64 + LEASE_MARGIN_MS;
@@ -225,6 +299,8 @@ impl Sender {
                     return Ok(Begun::Not(Executed::NotBegun(again)));
                 }
                 BeginResult::NoQuota => return Ok(Begun::Not(Executed::NotBegun(no_quota()))),
+                BeginResult::Skipped(skip) => return Ok(Begun::Not(Executed::NotBegun(skip.verdict()))),
+                BeginResult::Had(standing) => return Ok(Begun::Not(Executed::Had(standing))),
                 BeginResult::NotOurs => return Ok(Begun::Not(Executed::NotOurs)),
                 BeginResult::OtherTemplate(other) => {
                     return Err(ledger::other_template(&self.templates.spell(&other)));
@@ -233,7 +309,7 @@ impl Sender {
             };
             let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
             if patience.left() <= pause {
-                if is_stored {
+                if !waits {
                     return Ok(Begun::Not(Executed::PlayerBusy));
                 }
                 return Err(Error::new(
@@ -268,14 +344,14 @@ impl Sender {
     }
 
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
-    /// one too high, which WeChat's refusal heals.
-    fn settle(&self, hold: Hold, attempted: Attempted, in_progress: &InProgress, deadline: Deadline) -> Executed {
+    /// one too high, which WeChat's refusal corrects.
+    fn settle(&self, hold: Hold, attempted: Attempted, count_watch: &CountWatch, deadline: Deadline) -> Executed {
         let Attempted { verdict, outcome, .. } = attempted;
         let key = hold.begun.key.clone().unwrap_or_default();
         let template_id = hold.begun.template.id().to_owned();
         let mut verdict = Verdict { quota: outcome.quota(hold.unit), key, template_id, ..verdict };
         let settlement = Settlement { hold, outcome, verdict: verdict.clone(), spread: fastrand::u64(..) };
-        if let Some(left) = ledger::left_after(&settlement).filter(|_| !in_progress.is_overtaken()) {
+        if let Some(left) = ledger::left_after(&settlement).filter(|_| !count_watch.is_overtaken()) {
             self.core.engine.run_later(ledger::settle(settlement));
             return Executed::Settled(Verdict { remaining: left, ..verdict }, None);
         }

@@ -4,11 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::client::in_flight::cancelled;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
+use crate::sync::{Condvar, Mutex};
 
 #[derive(Default)]
 pub struct PlayerLocks {
@@ -119,6 +118,9 @@ impl Drop for PlayerLock<'_> {
         }
     }
 }
+
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 
 #[cfg(test)]
 mod tests {

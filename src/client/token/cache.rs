@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
-
 use crate::clock::{Deadline, Now};
 use crate::secret::Secret;
+use crate::sync::{Mutex, MutexGuard, lock_until};
 
 /// WeChat hands out a new token from 5 minutes before the end of the old one on, and both work (docs/wechat-api.md, section 2).
 const RENEW_BEFORE_MS: i64 = 300_000;
@@ -15,7 +14,7 @@ struct Kept {
     token: Secret,
     ends_boot: i64,
     ends_wall: i64,
-    renew_below_ms: i64,
+    life_ms: i64,
 }
 
 /// What the cache holds.
@@ -54,15 +53,23 @@ impl TokenCache {
             None => Held::Nothing,
             Some(kept) => match (kept.ends_boot - now.boot_ms).min(kept.ends_wall - now.wall_ms) {
                 left if left <= 0 => Held::Nothing,
-                left if left <= kept.renew_below_ms => Held::Aging(kept.token.clone()),
+                left if left <= renew_below_ms(kept.life_ms) => Held::Aging(kept.token.clone()),
                 _ => Held::Good(kept.token.clone()),
             },
         }
     }
 
+    /// How long the token that is there was good for, and how much of that is left; None: it is over, or there is none.
+    pub fn times(&self, now: &Now) -> Option<(i64, i64)> {
+        let kept = self.kept.lock();
+        let kept = kept.as_ref()?;
+        let left_ms = (kept.ends_boot - now.boot_ms).min(kept.ends_wall - now.wall_ms);
+        (left_ms > 0).then_some((kept.life_ms, left_ms))
+    }
+
     /// If the token should be renewed: how much must be left of one that is better.
     pub fn aging(&self, now: &Now) -> Option<i64> {
-        let below_ms = self.kept.lock().as_ref().map(|kept| kept.renew_below_ms);
+        let below_ms = self.kept.lock().as_ref().map(|kept| renew_below_ms(kept.life_ms));
         below_ms.filter(|_| matches!(self.read(now), Held::Aging(_)))
     }
 
@@ -71,12 +78,7 @@ impl TokenCache {
         self.refused.lock().take_if(|refused| *refused == token);
         let mut kept = self.kept.lock();
         self.accepted.store(false, Ordering::Relaxed);
-        *kept = Some(Kept {
-            token,
-            ends_boot: now.boot_ms + left_ms,
-            ends_wall: now.wall_ms + left_ms,
-            renew_below_ms: renew_below_ms(life_ms),
-        });
+        *kept = Some(Kept { token, ends_boot: now.boot_ms + left_ms, ends_wall: now.wall_ms + left_ms, life_ms });
     }
 
     /// Takes this token out, and no other: a late refusal must not drop a newer one.
@@ -112,7 +114,7 @@ impl TokenCache {
     /// Goes through the gate; None when the deadline came first. Whoever is through looks at the cache again: the one
     /// before may have filled it.
     pub fn enter(&self, deadline: Deadline) -> Option<MutexGuard<'_, ()>> {
-        self.gate.try_lock_until(deadline.instant())
+        lock_until(&self.gate, deadline.instant())
     }
 
     /// Goes through the gate if nobody is there.
@@ -120,6 +122,9 @@ impl TokenCache {
         self.gate.try_lock()
     }
 }
+
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 
 #[cfg(test)]
 mod tests {

@@ -1,27 +1,31 @@
 //! Getting the access token: from memory, from the store, from WeChat, or from the host.
 
 mod cache;
+mod endpoint;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::api_transport::ApiTransport;
 use super::core::Core;
 use super::in_flight::cancelled;
 use super::maintenance::Chore;
-use super::wechat_api::ApiTransport;
 use crate::clock::{Deadline, Now};
 use crate::config::TokenMode;
-use crate::error::{Error, Retry, Status};
+use crate::error::{Error, Status};
 use crate::ledger::{self, Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
-use crate::wechat::{Answer, Concern, Endpoint, Recovery, Request, TokenAnswer, concern, rule};
+use crate::wechat::{Concern, TokenResponse, concern};
 use cache::{Held, TokenCache};
+use endpoint::TokenEndpoint;
 
 /// An asker's lease lasts this much longer than its deadline.
 const LEASE_MARGIN_MS: i64 = 1000;
-/// A pause up to this long is waited out even if the last failure was one for an operator: he may just have mended it.
+/// A pause up to this long is waited out even if the last failure was one for an operator: he may just have put it right.
 const SHORT_PAUSE_MS: i64 = 500;
 /// Pauses after failures: doubled each time, from …
 const FIRST_PAUSE_MS: i64 = 250;
@@ -32,18 +36,30 @@ const LEAST_LEFT: Duration = Duration::from_millis(20);
 /// Background renewal has time: nobody waits for it.
 const RENEWAL_MS: u64 = 10_000;
 
+/// How the access token stands, for operators: never the token itself.
+#[derive(Debug, Serialize)]
+pub struct TokenReport {
+    mode: &'static str,
+    /// Where this process would take one from: its memory, the store, or none is there.
+    source: &'static str,
+    age_ms: Option<i64>,
+    left_ms: Option<i64>,
+    /// Requests in a row that failed.
+    failures: u32,
+    /// What the last of those said.
+    why: Option<String>,
+}
+
 /// Where access tokens come from.
 pub struct TokenSource {
     core: Arc<Core>,
-    transport: Arc<ApiTransport>,
+    endpoint: TokenEndpoint,
     cache: TokenCache,
     slot: TokenSlot,
     concerned: Concerned,
     renewal_wanted: AtomicBool,
     /// By the boot clock: not again right after a failure.
     renew_not_before: AtomicI64,
-    /// Requests for an access token so far.
-    requests: AtomicU64,
 }
 
 impl TokenSource {
@@ -51,20 +67,37 @@ impl TokenSource {
         let config = &core.config;
         let host = config.api_base.first().map_or("", |host| host.as_str());
         TokenSource {
-            transport,
+            endpoint: TokenEndpoint::new(Arc::clone(&core), transport),
             cache: TokenCache::default(),
             slot: TokenSlot::new(config.token.word(), host),
             concerned: Concerned::new(&config.appid, config.secret.as_ref(), Now::read().boot_id),
             renewal_wanted: AtomicBool::new(false),
             renew_not_before: AtomicI64::new(i64::MIN),
-            requests: AtomicU64::new(0),
             core,
         }
     }
 
     /// Requests for an access token so far.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.endpoint.requests()
+    }
+
+    /// How the token stands, without the token.
+    ///
+    /// # Errors
+    /// [`Status::Store`] when its record can't be read.
+    pub fn report(&self, deadline: Deadline) -> Result<TokenReport, Error> {
+        let stored = self.core.engine.ask(ledger::inspect_token(&self.slot, self.concerned), deadline)?;
+        let held = self.cache.times(&Now::read()).map(|times| ("memory", times));
+        let found = held.or(stored.times.map(|times| ("store", times)));
+        Ok(TokenReport {
+            mode: self.mode().word(),
+            source: found.map_or("none", |(source, _)| source),
+            age_ms: found.map(|(_, (life_ms, left_ms))| (life_ms - left_ms).max(0)),
+            left_ms: found.map(|(_, (_, left_ms))| left_ms),
+            failures: stored.failures,
+            why: stored.why,
+        })
     }
 
     fn mode(&self) -> TokenMode {
@@ -151,7 +184,7 @@ impl TokenSource {
     /// What an operator must know.
     pub fn prove(&self, deadline: Deadline) -> Result<(), Error> {
         match self.mode() {
-            TokenMode::Stable => self.request(false, deadline).map(drop),
+            TokenMode::Stable => self.endpoint.request(false, deadline).map(drop),
             TokenMode::Legacy | TokenMode::External => self.get(deadline).map(drop),
         }
     }
@@ -262,8 +295,8 @@ impl TokenSource {
     }
 
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
-    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenAnswer, Error> {
-        let answer = self.request(false, deadline)?;
+    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenResponse, Error> {
+        let answer = self.endpoint.request(false, deadline)?;
         // Only the stable endpoint repeats tokens, and only it can be forced.
         if self.mode() != TokenMode::Stable || dead.is_none_or(|dead| dead != answer.access_token) {
             return Ok(answer);
@@ -275,7 +308,7 @@ impl TokenSource {
                     Warn,
                     "WeChat handed out the token again that it refuses; asking for another by force"
                 );
-                self.request(true, deadline)
+                self.endpoint.request(true, deadline)
             }
             Err(ms) => {
                 let (errcode, http_status) = self.cache.last_refusal();
@@ -289,24 +322,7 @@ impl TokenSource {
         }
     }
 
-    fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenAnswer, Error> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let config = &self.core.config;
-        let Some(secret) = &config.secret else {
-            return Err(Error::new(Status::Internal, "a token is wanted and there is no secret"));
-        };
-        let request = match self.mode() {
-            TokenMode::Legacy => Request::legacy_token(&config.appid, secret),
-            TokenMode::Stable | TokenMode::External => Request::stable_token(&config.appid, secret, force_refresh),
-        };
-        let reply = self
-            .transport
-            .fetch(&request, deadline)
-            .map_err(|e| Error { message: format!("no access token, nothing was sent: {}", e.message), ..e })?;
-        read(&reply.body, i32::from(reply.status), secret)
-    }
-
-    fn keep(&self, answer: TokenAnswer) -> Secret {
+    fn keep(&self, answer: TokenResponse) -> Secret {
         let now = Now::read();
         let life_ms = i64::from(answer.expires_in_s) * 1000;
         self.cache.put(answer.access_token.clone(), life_ms, life_ms, &now);
@@ -342,34 +358,6 @@ impl Chore for TokenSource {
         }
         Ok(())
     }
-}
-
-fn read(body: &[u8], http_status: i32, secret: &Secret) -> Result<TokenAnswer, Error> {
-    let unreadable = || {
-        Error::new(
-            Status::Connect,
-            format!("the answer to the token request is not WeChat's (HTTP {http_status}); nothing was sent"),
-        )
-        .answered(0, http_status)
-    };
-    let answer = Answer::parse(body).ok_or_else(unreadable)?;
-    if let Some(token) = answer.token() {
-        return Ok(token);
-    }
-    if answer.errcode == 0 {
-        return Err(unreadable());
-    }
-    let rule = rule(Endpoint::Token, answer.errcode);
-    // Whatever else goes wrong at this endpoint, the message is not at fault and was not sent.
-    let status = match rule.status {
-        Status::Busy if rule.recovery == Recovery::Retry => Status::Busy,
-        Status::Auth | Status::Busy | Status::Internal => rule.status,
-        _ => Status::Auth,
-    };
-    // A gateway's answer may quote the URL or the body.
-    let message = format!("no access token: {} (WeChat: {})", rule.advice, secret.strike(&answer.describe()));
-    let retry = Retry::Later;
-    Err(Error { retry, ..Error::new(status, message).answered(answer.errcode, http_status).after_ms(rule.pause_ms) })
 }
 
 /// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.

@@ -16,18 +16,18 @@ struct Player {
 }
 
 /// A send to a player that is in progress.
-pub struct InProgress {
+pub struct CountWatch {
     home: u64,
     changes: u64,
 }
 
-impl InProgress {
+impl CountWatch {
     /// Watches the player's count from now on.
-    pub fn begin(home: u64) -> InProgress {
+    pub fn begin(home: u64) -> CountWatch {
         let mut players = PLAYERS.lock();
         let player = players.entry(home).or_default();
         player.sends += 1;
-        InProgress { home, changes: player.changes }
+        CountWatch { home, changes: player.changes }
     }
 
     /// Whether something else has changed the player's count since.
@@ -36,7 +36,7 @@ impl InProgress {
     }
 }
 
-impl Drop for InProgress {
+impl Drop for CountWatch {
     fn drop(&mut self) {
         let mut players = PLAYERS.lock();
         if let Some(player) = players.get_mut(&self.home) {
@@ -64,10 +64,10 @@ mod tests {
         // A home of its own: the table is the process's.
         const HOME: u64 = 0xA11C_E000_0000_0001;
         note_change(HOME);
-        let first = InProgress::begin(HOME);
+        let first = CountWatch::begin(HOME);
         assert!(!first.is_overtaken());
         note_change(HOME);
-        let second = InProgress::begin(HOME);
+        let second = CountWatch::begin(HOME);
         assert!(first.is_overtaken() && !second.is_overtaken());
         drop(first);
         assert!(!second.is_overtaken());

@@ -1,0 +1,223 @@
+//! What the ledger remembers for people: what became of a message or an answer, the numbers of days, and forgetting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::core::Core;
+use super::maintenance::Chore;
+use crate::clock::Deadline;
+use crate::error::{Error, Status, Verdict};
+use crate::ledger::campaign::{self, Campaign};
+use crate::ledger::{self, Answered, Effect, Entry, Forgotten, TemplateId, What};
+use crate::store::{Space, home_of};
+use crate::wechat::{Endpoint, rule};
+
+/// How often lists are looked for that were left.
+const LISTS_EVERY: Duration = Duration::from_secs(3600);
+/// Records of a player that are forgotten in one step.
+const FORGOTTEN_AT_ONCE: usize = 1000;
+
+impl Core {
+    /// Counts and enters a message that ended without a send of its own; nobody waits for it.
+    pub fn note_unsent(&self, openid: &str, template: TemplateId, key: Option<&str>, verdict: &Verdict) {
+        self.note_unsent_of(openid, template, key, None, verdict);
+    }
+
+    /// The same; maybe of a campaign.
+    pub fn note_unsent_of(
+        &self,
+        openid: &str,
+        template: TemplateId,
+        key: Option<&str>,
+        campaign: Option<&str>,
+        verdict: &Verdict,
+    ) {
+        let is_known_by_key = verdict.flags & Verdict::REPLAYED != 0;
+        // Nobody asked for a message, or it was none.
+        let is_none = matches!(verdict.status, Status::Arg | Status::Config | Status::State | Status::Forked);
+        // A store that fails can't record it either, and reads would wait for what was put off.
+        let is_lost = verdict.status == Status::Store;
+        if !is_known_by_key && !is_none && !is_lost {
+            let key = key.map(str::to_owned);
+            let campaign = campaign.map(str::to_owned);
+            self.engine.run_later(ledger::note_unsent(openid, template, key, campaign, verdict.clone()));
+        }
+    }
+
+    /// Forgets a player: from now on nothing shows that there was one. With how many entries of the history went.
+    ///
+    /// # Errors
+    /// [`Status::Store`]; what was not forgotten yet is when it is asked for again.
+    pub fn forget(&self, openid: &str, deadline: Deadline) -> Result<(Forgotten, u64), Error> {
+        let (home, engine) = (home_of(openid), &self.engine);
+        let player = crate::store::Name::player(openid);
+        let mut all = Forgotten::default();
+        loop {
+            let mut others = engine.names_of(home, FORGOTTEN_AT_ONCE, deadline)?;
+            others.retain(|name| !ledger::is_trace(name, &player));
+            let is_last = others.len() + 1 < FORGOTTEN_AT_ONCE;
+            let Forgotten { players, keys, messages } = engine.run(ledger::forget(openid, others), deadline)?;
+            all.players |= players;
+            all.keys += keys;
+            all.messages += messages;
+            if is_last {
+                break;
+            }
+        }
+        self.take_out_of_lists(openid, deadline)?;
+        self.take_out_of_places(openid, deadline)?;
+        let entries = engine.drop_log(home, &|text| Entry::is_of(text, openid), deadline)?;
+        let Forgotten { players, keys, messages } = all;
+        let detail = format!("{players} players, {keys} keys, {messages} messages, {entries} entries of the history");
+        engine.run(ledger::note_act("forget", &detail), deadline)?;
+        self.touch_maintenance();
+        Ok((all, entries))
+    }
+}
+
+impl Core {
+    /// The lists of campaigns name players, too.
+    fn take_out_of_lists(&self, openid: &str, deadline: Deadline) -> Result<(), Error> {
+        for (id, _) in self.engine.ask(campaign::ids(), deadline)? {
+            let Some(campaign) = self.engine.ask(campaign::look(id), deadline)? else { continue };
+            for part in campaign.run.parts_left() {
+                let players = self.engine.ask(campaign::read_part(&campaign.id, part), deadline)?;
+                if players.is_some_and(|part| part.players.iter().any(|(player, _)| player == openid)) {
+                    self.engine.run(campaign::take_out(&campaign.id, part, Some(openid)), deadline)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A campaign for all goes on behind the player whom it looked at last: from now on behind a place that shares half of
+    /// his openid, as long as nobody else is between.
+    pub fn take_out_of_places(&self, openid: &str, deadline: Deadline) -> Result<(), Error> {
+        let player = crate::store::Name::player(openid);
+        let place = self.engine.place_of(&player, openid.len());
+        for (id, _) in self.engine.ask(campaign::ids(), deadline)? {
+            if !self.engine.ask(campaign::names_place(&id, place.clone()), deadline)? {
+                continue;
+            }
+            let next = |place: &[u8]| -> Result<Option<Box<[u8]>>, Error> {
+                let page = self.engine.scan(Space::Player, Some(place.into()), 1, deadline)?;
+                Ok(page.records.into_iter().next().map(|record| record.place))
+            };
+            let behind = next(&place)?;
+            let mut instead = Box::default();
+            for kept in openid.len() / 2..openid.len() {
+                instead = self.engine.place_of(&player, kept);
+                // Whoever is between would be looked at twice: he gets nothing twice, but is counted so.
+                if next(&instead)? == behind {
+                    break;
+                }
+            }
+            self.engine.run(campaign::move_place(&id, place.clone(), instead), deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Drops what is left of the list of a campaign that has ended.
+    pub fn drop_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<(), Error> {
+        self.engine.run(campaign::drop_added(&campaign.id), deadline)?;
+        let parts = campaign.run.parts_left();
+        parts.into_iter().try_for_each(|part| self.engine.run(campaign::take_out(&campaign.id, part, None), deadline))
+    }
+}
+
+/// Whoever ended a campaign drops its list; what he could not drop goes now and then.
+pub struct ListMaintenance {
+    core: Arc<Core>,
+    looked: Mutex<Option<Instant>>,
+}
+
+impl ListMaintenance {
+    pub fn new(core: Arc<Core>) -> ListMaintenance {
+        ListMaintenance { core, looked: Mutex::new(None) }
+    }
+}
+
+impl Chore for ListMaintenance {
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    fn run(&self) -> Result<(), Error> {
+        let mut looked = self.looked.lock();
+        if looked.is_some_and(|looked| looked.elapsed() < LISTS_EVERY) {
+            return Ok(());
+        }
+        let (core, deadline) = (&self.core, self.core.deadline());
+        for (id, ended) in core.engine.ask(campaign::ids(), deadline)? {
+            if !ended {
+                continue;
+            }
+            let Some(campaign) = core.engine.ask(campaign::look(id), deadline)? else { continue };
+            // They go from the first to the last.
+            let Some(last) = campaign.run.parts_left().last().copied() else { continue };
+            if core.engine.ask(campaign::read_part(&campaign.id, last), deadline)?.is_some() {
+                core.drop_list(&campaign, deadline)?;
+            }
+        }
+        *looked = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// What an entry says, in words.
+pub fn sentence(entry: &Entry) -> String {
+    match (entry.what, entry.answered) {
+        (What::Report | What::Event, Some(answered)) => answered_words(answered).to_owned(),
+        (What::Report | What::Event, None) => "an answer of the player's".to_owned(),
+        (What::Stored, _) => "put into the outbox".to_owned(),
+        (What::Opened, _) => "the player came in by a message card: counted for this message".to_owned(),
+        (What::Imported, _) => "the count was imported".to_owned(),
+        (What::Settled, _) => format!("known later: {}", send_words(entry)),
+        (What::Cancelled, _) if entry.status == Status::Unknown => {
+            "cancelled after a try that may have arrived: maybe sent; it is not sent again".to_owned()
+        }
+        (What::Send | What::Skipped | What::Cancelled, _) => send_words(entry),
+    }
+}
+
+fn answered_words(answered: (Answered, Effect)) -> &'static str {
+    match answered {
+        (Answered::Accept, Effect::Granted) => "the player accepted: one more message is allowed",
+        (Answered::Accept, Effect::Full) => "the player accepted; the count was at its limit (\"max_count\") and stays",
+        (Answered::Accept, _) => "the player accepted; nothing changed",
+        (Answered::Reject, Effect::Cleared) => "the player refused: nothing more is allowed",
+        (Answered::Reject, _) => "the player refused; nothing changed",
+        (Answered::Ban, _) => "the platform has banned the template; nothing changed",
+        (Answered::Filter, _) => {
+            "the platform dropped the template, since another one has the same title; nothing changed"
+        }
+    }
+}
+
+fn send_words(entry: &Entry) -> String {
+    if entry.errcode != 0 {
+        return format!("{} (errcode {})", rule(Endpoint::Send, entry.errcode).advice, entry.errcode);
+    }
+    let words = match entry.status {
+        Status::Ok => "sent: WeChat took it",
+        Status::NoQuota => "the player allowed no more messages from this template; nothing was sent",
+        Status::Refused => "the player does not allow it; the count is cleared",
+        Status::Message => "the message broke a rule of its template; nothing was sent",
+        Status::Busy => "another send to this player, or WeChat, was busy until the deadline; nothing was sent",
+        Status::Auth => "appid, secret, token or IP list: an operator must act; nothing was sent",
+        Status::Banned => "the template is banned; nothing was sent",
+        Status::Connect => "WeChat could not be reached; nothing was sent",
+        Status::Unknown | Status::Panic => "the request left and no answer came: maybe sent",
+        Status::Cancelled => "cancelled before it was sent",
+        Status::Expired => "its time was over before it could be sent",
+        Status::Skipped => match entry.skipped {
+            Some(reason) => return ledger::Skip::never(reason).verdict().message,
+            None => "a rule of the configuration kept it from being sent",
+        },
+        Status::Store => "the store failed; nothing was sent",
+        _ => "not sent",
+    };
+    words.to_owned()
+}
