@@ -39,20 +39,21 @@ pub fn check() -> Result<(), Error> {
 /// Has the system tell us of forks, from now on.
 #[cfg(unix)]
 pub fn watch() -> Result<(), Error> {
-    use std::sync::OnceLock;
+    use once_cell::sync::OnceCell;
 
     extern "C" fn in_child() {
         if OPEN.load(Ordering::SeqCst) > 0 {
             FORKED.store(true, Ordering::SeqCst);
         }
     }
-    static WATCHED: OnceLock<i32> = OnceLock::new();
+    static WATCHED: OnceCell<()> = OnceCell::new();
     // SAFETY: in_child only touches atomics, which is allowed in a forked child, and lives as long as the process: the
     // library is never unmapped (linked with -z nodelete).
-    match WATCHED.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(in_child)) }) {
+    let watch = || match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
         0 => Ok(()),
         code => Err(Error::new(Status::Internal, format!("pthread_atfork failed with {code}; is memory exhausted?"))),
-    }
+    };
+    WATCHED.get_or_try_init(watch).copied()
 }
 
 /// There is no fork to watch for.

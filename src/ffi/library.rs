@@ -16,8 +16,7 @@ pub extern "C" fn wxsub_abi() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn wxsub_version() -> *const c_char {
     static VERSION: OnceLock<CString> = OnceLock::new();
-    let text = || format!("{} (sqlite {})", env!("CARGO_PKG_VERSION"), crate::store::sqlite_version());
-    VERSION.get_or_init(|| CString::new(text()).unwrap_or_default()).as_ptr()
+    VERSION.get_or_init(|| CString::new(crate::version()).unwrap_or_default()).as_ptr()
 }
 
 /// The constant's name, such as "WXSUB_E_NO_QUOTA"; "WXSUB_E_?" for a number this library does not know. Static;

@@ -13,39 +13,8 @@ use crate::error::{Error, Status, Verdict};
 
 /// Opens a client. The store is opened, and made if it is not there; no other network is used than to a store in Redis.
 ///
-/// `config_json`: strict JSON, UTF-8. Required: "appid", and "secret" (optional with "token": "external"). Optional:
-///   "store"               path of the quota store, or ":memory:"; default "wxsub.db" in the working directory. For
-///                         several machines "redis://[user:password@]host[:port][/db]", "rediss://..." (TLS, "ca_file"),
-///                         "redis-cluster://host1:port1,host2:port2": see the end of the first comment
-///   "api_base"            string, or list in order of preference; default "https://api.weixin.qq.com"; plain http://
-///                         only to a loopback host
-///   "token"               "stable" (default), "legacy", or "external": see wxsub_set_token
-///   "timeout_ms"          for a whole send with its retries; default 5000, at most 60000
-///   "connect_timeout_ms"  default 2000
-///   "max_attempts"        requests made for one send; default 3
-///   "proxy"               http://host:port to go through; default none, environment variables are ignored
-///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
-///   "durability"          "full" (default): an acknowledged accept is fsynced, in Redis as far as the server confirms
-///                         it; "normal": a power cut may lose the last
-///   "validate"            "strict" (default): a message that breaks a rule of its template is WXSUB_E_MESSAGE with all
-///                         faults, and nothing is held or sent; "truncate" cuts free text (thing, short_thing, name)
-///                         that is merely too long and logs it; "off" checks nothing
-///   "quota"               "enforce" (default); "observe" keeps the count but sends even at 0, for a game whose players
-///                         granted before the ledger existed
-///   "miniprogram_state"   "developer", "trial" or "formal": put into messages that have none
-///   "lang"                "zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none
-///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
-///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
-///                         gettemplate's entries works offline; "off" never asks WeChat for them
-///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
-///                         wxsub_handle_event
-///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256. So many
-///                         divided by the time of an answer is what is sent a second: 4 at 20 ms are 200
-///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
-///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
-///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
-///   "max_count"           accepts that a player may pile up for one template; one more changes nothing, so that a game
-///                         client that cheats or repeats does no harm; default 0: no limit
+/// `config_json`: strict JSON, UTF-8.
+///   {configuration}
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.

@@ -8,31 +8,38 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
-mod account;
+mod admin;
+mod ask;
 mod callback;
-mod count;
+mod check;
 mod event;
 mod fork;
 mod guard;
 mod input;
 mod library;
 mod lifecycle;
+mod login;
 mod module;
 mod outbox;
 mod output;
 mod registry;
+mod report;
 mod send;
 mod stats;
 mod submit;
 mod transport;
 mod types;
 
-pub use account::{wxsub_check, wxsub_login};
-pub use count::{wxsub_quota, wxsub_report, wxsub_report_json};
+pub use crate::error::codes::*;
+pub use admin::wxsub_admin;
+pub use ask::wxsub_ask;
+pub use check::wxsub_check;
 pub use event::{wxsub_handle_event, wxsub_open_event};
 pub use library::{wxsub_abi, wxsub_status_name, wxsub_version};
 pub use lifecycle::{wxsub_free, wxsub_init, wxsub_set_log, wxsub_shutdown};
+pub use login::wxsub_login;
 pub use outbox::{wxsub_cancel, wxsub_lookup};
+pub use report::{wxsub_quota, wxsub_report, wxsub_report_json};
 pub use send::{wxsub_send, wxsub_set_token};
 pub use stats::wxsub_get_stats;
 pub use submit::{wxsub_poll, wxsub_poll_handle, wxsub_submit, wxsub_submit_report};

@@ -131,6 +131,51 @@ impl Text {
     }
 }
 
+/// Room for a JSON reply, and for its length.
+pub struct Reply {
+    text: Text,
+    length: Number<usize>,
+}
+
+impl Reply {
+    /// Empties the reply.
+    ///
+    /// # Safety
+    /// `to` is NULL, or points to `capacity` bytes.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] when it is smaller than `least`, so that no host finds out with its first long reply.
+    pub unsafe fn new(to: *mut c_char, capacity: usize, least: usize, length: Number<usize>) -> Result<Reply, Error> {
+        // SAFETY: the caller's promise, passed on.
+        let mut text = unsafe { Text::new("reply", to, capacity) }?;
+        text.put(b"");
+        if capacity < least {
+            let why = format!("reply needs a capacity of {least} bytes, not {capacity}; nothing was done");
+            return Err(Error::new(Status::Arg, why));
+        }
+        Ok(Reply { text, length })
+    }
+
+    /// The longest that fits.
+    pub fn room(&self) -> usize {
+        self.text.capacity - 1
+    }
+
+    /// Writes it with a NUL behind it, and its length.
+    ///
+    /// # Errors
+    /// [`Status::Arg`] when there is no room for both; the length is told all the same.
+    pub fn put(&mut self, json: &str) -> Result<(), Error> {
+        self.length.put(json.len());
+        if json.len() > self.room() {
+            let (has, capacity) = (json.len(), self.text.capacity);
+            return Err(Error::new(Status::Arg, format!("the reply has {has} bytes and a NUL, the buffer {capacity}")));
+        }
+        self.text.put(json.as_bytes());
+        Ok(())
+    }
+}
+
 /// Room for an identity.
 pub struct Identity {
     to: *mut u8,

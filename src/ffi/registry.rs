@@ -2,9 +2,10 @@
 //! made-up one is found out without touching memory. A lock is taken only when the value matches an open client;
 //! hence no lock can be left behind in a forked child that may go on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
+use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use super::types::wxsub_client;
@@ -33,16 +34,18 @@ static SLOTS: [Slot; PLACES] =
 /// A place that nobody else will take; given up again unless it is filled.
 pub struct Place {
     index: usize,
+    first_generation: usize,
 }
 
 impl Place {
     /// The first free place.
     pub fn take() -> Result<Place, Error> {
+        let first_generation = first_generation()?;
         let free = SLOTS
             .iter()
             .position(|slot| slot.handle.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok());
         match free {
-            Some(index) => Ok(Place { index }),
+            Some(index) => Ok(Place { index, first_generation }),
             None => Err(Error::new(
                 Status::Internal,
                 format!(
@@ -55,7 +58,7 @@ impl Place {
     /// Puts the client there and returns its handle.
     pub fn fill(self, client: Client) -> *mut wxsub_client {
         let slot = &SLOTS[self.index];
-        let generation = first_generation().wrapping_add(slot.uses.fetch_add(1, Ordering::Relaxed)) & GENERATIONS;
+        let generation = self.first_generation.wrapping_add(slot.uses.fetch_add(1, Ordering::Relaxed)) & GENERATIONS;
         let handle = generation << (INDEX_BITS + 1) | self.index << 1 | 1;
         *slot.client.lock() = Some(Arc::new(client));
         slot.handle.store(handle, Ordering::Release);
@@ -103,13 +106,13 @@ fn slot_of(client: *const wxsub_client) -> Option<&'static Slot> {
 }
 
 /// Random for each load of the library, so that a handle kept across a reload of the host is stale too.
-fn first_generation() -> usize {
-    static FIRST: OnceLock<usize> = OnceLock::new();
-    *FIRST.get_or_init(|| {
+fn first_generation() -> Result<usize, Error> {
+    static FIRST: OnceCell<usize> = OnceCell::new();
+    let random = || {
         let mut bytes = [0; size_of::<usize>()];
-        match getrandom::fill(&mut bytes) {
-            Ok(()) => usize::from_ne_bytes(bytes),
-            Err(_) => crate::clock::wall_ms() as usize,
-        }
-    })
+        getrandom::fill(&mut bytes)
+            .map_err(|e| Error::new(Status::Internal, format!("the system gives no random numbers: {e}")))?;
+        Ok(usize::from_ne_bytes(bytes))
+    };
+    FIRST.get_or_try_init(random).copied()
 }

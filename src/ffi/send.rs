@@ -12,14 +12,8 @@ use crate::error::Status;
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},
 ///    "miniprogram_state": "formal", "lang": "zh_CN"}
 /// Also accepted: "thing1": "..." and numbers as values. Unknown fields travel on to WeChat.
-/// `options_json` (NULL, an empty text and null are no options): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
-///   "key"         idempotency, at most 512 bytes: the same key for this player again, from any thread, process or
-///                 after a restart, within 24 hours of the verdict, sends nothing and answers as the first did, with
-///                 WXSUB_REPLAYED, if the first was sent or may have been. After an outcome that surely had no effect
-///                 it tries afresh. While the first runs, the second waits for it. A send found in progress after a
-///                 crash answers WXSUB_E_UNKNOWN. With another template it is WXSUB_E_ARG.
-///   "tag"         your own number, echoed
-///   "timeout_ms"  for this send instead of the configured one
+/// `options_json` (NULL, an empty text and null are no options); an unknown option is WXSUB_E_ARG.
+///   {options of a send}
 ///
 /// One unit of the player's count is held while the send runs, spent when WeChat answers success and given back
 /// otherwise. Sends to one player wait for each other, also across processes; different players don't wait.

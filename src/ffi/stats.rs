@@ -41,22 +41,6 @@ pub unsafe extern "C" fn wxsub_get_stats(client: *const wxsub_client, out: *mut 
 }
 
 fn encode(s: &Stats) -> wxsub_stats {
-    let named = [
-        Status::Ok,
-        Status::Refused,
-        Status::NoQuota,
-        Status::Message,
-        Status::Busy,
-        Status::Auth,
-        Status::Banned,
-        Status::Wechat,
-        Status::Connect,
-        Status::Unknown,
-        Status::Cancelled,
-        Status::Expired,
-        Status::Store,
-    ];
-    let other = s.by_status.iter().filter(|(status, _)| !named.contains(status)).map(|(_, n)| n).sum();
     wxsub_stats {
         struct_size: 0,
         reserved: 0,
@@ -73,7 +57,7 @@ fn encode(s: &Stats) -> wxsub_stats {
         cancelled: s.ended(Status::Cancelled),
         expired: s.ended(Status::Expired),
         store: s.ended(Status::Store),
-        other,
+        other: s.other(),
         replayed: s.replayed,
         reports: s.reports,
         token_calls: s.token_calls,
@@ -84,5 +68,6 @@ fn encode(s: &Stats) -> wxsub_stats {
         outbox_waiting: s.outbox.waiting,
         outbox_due: s.outbox.due,
         outbox_oldest_due_ms: s.outbox.oldest_due_ms,
+        skipped: s.ended(Status::Skipped),
     }
 }

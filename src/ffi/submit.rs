@@ -17,21 +17,7 @@ use crate::error::{Error, Status, Verdict};
 /// than "workers" divided by the time of WeChat's answer (4 at 20 ms: 200 a second) waits in the queue.
 ///
 /// `options_json` as for wxsub_send, and:
-///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
-///                  with WXSUB_STORED as soon as it is on disk (its template is checked before), or why not. Its verdict
-///                  comes later as an outcome: a result with WXSUB_OUTCOME, ticket 0, and your tag and key, from the
-///                  wxsub_poll of the process that sent it. wxsub_lookup tells it everywhere. Failures that may pass are
-///                  tried again with growing pauses until "expires_at"; the count is looked at when it is sent
-///   "deliver_at"   Unix milliseconds: when to send it; implies durable. It is sent by whichever process has the store
-///                  open then
-///   "expires_at"   Unix milliseconds: after that it is WXSUB_E_EXPIRED instead of late; default 24 hours after deliver_at
-///   "on_conflict"  with a key: "keep" (default): one that waits with this key stays, and the result says WXSUB_OK,
-///                  WXSUB_STORED and WXSUB_REPLAYED; "replace": this one takes its place (WXSUB_E_TOO_LATE when it is
-///                  being sent)
-///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
-///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
-///   "notify"       false: neither result nor outcome is wanted; *ticket is 0. A stored message whose outcome is wanted
-///                  needs a tag when its key has more than 63 bytes, which is all that a result shows
+///   {options of a submit}
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
@@ -101,9 +87,9 @@ fn accepted(ticket: &mut output::Number, number: u64) -> Verdict {
 /// Takes finished results: those of tickets, and outcomes of durable messages.
 ///
 /// `results` is an array of `capacity` structs, the first one's struct_size set. `wait_ms` 0: never waits. Else it waits
-/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `capacity` 0 (then
+/// up to `wait_ms` for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `capacity` 0 (then
 /// `results` may be NULL) nothing is taken, and it gets how many wait.
-/// Works on after wxsub_shutdown. Several threads may poll; each result goes to one of them.
+/// Still works after wxsub_shutdown. Several threads may poll; each result goes to one of them.
 /// Returns WXSUB_OK, also for none; WXSUB_E_ARG, WXSUB_E_STATE (also when the client is freed meanwhile),
 /// WXSUB_E_FORKED.
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! The count: `wxsub_report`, `wxsub_report_json`, `wxsub_quota`.
+//! Reports and counts: `wxsub_report`, `wxsub_report_json`, `wxsub_quota`.
 
 use std::ffi::c_char;
 
