@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{EventKeys, Host, StoreAt, Templates};
+use super::keys::{Default, Key, Kind};
+use super::{EventKeys, Host, Rules, StoreAt, Templates};
 use crate::error::{Error, Status};
+use crate::json::{self, shown};
 use crate::secret::Secret;
 
 /// Room for the text of all mistakes: what `wxsub_result.message` can show.
@@ -11,14 +13,21 @@ const MAX_TEXT: usize = 240;
 
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
+    keys: &'static [Key],
+    /// What the names of the object's keys begin with in `keys`: nothing, or "event.".
+    prefix: &'static str,
     mistakes: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
-    /// Starts on `object`; its unknown keys are mistakes at once.
-    pub fn new(object: &'a Map<String, Value>, known: &[&str]) -> Fields<'a> {
-        let mut fields = Fields { object, mistakes: Vec::new() };
-        fields.refuse_unknown("", object, known);
+    /// Starts on `object`; what `keys` doesn't have is a mistake at once.
+    pub fn new(object: &'a Map<String, Value>, keys: &'static [Key]) -> Fields<'a> {
+        Fields::below("", object, keys)
+    }
+
+    fn below(prefix: &'static str, object: &'a Map<String, Value>, keys: &'static [Key]) -> Fields<'a> {
+        let mut fields = Fields { object, keys, prefix, mistakes: Vec::new() };
+        fields.refuse_unknown();
         fields
     }
 
@@ -46,9 +55,12 @@ impl<'a> Fields<'a> {
         Err(Error::new(Status::Config, text))
     }
 
-    fn refuse_unknown(&mut self, prefix: &str, object: &Map<String, Value>, known: &[&str]) {
-        for key in object.keys().filter(|k| !known.contains(&k.as_str())) {
-            let hint = match nearest(key, known) {
+    fn refuse_unknown(&mut self) {
+        let prefix = self.prefix;
+        let names = self.keys.iter().filter_map(|key| key.name.strip_prefix(prefix));
+        let known: Vec<&str> = names.filter(|name| !name.contains('.')).collect();
+        for key in self.object.keys().filter(|k| !known.contains(&k.as_str())) {
+            let hint = match nearest(key, &known) {
                 Some(k) => format!("did you mean {prefix}{k}?"),
                 None => "wxsub.h lists the known ones at wxsub_init".to_owned(),
             };
@@ -58,7 +70,12 @@ impl<'a> Fields<'a> {
 
     /// The value, unless it is absent or null.
     fn get(&self, key: &str) -> Option<&'a Value> {
-        self.object.get(key).filter(|v| !v.is_null())
+        self.object.get(&key[self.prefix.len()..]).filter(|v| !v.is_null())
+    }
+
+    /// What `keys` says of this key.
+    fn told(&self, name: &str) -> &'static Key {
+        self.keys.iter().find(|key| key.name == name).unwrap_or_else(|| unreachable!("{name} is not among the keys"))
     }
 
     fn wrong<T>(&mut self, key: &str, wanted: &str, got: &Value) -> Option<T> {
@@ -107,25 +124,37 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
-    pub fn one_of<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
-        let value = self.get(key)?;
-        let found = value.as_str().and_then(|s| words.iter().find(|(word, _)| *word == s));
+    /// One of the words that are allowed, else the default; None: there is none.
+    pub fn word(&mut self, key: &str) -> Option<&'static str> {
+        let told = self.told(key);
+        let Kind::OneOf(words) = told.kind else { unreachable!("{key} is not one of some words") };
+        let default = match told.default {
+            Default::Text(word) => Some(word),
+            _ => None,
+        };
+        let Some(value) = self.get(key) else { return default };
+        let found = value.as_str().and_then(|s| words.iter().find(|word| **word == s));
         if found.is_none() {
-            let words: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
             // Who takes "token" for the access token itself must not find it in a log.
             let got =
                 value.as_str().filter(|_| key != "token").map(|s| format!(", not {}", shown(s))).unwrap_or_default();
             self.mistake(format!("{key} must be one of {}{got}", words.join(", ")));
         }
-        found.map(|(_, meaning)| *meaning)
+        found.copied()
     }
 
-    pub fn word(&mut self, key: &str, words: &[&'static str]) -> Option<String> {
-        let words: Vec<(&str, &str)> = words.iter().map(|w| (*w, *w)).collect();
-        self.one_of(key, &words).map(str::to_owned)
+    /// A whole number within its limits, else the default.
+    pub fn whole(&mut self, key: &str) -> u64 {
+        let Default::Number(default) = self.told(key).default else {
+            unreachable!("{key} has no number as its default")
+        };
+        self.whole_if_given(key).unwrap_or(default)
     }
 
-    pub fn integer(&mut self, key: &str, min: u64, max: u64) -> Option<u64> {
+    /// A whole number within its limits.
+    pub fn whole_if_given(&mut self, key: &str) -> Option<u64> {
+        let Kind::Whole(min, max) = self.told(key).kind else { unreachable!("{key} is no whole number") };
         let value = self.get(key)?;
         match value.as_u64() {
             Some(n) if (min..=max).contains(&n) => Some(n),
@@ -136,6 +165,12 @@ impl<'a> Fields<'a> {
             }
             _ => self.wrong(key, &format!("a whole number from {min} to {max}"), value),
         }
+    }
+
+    /// The text that counts without the key.
+    pub fn default_text(&self, key: &str) -> &'static str {
+        let Default::Text(text) = self.told(key).default else { unreachable!("{key} has no text as its default") };
+        text
     }
 
     fn boolean(&mut self, key: &str) -> Option<bool> {
@@ -205,6 +240,16 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
+    /// A time zone as "+08:00", in milliseconds to add to UTC.
+    pub fn utc_offset(&mut self, key: &str) -> i64 {
+        let text = self.text(key).unwrap_or_else(|| self.default_text(key).to_owned());
+        let offset = parse_utc_offset(&text);
+        if offset.is_none() {
+            self.mistake(format!("{key} must be from \"-14:00\" to \"+14:00\", like \"+08:00\", not {}", shown(&text)));
+        }
+        offset.unwrap_or_default()
+    }
+
     pub fn templates(&mut self, key: &str) -> Option<Templates> {
         match self.get(key)? {
             Value::String(s) if s == "auto" => Some(Templates::Auto),
@@ -214,48 +259,57 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The host's rules.
+    pub fn rules(&mut self, key: &str) -> Option<Rules> {
+        let value = self.get(key)?;
+        let Value::Object(object) = value else {
+            return self.wrong(key, "an object {\"per_day\", \"per_week\", \"quiet\", \"daily_budget\"}", value);
+        };
+        let (rules, mistakes) = Rules::read(object);
+        mistakes.into_iter().for_each(|mistake| self.mistake(format!("{key}: {mistake}")));
+        Some(rules)
+    }
+
     pub fn event(&mut self, key: &str) -> Option<EventKeys> {
         let object = match self.get(key)? {
             Value::Object(object) => object,
             other => return self.wrong(key, "an object {\"token\", \"aes_key\"}", other),
         };
-        let mut inner = Fields { object, mistakes: Vec::new() };
-        inner.refuse_unknown("event.", object, &["token", "aes_key", "aes_key_previous", "trust_plain"]);
-        let token = inner.text("token");
-        let aes_key = inner.text("aes_key").map(Secret::new);
-        let aes_key_previous = inner.text("aes_key_previous").map(Secret::new);
-        let trust_plain = inner.boolean("trust_plain").unwrap_or(false);
-        if aes_key_previous.is_some() && inner.get("aes_key").is_none() {
-            inner.mistake("aes_key_previous needs event.aes_key, the key that takes its place");
+        let mut inner = Fields::below("event.", object, self.keys);
+        let token = inner.text("event.token");
+        let aes_key = inner.text("event.aes_key").map(Secret::new);
+        let aes_key_previous = inner.text("event.aes_key_previous").map(Secret::new);
+        let trust_plain = inner.boolean("event.trust_plain").unwrap_or(false);
+        if aes_key_previous.is_some() && inner.get("event.aes_key").is_none() {
+            inner.mistake("event.aes_key_previous needs event.aes_key, the key that takes its place");
         }
         if token.is_none() && !object.contains_key("token") {
-            inner.mistake("token is missing");
+            inner.mistake("event.token is missing");
         }
-        let prefixed =
-            inner.mistakes.iter().map(|m| if m.starts_with("unknown") { m.clone() } else { format!("event.{m}") });
-        self.mistakes.extend(prefixed);
+        self.mistakes.extend(inner.mistakes);
         Some(EventKeys { token: Secret::new(token?), aes_key, aes_key_previous, trust_plain })
     }
 }
 
-/// The known key that was meant, if one is near: another spelling, WeChat's own name for it, or a slip of the pen.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
-    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let named = match plain(key).as_str() {
-        "appsecret" => "secret".to_owned(),
-        "encodingaeskey" => "aeskey".to_owned(),
-        other => other.to_owned(),
+fn parse_utc_offset(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'+' => (1, text.get(1..)?),
+        b'-' => (-1, text.get(1..)?),
+        _ => return None,
     };
-    known.iter().copied().find(|k| plain(k) == named).or_else(|| {
-        let distances = known.iter().map(|k| (strsim::osa_distance(key, k), *k));
-        distances.min().filter(|(distance, k)| *distance <= k.len().div_ceil(2)).map(|(_, k)| k)
-    })
+    let (hours, minutes) = digits.split_once(':')?;
+    let two = |part: &str| part.parse::<i64>().ok().filter(|_| part.len() == 2 && !part.starts_with('+'));
+    let (hours, minutes) = (two(hours)?, two(minutes)?);
+    let within = minutes < 60 && hours * 60 + minutes <= 14 * 60;
+    within.then_some(sign * (hours * 60 + minutes) * 60_000)
 }
 
-/// A value in quotes, cut, for a message.
-fn shown(text: &str) -> String {
-    const MOST: usize = 40;
-    let cut: String = text.chars().take(MOST).collect();
-    let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("{:?}", format!("{cut}{dots}"))
+/// The known key that was meant, if one is near: also by WeChat's own name for it.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    match plain.to_ascii_lowercase().as_str() {
+        "appsecret" => json::nearest("secret", known),
+        "encodingaeskey" => json::nearest("aes_key", known),
+        _ => json::nearest(key, known),
+    }
 }

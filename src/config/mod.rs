@@ -2,6 +2,8 @@
 
 mod fields;
 mod host;
+pub mod keys;
+mod rules;
 mod store;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use crate::json;
 use crate::secret::Secret;
 use fields::Fields;
 pub use host::Host;
+pub use keys::{LANGS, MAX_TIMEOUT_MS, MINIPROGRAM_STATES};
+pub use rules::Rules;
 #[cfg(feature = "redis")]
 pub use store::RedisAt;
 pub use store::StoreAt;
@@ -74,12 +78,14 @@ pub struct EventKeys {
     pub trust_plain: bool,
 }
 
-/// How a client works. Made by [`Config::from_json`]; the keys are those of `wxsub_init` in the header.
+/// How a client works. Made by [`Config::from_json`]; [`keys`] has what each takes and means.
 #[derive(Clone)]
-#[allow(missing_docs)] // the header is the manual of the keys
+#[allow(missing_docs)] // keys.rs has the meanings
 pub struct Config {
     pub appid: String,
     pub secret: Option<Secret>,
+    /// It sends nothing and takes part in nothing: for operators' programs.
+    pub observer: bool,
     pub store: StoreAt,
     pub api_base: Vec<Host>,
     pub token: TokenMode,
@@ -98,45 +104,18 @@ pub struct Config {
     pub workers: usize,
     pub queue_capacity: usize,
     pub max_per_second: Option<f64>,
-    pub store_prefix: Option<String>,
+    pub store_prefix: String,
     pub max_count: u64,
+    /// Days are counted in this time zone: milliseconds to add to UTC.
+    pub utc_offset_ms: i64,
+    pub history_days: u32,
+    pub funnel_days: u32,
+    pub rules: Rules,
+    pub ask_again_hours: u64,
 }
 
-/// The longest `timeout_ms` that may be asked for.
-pub const MAX_TIMEOUT_MS: u64 = 60_000;
-
-/// The largest `max_count`; a larger one could not be told from none.
-const MAX_COUNT: u64 = 1_000_000;
-
-const KEYS: [&str; 22] = [
-    "appid",
-    "secret",
-    "store",
-    "api_base",
-    "token",
-    "timeout_ms",
-    "connect_timeout_ms",
-    "max_attempts",
-    "proxy",
-    "ca_file",
-    "durability",
-    "validate",
-    "quota",
-    "templates",
-    "miniprogram_state",
-    "lang",
-    "event",
-    "workers",
-    "queue_capacity",
-    "max_per_second",
-    "store_prefix",
-    "max_count",
-];
-
-/// `miniprogram_state` as WeChat knows it (wechat-api: section 3).
-pub const MINIPROGRAM_STATES: [&str; 3] = ["developer", "trial", "formal"];
-/// `lang` as WeChat knows it (wechat-api: section 3).
-pub const LANGS: [&str; 4] = ["zh_CN", "en_US", "zh_HK", "zh_TW"];
+/// `history_days` where it is not given: in a file or in memory, and on Redis, where it lies in memory that others need.
+const HISTORY_DAYS: (u32, u32) = (30, 3);
 
 impl Config {
     /// Reads the configuration.
@@ -145,49 +124,58 @@ impl Config {
     /// [`Status::Arg`] when the text is not a JSON object; [`Status::Config`] with every mistake in it.
     pub fn from_json(text: &str) -> Result<Config, Error> {
         let object = json::object("the configuration is", text).map_err(|why| Error::new(Status::Arg, why))?;
-        let mut f = Fields::new(&object, &KEYS);
+        let mut f = Fields::new(&object, keys::CONFIGURATION);
 
-        let token = f.one_of(
-            "token",
-            &[("stable", TokenMode::Stable), ("legacy", TokenMode::Legacy), ("external", TokenMode::External)],
-        );
-        let token = token.unwrap_or(TokenMode::Stable);
+        let token = match f.word("token") {
+            Some("legacy") => TokenMode::Legacy,
+            Some("external") => TokenMode::External,
+            _ => TokenMode::Stable,
+        };
         let appid = f.plain_name("appid");
         if appid.is_none() && object.get("appid").is_none_or(Value::is_null) {
             f.mistake("appid is missing");
         }
+        let observer = f.word("role") == Some("observer");
         let secret = f.secret_name("secret").map(Secret::new);
-        if secret.is_none() && object.get("secret").is_none_or(Value::is_null) && token != TokenMode::External {
+        let needs_secret = token != TokenMode::External && !observer;
+        if secret.is_none() && object.get("secret").is_none_or(Value::is_null) && needs_secret {
             f.mistake("secret is missing");
         }
+        let store = f.store("store").unwrap_or_else(|| StoreAt::File(f.default_text("store").to_owned()));
+        let history_days = if store.is_redis() { HISTORY_DAYS.1 } else { HISTORY_DAYS.0 };
         let config = Config {
             appid: appid.unwrap_or_default(),
             secret,
-            store: f.store("store").unwrap_or_else(|| StoreAt::File("wxsub.db".to_owned())),
+            observer,
+            store,
             api_base: f.hosts("api_base").unwrap_or_else(|| vec![Host::wechat()]),
             token,
-            timeout_ms: f.integer("timeout_ms", 1, MAX_TIMEOUT_MS).unwrap_or(5000),
-            connect_timeout_ms: f.integer("connect_timeout_ms", 1, MAX_TIMEOUT_MS).unwrap_or(2000),
-            max_attempts: f.integer("max_attempts", 1, 20).unwrap_or(3) as u32,
+            timeout_ms: f.whole("timeout_ms"),
+            connect_timeout_ms: f.whole("connect_timeout_ms"),
+            max_attempts: f.whole("max_attempts") as u32,
             proxy: f.proxy("proxy").map(Secret::new),
             ca_file: f.text("ca_file"),
-            durable: f.one_of("durability", &[("full", true), ("normal", false)]).unwrap_or(true),
-            validate: f
-                .one_of(
-                    "validate",
-                    &[("strict", Validate::Strict), ("truncate", Validate::Truncate), ("off", Validate::Off)],
-                )
-                .unwrap_or(Validate::Strict),
-            enforce_quota: f.one_of("quota", &[("enforce", true), ("observe", false)]).unwrap_or(true),
+            durable: f.word("durability") != Some("normal"),
+            validate: match f.word("validate") {
+                Some("truncate") => Validate::Truncate,
+                Some("off") => Validate::Off,
+                _ => Validate::Strict,
+            },
+            enforce_quota: f.word("quota") != Some("observe"),
             templates: f.templates("templates").unwrap_or(Templates::Auto),
-            miniprogram_state: f.word("miniprogram_state", &MINIPROGRAM_STATES),
-            lang: f.word("lang", &LANGS),
+            miniprogram_state: f.word("miniprogram_state").map(str::to_owned),
+            lang: f.word("lang").map(str::to_owned),
             event: f.event("event"),
-            workers: f.integer("workers", 1, 256).unwrap_or(4) as usize,
-            queue_capacity: f.integer("queue_capacity", 1, 10_000_000).unwrap_or(10_000) as usize,
+            workers: f.whole("workers") as usize,
+            queue_capacity: f.whole("queue_capacity") as usize,
             max_per_second: f.positive("max_per_second"),
-            store_prefix: f.plain_name("store_prefix"),
-            max_count: f.integer("max_count", 0, MAX_COUNT).unwrap_or(0),
+            store_prefix: f.plain_name("store_prefix").unwrap_or_else(|| f.default_text("store_prefix").to_owned()),
+            max_count: f.whole("max_count"),
+            utc_offset_ms: f.utc_offset("utc_offset"),
+            history_days: f.whole_if_given("history_days").map_or(history_days, |days| days as u32),
+            funnel_days: f.whole("funnel_days") as u32,
+            rules: f.rules("rules").unwrap_or_default(),
+            ask_again_hours: f.whole("ask_again_hours"),
         };
         f.finish()?;
         Ok(config)

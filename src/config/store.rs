@@ -11,7 +11,7 @@ use crate::secret::Secret;
 pub enum StoreAt {
     /// An SQLite file, by its path.
     File(String),
-    /// SQLite in memory.
+    /// Memory: gone when the client is closed.
     Memory,
     /// A Redis or Valkey server, or a cluster of them.
     Redis(RedisAt),
@@ -76,6 +76,13 @@ impl StoreAt {
             return Err("this build has no Redis (the cargo feature \"redis\" is off); give a path".to_owned());
         }
         RedisAt::parse(rest, cluster, tls).map(StoreAt::Redis)
+    }
+}
+
+impl StoreAt {
+    /// Whether it is a server that a fleet shares.
+    pub fn is_redis(&self) -> bool {
+        matches!(self, StoreAt::Redis(_))
     }
 }
 

@@ -17,7 +17,34 @@ fn defaults() {
     assert_eq!(c.api_base, [Host::wechat()]);
     assert_eq!(c.token, TokenMode::Stable);
     assert!(c.durable && c.enforce_quota);
-    assert!(!format!("{c:?}").contains("secret"));
+    assert_eq!((c.utc_offset_ms, c.history_days, c.funnel_days), (8 * 3_600_000, 30, 400));
+    assert!(!format!("{c:?}").contains("secret") && !c.observer);
+}
+
+#[test]
+fn an_observer_needs_no_secret() {
+    let c = Config::from_json(r#"{"appid":"wx1","role":"observer"}"#).unwrap();
+    assert!(c.observer && c.secret.is_none());
+    assert!(refused(r#"{"appid":"wx1","role":"sender"}"#).contains("secret is missing"));
+    assert!(refused(r#"{"appid":"wx1","role":"watcher"}"#).contains("role must be one of"));
+}
+
+#[test]
+fn days_are_counted_where_the_players_are() {
+    for (text, minutes) in [("+08:00", 480), ("-05:30", -330), ("+00:00", 0), ("+14:00", 840), ("-14:00", -840)] {
+        let c = Config::from_json(&format!(r#"{{"appid":"x","secret":"s","utc_offset":"{text}"}}"#)).unwrap();
+        assert_eq!(c.utc_offset_ms, minutes * 60_000, "{text}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn history_is_kept_shorter_where_it_lies_in_a_servers_memory() {
+    let days = |more: &str| {
+        let text = format!(r#"{{"appid":"x","secret":"s","store":"redis://h"{more}}}"#);
+        Config::from_json(&text).unwrap().history_days
+    };
+    assert_eq!((days(""), days(r#","history_days":0"#), days(r#","history_days":7"#)), (3, 0, 7));
 }
 
 #[test]
@@ -72,8 +99,18 @@ fn wrong_values_by_key() {
         ("store", "\"file:wxsub.db?mode=memory\"", "looks like an address"),
         ("store", "\"Data Source=wxsub.db;Password=hunter2\"", "looks like an address"),
         ("store", "\":memory\"", "looks like an address"),
+        ("utc_offset", "\"8\"", "like \"+08:00\""),
+        ("utc_offset", "\"+8:00\"", "like \"+08:00\""),
+        ("utc_offset", "\"+14:01\"", "-14:00"),
+        ("utc_offset", "\"+08:60\"", "-14:00"),
+        ("utc_offset", "\"++8:00\"", "-14:00"),
+        ("utc_offset", "8", "a number"),
+        ("history_days", "3651", "from 0 to 3650"),
+        ("funnel_days", "0", "from 1 to 3650"),
         ("max_count", "-1", "from 0 to 1000000"),
         ("max_count", "\"5\"", "a string"),
+        ("ask_again_hours", "-1", "from 0 to 87600"),
+        ("ask_again_hours", "87601", "from 0 to 87600"),
         ("appid", "\"wx{1}\"", "brace"),
         ("store_prefix", "\"a b\"", "space"),
         ("store_prefix", "\"a{b\"", "brace"),
@@ -165,7 +202,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 /// A known key, one with a slip of the pen, or any text.
 fn any_key() -> impl Strategy<Value = String> {
-    let known = proptest::sample::select(&KEYS[..]);
+    let known = proptest::sample::select(keys::CONFIGURATION).prop_map(|key| key.name);
     prop_oneof![
         3 => known.clone().prop_map(str::to_owned),
         1 => (known, any::<proptest::sample::Index>(), proptest::char::any()).prop_map(|(key, at, other)| {
