@@ -9,7 +9,7 @@ use ureq::{Agent, Proxy, Timeout};
 
 use super::connector::connector;
 use super::resolver::CachingResolver;
-use super::{Exchange, Failure, Reply, Transport, marker};
+use super::{Exchange, Failure, Reply, Transport, first_byte};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::panics;
@@ -108,7 +108,7 @@ impl UreqTransport {
 
 impl Transport for UreqTransport {
     fn execute(&self, exchange: &Exchange<'_>) -> Result<Reply, Failure> {
-        marker::reset();
+        first_byte::reset();
         if exchange.deadline.is_over() || exchange.start_by.is_over() {
             return Err(Failure { left: false, text: "the deadline was over before the request".to_owned() });
         }
@@ -116,7 +116,7 @@ impl Transport for UreqTransport {
         let done = panics::catch(|| self.run(exchange))
             .unwrap_or_else(|place| Err(ureq::Error::Other(format!("a panic at {place}").into())));
         done.map_err(|e| {
-            let left = marker::has_left();
+            let left = first_byte::has_left();
             if !left {
                 self.resolver.forget();
             }

@@ -6,7 +6,7 @@ use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, TcpConnector, Transport,
 };
 
-use super::marker::Marker;
+use super::first_byte::Marker;
 use super::timeouts::SteadyTimeouts;
 
 /// The whole chain.

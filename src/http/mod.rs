@@ -2,7 +2,7 @@
 
 mod agent;
 mod connector;
-mod marker;
+mod first_byte;
 mod one_write;
 mod resolver;
 mod timeouts;

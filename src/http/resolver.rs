@@ -36,7 +36,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    answers: HashMap<Place, Answer>,
+    answers: HashMap<Place, Lookup>,
     /// With how many of each there were: a lookup's failure is told to those who waited for it.
     running: HashMap<Place, u64>,
     failures: HashMap<Place, (u64, io::ErrorKind, String)>,
@@ -44,7 +44,7 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct Lookup {
     addresses: Vec<SocketAddr>,
     since: Instant,
 }
@@ -109,7 +109,7 @@ impl CachingResolver {
             match found {
                 Ok(addresses) => {
                     state.failures.remove(&its);
-                    state.answers.insert(its, Answer { addresses, since: Instant::now() });
+                    state.answers.insert(its, Lookup { addresses, since: Instant::now() });
                 }
                 Err(e) => {
                     state.failures.insert(its, (number, e.kind(), e.to_string()));
