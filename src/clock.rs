@@ -4,6 +4,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::sync::now;
+
 /// One reading of both clocks. Ages are measured by the boot clock, which no operator and no time server can move;
 /// it means something only together with the boot id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +63,12 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// So many milliseconds from now.
     pub fn in_ms(ms: u64) -> Deadline {
-        Deadline(Instant::now() + Duration::from_millis(ms))
+        Deadline(now() + Duration::from_millis(ms))
     }
 
     /// What is left; zero when it is over.
     pub fn left(&self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.0.saturating_duration_since(now())
     }
 
     /// Whether nothing is left.
@@ -79,13 +81,13 @@ impl Deadline {
         self.0
     }
 
-    /// The earlier of this one and so many milliseconds from now.
+    /// The earlier of this one and `ms` milliseconds from now.
     pub fn or_at_most_ms(&self, ms: u64) -> Deadline {
-        Deadline(self.0.min(Instant::now() + Duration::from_millis(ms)))
+        Deadline(self.0.min(now() + Duration::from_millis(ms)))
     }
 
-    /// The later of this one and so many milliseconds from now.
+    /// The later of this one and `ms` milliseconds from now.
     pub fn or_at_least_ms(&self, ms: u64) -> Deadline {
-        Deadline(self.0.max(Instant::now() + Duration::from_millis(ms)))
+        Deadline(self.0.max(now() + Duration::from_millis(ms)))
     }
 }

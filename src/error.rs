@@ -5,13 +5,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 macro_rules! statuses {
-    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal;)*) => {
+    ($($variant:ident = $number:literal, $name:ident, $meaning:literal, $advice:literal;)*) => {
         /// The verdict in one number; the same numbers and names as the C constants `WXSUB_OK`, `WXSUB_E_*`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(into = "i32", try_from = "i32")]
         #[repr(i32)]
         pub enum Status {
-            $($(#[$doc])* $variant = $number,)*
+            $(#[doc = $meaning] $variant = $number,)*
+        }
+
+        /// The numbers by their names in C.
+        pub mod codes {
+            $(#[doc = $meaning] pub const $name: i32 = $number;)*
         }
 
         impl Status {
@@ -21,60 +26,88 @@ macro_rules! statuses {
             /// The C constant's name, with its closing NUL.
             pub fn c_name(self) -> &'static std::ffi::CStr {
                 match self {
-                    $(Status::$variant => $name,)*
+                    $(Status::$variant => const {
+                        match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                            Ok(name) => name,
+                            Err(_) => panic!("a name holds a NUL"),
+                        }
+                    },)*
+                }
+            }
+
+            /// What it means, in the Markdown of `docs/`.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Status::$variant => $meaning,)*
+                }
+            }
+
+            /// What its receiver does about it, also in Markdown; empty: nothing.
+            pub fn advice(self) -> &'static str {
+                match self {
+                    $(Status::$variant => $advice,)*
                 }
             }
         }
     };
 }
 
+// The one place of the statuses: the header's constants and the tables of docs/statuses.md are made from it. Numbers are
+// never used again.
 statuses! {
-    /// Done.
-    Ok = 0, c"WXSUB_OK";
-    /// NULL, not UTF-8, not JSON, struct too small.
-    Arg = 1, c"WXSUB_E_ARG";
-    /// The configuration is wrong; the message names the key.
-    Config = 2, c"WXSUB_E_CONFIG";
-    /// The message breaks a template rule, here or at WeChat.
-    Message = 3, c"WXSUB_E_MESSAGE";
-    /// Not a client, freed, or closing.
-    State = 4, c"WXSUB_E_STATE";
-    /// Used in a child of `fork()`.
-    Forked = 5, c"WXSUB_E_FORKED";
-    /// Our count is 0: nothing was sent, WeChat was not called.
-    NoQuota = 20, c"WXSUB_E_NO_QUOTA";
-    /// WeChat says the player does not allow it (43101); the count is cleared.
-    Refused = 21, c"WXSUB_E_REFUSED";
-    /// The submit queue is full: try again next tick.
-    QueueFull = 22, c"WXSUB_E_QUEUE_FULL";
-    /// WeChat or this player is busy or over a limit, after our own retries.
-    Busy = 23, c"WXSUB_E_BUSY";
-    /// appid, secret, token or IP list: an operator must act.
-    Auth = 24, c"WXSUB_E_AUTH";
-    /// The capability or the template is banned (43107).
-    Banned = 25, c"WXSUB_E_BANNED";
-    /// Any other errcode.
-    Wechat = 26, c"WXSUB_E_WECHAT";
-    /// A pushed event is not WeChat's.
-    Signature = 27, c"WXSUB_E_SIGNATURE";
-    /// Failed before the request left: surely not sent.
-    Connect = 40, c"WXSUB_E_CONNECT";
-    /// The request left and no readable answer came: maybe sent.
-    Unknown = 41, c"WXSUB_E_UNKNOWN";
-    /// Cancelled or shut down before sending.
-    Cancelled = 42, c"WXSUB_E_CANCELLED";
-    /// Its `expires_at` passed before it could be sent.
-    Expired = 43, c"WXSUB_E_EXPIRED";
-    /// Cancel, lookup: no such key.
-    NotFound = 44, c"WXSUB_E_NOT_FOUND";
-    /// Cancel: already being sent, or sent.
-    TooLate = 45, c"WXSUB_E_TOO_LATE";
-    /// The quota store failed.
-    Store = 60, c"WXSUB_E_STORE";
-    /// A bug of ours, caught; the client still works.
-    Panic = 61, c"WXSUB_E_PANIC";
-    /// Anything else of ours.
-    Internal = 62, c"WXSUB_E_INTERNAL";
+    Ok = 0, WXSUB_OK, "done", "";
+    Arg = 1, WXSUB_E_ARG,
+        "the call is wrong: NULL, not UTF-8, not JSON, unknown option, struct too small, over a bound; nothing was done",
+        "fix the program";
+    Config = 2, WXSUB_E_CONFIG,
+        "the configuration is wrong; the message names each key, and the nearest known one. Also: the call needs a key that \
+         is not set (`event`, `secret`); from `wxsub_check`: the clock is off",
+        "fix the configuration, or the clock";
+    Message = 3, WXSUB_E_MESSAGE,
+        "the message breaks a template rule, or its page or an id is wrong, by our check or WeChat's (40003, 40037, 41030, \
+         45168, 47003)",
+        "fix the message; don't retry";
+    State = 4, WXSUB_E_STATE, "not a client, freed, or closing", "open one";
+    Forked = 5, WXSUB_E_FORKED,
+        "used in the child of a fork", "call `wxsub_init` after the fork, in the process that sends";
+    NoQuota = 20, WXSUB_E_NO_QUOTA,
+        "the count is 0: nothing was sent, WeChat was not called", "ask the player again in the game";
+    Refused = 21, WXSUB_E_REFUSED,
+        "WeChat says that the player does not allow it (43101); the count is 0 now", "ask the player again in the game";
+    QueueFull = 22, WXSUB_E_QUEUE_FULL,
+        "too much is submitted, or too many results wait to be polled", "poll, and try again next tick";
+    Busy = 23, WXSUB_E_BUSY,
+        "WeChat or this player is busy, or a limit is reached (-1, 43108, 45009, 45011, …), after our own retries; surely \
+         not sent",
+        "try again after `retry_after_ms`";
+    Auth = 24, WXSUB_E_AUTH,
+        "the appid, the secret, the token, the IP list or a permission is wrong (40001, 40013, 40125, 40164, …)",
+        "tell an operator; the message says what to fix";
+    Banned = 25, WXSUB_E_BANNED,
+        "WeChat banned the capability or this template (43107); for a while sends fail at once", "look into the console";
+    Wechat = 26, WXSUB_E_WECHAT, "any other errcode of WeChat's", "see `errcode` and the message";
+    Signature = 27, WXSUB_E_SIGNATURE,
+        "a pushed event is not WeChat's, or its keys are not yours: bad signature, undecryptable, another appid, plaintext \
+         where a key is set",
+        "answer 403; check `event`";
+    Connect = 40, WXSUB_E_CONNECT,
+        "failed before the request left: surely not sent", "try again after `retry_after_ms`";
+    Unknown = 41, WXSUB_E_UNKNOWN,
+        "the request left and no readable answer came: maybe sent; the library does not send it again by itself",
+        "send again only if twice is better than never";
+    Cancelled = 42, WXSUB_E_CANCELLED, "cancelled, or the client was closed, before the request left", "";
+    Expired = 43, WXSUB_E_EXPIRED, "its `expires_at` passed before it could be sent", "";
+    NotFound = 44, WXSUB_E_NOT_FOUND, "cancel, lookup: nothing has this key", "";
+    TooLate = 45, WXSUB_E_TOO_LATE, "cancel: it is being sent, or was sent", "";
+    Skipped = 46, WXSUB_E_SKIPPED,
+        "a rule of the configuration kept it from being sent: a cap, quiet hours, a budget, a mute; surely not sent",
+        "the message names the rule; with `WXSUB_RETRY_LATER` try again after `retry_after_ms`";
+    Store = 60, WXSUB_E_STORE,
+        "the store failed: disk full, locked too long, damaged, not ours, from a newer version, not reached",
+        "look at `retry`: later, nothing was changed; unsafe, it may be done, since its answer was lost (Redis), and only a \
+         key makes another call safe; never, a record of this player or key is damaged";
+    Panic = 61, WXSUB_E_PANIC, "a bug of ours, caught; the client still works", "please report it";
+    Internal = 62, WXSUB_E_INTERNAL, "anything else of ours", "please report it";
 }
 
 impl Status {
@@ -140,7 +173,7 @@ pub struct Error {
     pub status: Status,
     /// Whether the same call may be made again.
     pub retry: Retry,
-    /// Not before so many milliseconds; 0 when nothing is known.
+    /// Wait at least this many milliseconds before another try; 0 when nothing is known.
     pub retry_after_ms: u32,
     /// WeChat's code; 0 when it did not answer with one.
     pub errcode: i32,
@@ -167,7 +200,7 @@ impl Error {
         Error { status, retry, retry_after_ms: 0, errcode: 0, http_status: 0, message: message.into() }
     }
 
-    /// The same failure, not to be repeated before so many milliseconds.
+    /// The same failure, with the least time to wait before another try.
     pub fn after_ms(mut self, ms: u32) -> Error {
         self.retry_after_ms = ms;
         self
@@ -195,6 +228,55 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Why a rule kept a message back, or a campaign passed a player over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SkipReason {
+    /// The player allows none of this template.
+    Count,
+    /// The player allows no more than the campaign shall leave.
+    Leave,
+    /// So many messages within 24 hours.
+    PerDay,
+    /// So many messages within 7 days.
+    PerWeek,
+    /// The quiet hours.
+    Quiet,
+    /// The template's budget of the day is used up.
+    Budget,
+    /// The player is muted.
+    Muted,
+    /// WeChat said that the player refuses.
+    Refused,
+    /// The long-term template is off for the player.
+    LongTermOff,
+    /// The campaign's time was over.
+    Expired,
+    /// The ledger does not know the player.
+    NotKnown,
+}
+
+impl SkipReason {
+    /// Every reason, with the word for it.
+    pub const ALL: [(SkipReason, &'static str); 11] = [
+        (SkipReason::Count, "count"),
+        (SkipReason::Leave, "leave"),
+        (SkipReason::PerDay, "per_day"),
+        (SkipReason::PerWeek, "per_week"),
+        (SkipReason::Quiet, "quiet"),
+        (SkipReason::Budget, "budget"),
+        (SkipReason::Muted, "muted"),
+        (SkipReason::Refused, "refused"),
+        (SkipReason::LongTermOff, "long_term_off"),
+        (SkipReason::Expired, "expired"),
+        (SkipReason::NotKnown, "not_known"),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        SkipReason::ALL[self as usize].1
+    }
+}
+
 /// What became of one report or one message: the fields of the C struct `wxsub_result`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -221,7 +303,7 @@ pub struct Verdict {
     pub attempts: u32,
     /// How long the call took, in milliseconds.
     pub elapsed_ms: u32,
-    /// With [`Retry::Later`]: not before so many milliseconds.
+    /// With [`Retry::Later`]: wait at least this many milliseconds before another try.
     pub retry_after_ms: u32,
     /// [`Verdict::REPLAYED`] and its like, or'ed.
     pub flags: u32,
@@ -231,6 +313,9 @@ pub struct Verdict {
     pub key: String,
     /// What happened and what to do.
     pub message: String,
+    /// With [`Status::Skipped`]: which rule.
+    #[serde(skip)]
+    pub skipped: Option<SkipReason>,
 }
 
 impl Verdict {
@@ -273,6 +358,7 @@ impl Default for Verdict {
             template_id: String::new(),
             key: String::new(),
             message: String::new(),
+            skipped: None,
         }
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! Imports point one way: `ffi → client → ledger → store → {error, config, clock, secret, …}`, and `client → {http,
 //! wechat, worker, …}`; `tests/contract/layers.rs` reads them and fails on an arrow that points up. All `unsafe` is in
-//! `ffi`, but for one block in `store::sqlite::sync`; all rules in `ledger`, all SQL and Lua in `store`, all facts about
-//! WeChat in `wechat`, the sockets in `http` and `store::redis::connection`.
+//! `ffi`, all rules in `ledger`, all SQL and Lua in `store`, all facts about WeChat in `wechat`, the sockets in `http` and
+//! `store::redis::connection`.
 
 #![deny(unsafe_code, missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
@@ -31,17 +31,34 @@ mod clock;
 mod config;
 mod error;
 mod json;
+mod latency;
 mod log;
 mod panics;
 mod secret;
+mod sync;
+
+/// The public contract about JSON that comes in, and of [`Status`]: the header and the documents are made from it.
+pub mod contract {
+    pub use crate::client::{OPTIONS_OF_SEND, OPTIONS_OF_SUBMIT};
+    pub use crate::config::keys::*;
+}
 
 /// Reads any bytes as a record of the store, for fuzz/fuzz_targets/record.rs.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use ledger::any_record;
+/// Answers a question to a Redis server with any bytes, for fuzz/fuzz_targets/redis.rs.
+#[cfg(all(fuzzing, feature = "redis"))]
+#[doc(hidden)]
+pub use store::any_redis_answer;
 
 pub use client::{Answer, Client, Identity};
 pub use config::Config;
 pub use error::{Error, QuotaChange, Retry, Status, Verdict};
 pub use log::{Level, Sink};
 pub use secret::Secret;
+
+/// This library's version, and that of the SQLite in it: "0.1.0 (sqlite 3.x)".
+pub fn version() -> String {
+    format!("{} (sqlite {})", env!("CARGO_PKG_VERSION"), store::sqlite_version())
+}

@@ -2,15 +2,18 @@
 //!
 //! Jobs of one lane run one after the other, in the order they came; lanes take turns, so that a long one holds up
 //! nobody else. Urgent jobs go first and have a thread of their own beside those that all share, so that slow jobs never
-//! keep them waiting. Due jobs and paced ones share the threads: while both wait, each gets half.
+//! keep them waiting. Due jobs and paced ones share the threads: while both wait, each gets half. Spare jobs take what is
+//! left, and never the last thread.
 
-use std::collections::{HashMap, VecDeque};
+mod state;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::panics;
+use crate::sync::{Condvar, Mutex, thread};
+use state::{Lane, State};
 
 /// What is queued.
 pub trait Job: Send + Sync + 'static {
@@ -32,6 +35,8 @@ pub enum Class {
     Due,
     /// So many are begun in a second at most.
     Paced,
+    /// Begun at the same pace, when nothing else waits and another thread is free.
+    Spare,
 }
 
 /// Why a job was not taken.
@@ -78,34 +83,6 @@ struct Shared<J: Job> {
     work: Box<Work<J>>,
 }
 
-struct State<J> {
-    lanes: HashMap<u64, Lane<J>>,
-    /// Lanes whose first job may run now, by that job's class.
-    ready: [VecDeque<u64>; 4],
-    queued: usize,
-    running: usize,
-    /// Those of them that are due, that are paced, and the others.
-    due: usize,
-    paced: usize,
-    short: usize,
-    /// Of a due and a paced one that both waited, the due one was begun last.
-    due_was_last: bool,
-    /// Threads that take everything and have nothing to do.
-    sleeping: usize,
-    /// Between the starts of two paced jobs; and when the next may start.
-    interval: Duration,
-    next_start: Instant,
-    usual_threads: usize,
-    urgent_threads: usize,
-    closed: bool,
-    stopped: bool,
-}
-
-struct Lane<J> {
-    waiting: VecDeque<Arc<J>>,
-    running: Option<Arc<J>>,
-}
-
 impl<J: Job> Pool<J> {
     /// A queue for `threads` threads and one for urgent jobs, which are started one by one when there is work for them;
     /// each holds `keep` to its end. Paced jobs are begun at most `per_second` times a second.
@@ -116,26 +93,10 @@ impl<J: Job> Pool<J> {
         keep: Arc<dyn Send + Sync>,
         work: impl Fn(&J) -> J::Rest + Send + Sync + 'static,
     ) -> Pool<J> {
-        let state = State {
-            lanes: HashMap::new(),
-            ready: Default::default(),
-            queued: 0,
-            running: 0,
-            due: 0,
-            paced: 0,
-            short: 0,
-            due_was_last: false,
-            sleeping: 0,
-            interval: per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0))),
-            next_start: Instant::now(),
-            usual_threads: 0,
-            urgent_threads: 0,
-            closed: false,
-            stopped: false,
-        };
+        let interval = per_second.map_or(Duration::ZERO, |n| Duration::from_secs_f64((1.0 / n).min(86_400.0)));
         Pool {
             shared: Arc::new(Shared {
-                state: Mutex::new(state),
+                state: Mutex::new(State::new(interval)),
                 usual: Condvar::new(),
                 urgent: Condvar::new(),
                 ended: Condvar::new(),
@@ -201,7 +162,7 @@ impl<J: Job> Pool<J> {
         }
         let (shared, keep) = (Arc::clone(&self.shared), Arc::clone(&self.keep));
         let name = if urgent { "wxsub-urgent".to_owned() } else { format!("wxsub-{}", state.usual_threads) };
-        let spawned = std::thread::Builder::new().name(name).spawn(move || {
+        let spawned = thread::Builder::new().name(name).spawn(move || {
             shared.serve(urgent);
             drop(keep);
             let mut state = shared.state.lock();
@@ -286,7 +247,7 @@ impl<J: Job> Pool<J> {
         (state.queued, state.running)
     }
 
-    /// Takes no more jobs, and waits so long until all are done. Returns how many were not.
+    /// Takes no more jobs, and waits up to `patience` until all are done. Returns how many were not.
     pub fn close(&self, patience: Duration) -> usize {
         let mut state = self.shared.state.lock();
         state.closed = true;
@@ -294,7 +255,7 @@ impl<J: Job> Pool<J> {
         state.queued + state.running
     }
 
-    /// Waits so long for the threads' end.
+    /// Waits up to `patience` for the threads to end.
     pub fn wait_for_threads(&self, patience: Duration) {
         let mut state = self.shared.state.lock();
         self.shared.ended.wait_while_for(&mut state, |s| s.usual_threads + s.urgent_threads > 0, patience);
@@ -320,76 +281,6 @@ impl<J: Job> Drop for Pool<J> {
     fn drop(&mut self) {
         drop(self.stop());
     }
-}
-
-impl<J> State<J> {
-    /// The lane whose turn it is; or until when there is none.
-    fn next(&mut self, only_urgent: bool, threads: usize) -> Result<u64, Option<Instant>> {
-        if only_urgent || !self.due_comes_before_short(threads) {
-            if let Some(lane) = self.ready[Class::Urgent as usize].pop_front() {
-                return Ok(lane);
-            }
-            if only_urgent {
-                return Err(None);
-            }
-            if let Some(lane) = self.ready[Class::Prompt as usize].pop_front() {
-                self.due_was_last = false;
-                return Ok(lane);
-            }
-        }
-        let Some(class) = self.next_class(threads) else { return Err(None) };
-        if !self.interval.is_zero() {
-            let now = Instant::now();
-            if now < self.next_start {
-                return Err(Some(self.next_start));
-            }
-            // Waking up late does not slow the whole down, and nothing is saved up while there is nothing to do.
-            let late = now - self.next_start;
-            self.next_start = if late < self.interval { self.next_start + self.interval } else { now + self.interval };
-        }
-        self.due_was_last = class == Class::Due;
-        self.ready[class as usize].pop_front().ok_or(None)
-    }
-
-    /// Whether a due job waits whose share of the threads the short ones have taken.
-    fn due_comes_before_short(&self, threads: usize) -> bool {
-        !self.ready[Class::Due as usize].is_empty()
-            && self.due < share(threads)
-            && self.short >= threads - share(threads)
-            && (threads > 1 || !self.due_was_last)
-    }
-
-    /// Due or paced: while both wait, neither gets less than its share of the threads.
-    fn next_class(&self, threads: usize) -> Option<Class> {
-        let waits = |class: Class| !self.ready[class as usize].is_empty();
-        let due_has_its_share = self.due >= share(threads);
-        let paced_have_theirs = self.paced >= threads - share(threads);
-        match (waits(Class::Due), waits(Class::Paced)) {
-            (false, false) => None,
-            (true, false) => Some(Class::Due),
-            (false, true) => Some(Class::Paced),
-            (true, true) if threads > 1 && due_has_its_share != paced_have_theirs => {
-                Some(if due_has_its_share { Class::Paced } else { Class::Due })
-            }
-            (true, true) => Some(if self.due_was_last { Class::Paced } else { Class::Due }),
-        }
-    }
-
-    /// A job of this class begins, or ends.
-    fn count(&mut self, class: Class, begins: bool) {
-        let step = |n: usize| if begins { n + 1 } else { n - 1 };
-        self.running = step(self.running);
-        match class {
-            Class::Due => self.due = step(self.due),
-            Class::Paced => self.paced = step(self.paced),
-            Class::Urgent | Class::Prompt => self.short = step(self.short),
-        }
-    }
-}
-
-/// The threads that due jobs get while others wait, too: at least half.
-fn share(threads: usize) -> usize {
-    threads.div_ceil(2)
 }
 
 impl<J: Job> Shared<J> {
@@ -463,5 +354,7 @@ impl<J: Job> Shared<J> {
     }
 }
 
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,12 @@
 //! JSON that comes in: its size and nesting are bounded before it is parsed, and its faults are told in words.
 
+mod strict;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+
+pub use strict::{nearest, shown, strict, word};
 
 /// The deepest nesting that is read: parsing and dropping recurse, and hosts call from small stacks.
 pub const MAX_DEPTH: usize = 32;
