@@ -1,7 +1,7 @@
 // The small game: pick fruit until the stamina is used up, and be told when it is full again.
 // It asks and reports by the real client kit. With ?server=URL it talks to that server:
 //   POST /login {code, scene}        -> {session, ask: [ID], counts: {ID: N}}
-//   POST /report {id, kind, answer}  -> 200       (authorization: Bearer SESSION)
+//   POST /report {id, kind, answer}  -> 200       (authorization: Bearer SESSION); 400: never wanted; else again
 //   POST /plan                       -> {ask, counts}
 //   POST /event {event: "stamina"}   -> 200       the stamina is used up; the server sends when it is full
 (() => {
@@ -38,7 +38,7 @@
         method: 'POST',
         header: { authorization: `Bearer ${session}` },
         data,
-        success: ({ statusCode, data: body }) => (statusCode === 200 ? resolve(body) : reject(new Error(`${path}: ${statusCode}`))),
+        success: ({ statusCode, data: body }) => (statusCode === 200 ? resolve(body) : reject(Object.assign(new Error(`${path}: ${statusCode}`), { statusCode }))),
         fail: ({ errMsg }) => reject(new Error(errMsg)),
       }),
     );
@@ -51,7 +51,13 @@
         },
         plan: () => remote('/plan', {}),
         report: async (entry) => {
-          await remote('/report', entry);
+          try {
+            await remote('/report', entry);
+          } catch (error) {
+            // What the server will never want must not hold up the answers behind it.
+            if (error.statusCode !== 400 && error.statusCode !== 413) throw error;
+            phone.log(`game: ${error.message}`);
+          }
           return true;
         },
         event: (event) => remote('/event', { event }),
@@ -138,6 +144,7 @@
         phone.log(`game: ${error.message}`);
       }
       if (scene === 1014) wx.showToast({ title: text('welcome') });
+      document.documentElement.dataset.login = 'over';
       draw();
     },
   });

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::flow::{self, Reply};
 use crate::guard;
 use crate::phone;
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::wire::{End, Script, WireControl};
 
 pub(crate) type ReplyBody = Either<Full<Bytes>, Drip>;

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::login::LoginCode;
 use crate::players::Choice;
 use crate::push::{self, Push};
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::templates::Template;
 use crate::tokens::TokenKind;
 

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::endpoint::Endpoint;
 use crate::fault::{Fault, FaultKind};
 use crate::records::{Outcome, RequestRecord};
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::wire::{End, Script};
 use crate::world::World;
 

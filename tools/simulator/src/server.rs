@@ -1,55 +1,18 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
-use crate::answer::Answer;
 use crate::api;
-use crate::options::OnDelivery;
-use crate::tls::Tls;
+use crate::shared::Shared;
 use crate::wire::{Socket, Wire, WireControl};
-use crate::world::World;
-
-/// What all connections share.
-pub(crate) struct Shared {
-    pub world: Mutex<World>,
-    pub on_delivery: Option<OnDelivery>,
-    pub tls: Option<Tls>,
-    pub idle_timeout: Duration,
-    /// Rises when all connections are to be dropped.
-    pub drops: watch::Sender<u64>,
-    /// True while the listeners are closed.
-    pub offline: watch::Sender<bool>,
-    pub open_listeners: AtomicUsize,
-    pub listeners: AtomicUsize,
-}
-
-impl Shared {
-    pub(crate) fn tell(&self, answer: &Answer) {
-        if let (Some(hook), Some(delivery)) = (&self.on_delivery, &answer.delivered) {
-            hook(delivery);
-        }
-    }
-
-    /// Drops every connection except those of control calls.
-    pub(crate) fn drop_connections(&self) {
-        self.drops.send_modify(|n| *n += 1);
-    }
-
-    /// Whether all listeners have followed the last change of `offline`.
-    pub(crate) fn offline_settled(&self) -> bool {
-        let wanted = if *self.offline.borrow() { 0 } else { self.listeners.load(Ordering::Acquire) };
-        self.open_listeners.load(Ordering::Acquire) == wanted
-    }
-}
 
 /// Binds 127.0.0.1 and nothing else.
 pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use deliver::deliver;
 pub use deliver::{PushReport, PushTry};
 
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// Which event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

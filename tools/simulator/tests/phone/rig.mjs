@@ -58,7 +58,7 @@ export class Phone {
   }
 
   async ready() {
-    await this.game.locator('#status').filter({ hasText: /\d/ }).waitFor();
+    await this.game.locator('html[data-login] #status').filter({ hasText: /\d/ }).waitFor();
   }
 
   async ask() {
@@ -112,10 +112,10 @@ export async function until(look, what) {
   }
 }
 
-/** Everything that a test needs; stops with it. */
-export async function world(t, browser, simulatorOptions = []) {
-  const simulator = await startSimulator(...simulatorOptions);
-  const server = await new GameServer(simulator.url).start();
+/** Everything that a test needs; stops with it. `server` makes the game's server; by default one that tests can look into. */
+export async function world(t, browser, { server: makeServer = (wechat) => new GameServer(wechat).start() } = {}) {
+  const simulator = await startSimulator();
+  const server = await makeServer(simulator.url);
   const phones = [];
   t.after(async () => {
     for (const phone of phones) await phone.close();

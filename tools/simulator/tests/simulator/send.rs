@@ -91,28 +91,38 @@ fn who_and_what_are_checked() {
 
 #[test]
 fn two_sends_to_one_player_at_once() {
-    let game = Game::with(Options { send_latency: Duration::from_millis(150), ..Options::default() });
+    // On a busy machine the calls may begin too far apart to meet; with more time for each they do.
+    let refused = [150, 600, 2400].map(Duration::from_millis).into_iter().map(three_sends_to_one_player_and_one_more);
+    assert!(refused.into_iter().any(|refused| refused == 2));
+}
+
+/// Returns how many were refused.
+fn three_sends_to_one_player_and_one_more(send_latency: Duration) -> u64 {
+    let game = Game::with(Options { send_latency, ..Options::default() });
     game.wechat.grant("o", "t", 9);
     game.wechat.grant("p", "t", 9);
     let token = game.token();
-    let mut codes: Vec<i64> = std::thread::scope(|s| {
+    let codes: Vec<i64> = std::thread::scope(|s| {
         let tasks: Vec<_> = ["o", "o", "o", "p"]
             .map(|who| s.spawn(|| game.send_with(&token, &message(who, "t")).errcode()))
             .into_iter()
             .collect();
         tasks.into_iter().map(|t| t.join().unwrap()).collect()
     });
-    codes.sort_unstable();
-    assert_eq!(codes, [0, 0, 43108, 43108]);
+    let refused = codes.iter().filter(|code| **code == 43108).count() as u64;
+    assert!(codes.iter().all(|code| matches!(code, 0 | 43108)), "{codes:?}");
+    assert_eq!(codes[3], 0, "another player is not concerned");
     let player = game.wechat.player("o");
-    assert_eq!((player.overlaps, player.max_concurrent, player.in_progress, player.sends), (2, 3, 0, 3));
-    assert_eq!(player.remaining["t"], 8);
+    assert_eq!((player.overlaps, player.in_progress, player.sends), (refused, 0, 3));
+    assert!(player.max_concurrent <= 3 && (refused < 2 || player.max_concurrent >= 2));
+    assert_eq!(player.remaining["t"], 9 - (3 - refused));
     assert_eq!(game.wechat.player("p").overlaps, 0);
     let counters = game.wechat.counters();
-    assert_eq!((counters.overlaps, counters.max_concurrent_sends, counters.sends_in_progress), (2, 4, 0));
-    assert_eq!(counters.answers(Endpoint::Send, 43108), 2);
+    assert_eq!((counters.overlaps, counters.sends_in_progress), (refused, 0));
+    assert_eq!(counters.answers(Endpoint::Send, 43108), refused);
     // Answered, so the next one is alone.
     assert_eq!(game.send_with(&token, &message("o", "t")).errcode(), 0);
+    refused
 }
 
 #[test]
