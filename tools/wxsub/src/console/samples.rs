@@ -1,0 +1,106 @@
+//! How far each campaign was when: what the page draws over time, also for one who opens it late.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Shared;
+use crate::requests::{Pages, rows};
+
+/// How often the campaigns are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How many samples of a campaign are kept; every other one is dropped when there are more.
+const MOST: usize = 720;
+
+/// At most so many campaigns are followed.
+const CAMPAIGNS: usize = 100;
+
+/// Time in Unix milliseconds, then seen, sent, skipped, failed, in doubt.
+type Sample = [i64; 6];
+
+/// Samples by campaign.
+#[derive(Default)]
+pub struct Samples(Mutex<BTreeMap<String, Vec<Sample>>>);
+
+impl Samples {
+    /// All of them.
+    pub fn told(&self) -> Value {
+        json!(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, id: &str, sample: Sample) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains_key(id) && kept.len() >= CAMPAIGNS {
+            return;
+        }
+        let samples = kept.entry(id.to_owned()).or_default();
+        // One that rests has its last two samples alone.
+        if let [.., one, two] = samples.as_mut_slice()
+            && one[1..] == two[1..]
+            && two[1..] == sample[1..]
+        {
+            two[0] = sample[0];
+            return;
+        }
+        samples.push(sample);
+        if samples.len() > MOST {
+            let mut at = 0;
+            samples.retain(|_| {
+                at += 1;
+                at % 2 == 1
+            });
+        }
+    }
+}
+
+/// Follows the campaigns until the program ends.
+pub fn start(console: &Shared) {
+    let console = Arc::clone(console);
+    std::thread::spawn(move || {
+        loop {
+            look(&console);
+            std::thread::sleep(EVERY);
+        }
+    });
+}
+
+fn look(console: &Shared) {
+    let now = jiff::Timestamp::now().as_millisecond();
+    for reply in Pages::new(&console.client, "campaign.list", json!({})) {
+        // It is looked at again soon; the page tells what is wrong.
+        let Ok(reply) = reply else { return };
+        for status in rows(&reply, "campaigns") {
+            let number = |key: &str| status[key].as_i64().unwrap_or(0);
+            let sum = |key: &str| status[key].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_i64()).sum();
+            let id = status["id"].as_str().unwrap_or_default();
+            let sample = [now, number("seen"), number("sent"), sum("skipped"), sum("failed"), number("unknown")];
+            console.samples.add(id, sample);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_stay_few_and_reach_from_the_first_to_the_last() {
+        let samples = Samples::default();
+        for at in 0..10_000 {
+            samples.add("a", [at, at, 0, 0, 0, 0]);
+        }
+        let told = samples.told();
+        let kept = told["a"].as_array().unwrap();
+        assert!(kept.len() <= MOST && kept.len() >= MOST / 2, "{}", kept.len());
+        assert_eq!((kept[0][0].as_i64(), kept[kept.len() - 1][0].as_i64() > Some(9_900)), (Some(0), true));
+        for at in 10_000..20_000 {
+            samples.add("a", [at, 9_999, 0, 0, 0, 0]);
+        }
+        let told = samples.told();
+        let last = told["a"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((last[0].as_i64(), last[1].as_i64()), (Some(19_999), Some(9_999)));
+    }
+}
