@@ -46,7 +46,10 @@
 #include <functional>
 #include <future>
 #include <initializer_list>
+#include <limits>
+#include <locale>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -103,6 +106,7 @@ enum class Status : std::int32_t {
   expired = WXSUB_E_EXPIRED,
   not_found = WXSUB_E_NOT_FOUND,
   too_late = WXSUB_E_TOO_LATE,
+  skipped = WXSUB_E_SKIPPED,
   store = WXSUB_E_STORE,
   panic = WXSUB_E_PANIC,
   internal = WXSUB_E_INTERNAL
@@ -151,6 +155,9 @@ enum class OnUnknown {
 class Client;
 class Futures;
 
+/// The library's own version and its SQLite's: "0.1.0 (sqlite 3.x)".
+inline const char *version() noexcept { return wxsub_version(); }
+
 /// A string argument; see rule 3. Nobody makes one by hand: what is passed turns into it.
 class Text {
  public:
@@ -194,7 +201,7 @@ class Result {
   /// 0 when there was no answer.
   std::int32_t http_status() const noexcept { return raw_.http_status; }
   Retry retry() const noexcept { return static_cast<Retry>(raw_.retry); }
-  /// With Retry::later: not before so many milliseconds.
+  /// With Retry::later: wait at least this many milliseconds before another try.
   std::uint32_t retry_after_ms() const noexcept { return raw_.retry_after_ms; }
   Quota quota() const noexcept { return static_cast<Quota>(raw_.quota); }
   /// Count left for this user and template; -1 not known.
@@ -466,19 +473,43 @@ class Config {
   Config &workers(std::uint32_t threads) { return number("workers", threads); }
   /// Submitted messages that may wait, and tickets without a polled result.
   Config &queue_capacity(std::uint32_t messages) { return number("queue_capacity", messages); }
-  /// Submitted messages that are begun in a second; less than one a second takes raw().
-  Config &max_per_second(std::uint32_t messages) { return number("max_per_second", messages); }
+  /// Submitted and stored messages that this process begins in a second; may be below 1.
+  Config &max_per_second(double messages) {
+    std::ostringstream text;
+    text.imbue(std::locale::classic());  // a decimal point everywhere
+    text.precision(std::numeric_limits<double>::max_digits10);
+    text << messages;
+    return raw("max_per_second", text.str());
+  }
   /// Token and EncodingAESKey (NULL: none) of the console's message push, for Client::handle_event(); and the key before,
-  /// while it is being changed. Without a key nothing signs the bodies: only accepts are taken. "trust_plain" takes raw().
+  /// while it is being changed. Without a key nothing signs the bodies: only accepts are taken, unless trust_plain().
   Config &event(const Text &token, const Text &aes_key = nullptr, const Text &aes_key_previous = nullptr) {
-    json::Object keys;
-    keys.set("token", json::quoted(token));
-    if (aes_key.c_str() != nullptr) keys.set("aes_key", json::quoted(aes_key));
-    if (aes_key_previous.c_str() != nullptr) keys.set("aes_key_previous", json::quoted(aes_key_previous));
-    return raw("event", keys.text());
+    event_.set("token", json::quoted(token));
+    if (aes_key.c_str() != nullptr) event_.set("aes_key", json::quoted(aes_key));
+    if (aes_key_previous.c_str() != nullptr) event_.set("aes_key_previous", json::quoted(aes_key_previous));
+    return raw("event", event_.text());
+  }
+  /// With event() without a key: refusals and results are taken, too, since only WeChat reaches the address.
+  Config &trust_plain(bool trust = true) {
+    event_.set("trust_plain", trust ? "true" : "false");
+    return raw("event", event_.text());
   }
   /// Accepts that a player may pile up for one template; 0: no limit.
   Config &max_count(std::uint32_t accepts) { return number("max_count", accepts); }
+  /// The time zone in which days are counted, like "+08:00".
+  Config &utc_offset(const Text &zone) { return string("utc_offset", zone); }
+  /// How long it is kept what became of each answer and message; 0: not at all.
+  Config &history_days(std::uint32_t days) { return number("history_days", days); }
+  /// How long the numbers of each day and template are kept.
+  Config &funnel_days(std::uint32_t days) { return number("funnel_days", days); }
+  /// "sender" or "observer": for operators' programs, which send nothing.
+  Config &role(const Text &role) { return string("role", role); }
+  /// Caps, quiet hours and budgets, as JSON: {"per_day": 2, "quiet": "22:00-09:00"}.
+  Config &rules(const Text &rules) { return raw("rules", rules); }
+  /// What the names of the keys in Redis begin with.
+  Config &store_prefix(const Text &prefix) { return string("store_prefix", prefix); }
+  /// Hours for which Client::ask() leaves a player alone with a template after he refused it; 72 by default.
+  Config &ask_again_hours(std::uint32_t hours) { return number("ask_again_hours", hours); }
   /// Any key, with a value that is JSON already.
   Config &raw(const Text &key, const Text &value) {
     object_.set(key, value.c_str() == nullptr ? "null" : value.c_str());
@@ -498,6 +529,7 @@ class Config {
   }
 
   json::Object object_;
+  json::Object event_;
 };
 
 /// A message, for Client::send() and Client::submit(). Values are escaped; whether they keep their template's rules is
@@ -558,6 +590,9 @@ class Options {
   Options &tag(std::uint64_t tag) { return set("tag", std::to_string(tag)); }
   /// For this send instead of the configured one.
   Options &timeout_ms(std::uint32_t ms) { return set("timeout_ms", std::to_string(ms)); }
+
+  /// The configured rules bind it: Status::skipped where one keeps it back.
+  Options &rules(bool rules = true) { return set("rules", rules ? "true" : "false"); }
 
   // The rest is for Client::submit().
 
@@ -727,8 +762,8 @@ class Client {
     });
   }
 
-  /// wxsub_poll: takes finished results, of tickets and outcomes, into the caller's array. Waits so long for the first;
-  /// not at all by default. Works on after shutdown().
+  /// wxsub_poll: takes finished results, of tickets and outcomes, into the caller's array. Waits up to `wait` for the first;
+  /// not at all by default. Still works after shutdown().
   WXSUB_NODISCARD Polled poll(Result *results, std::size_t capacity,
                               std::chrono::milliseconds wait = std::chrono::milliseconds::zero()) const {
     std::size_t count = 0;
@@ -776,7 +811,7 @@ class Client {
     });
   }
 
-  /// wxsub_shutdown: takes in nothing more, and lets what was submitted and what runs end, for so long. Then poll()
+  /// wxsub_shutdown: takes in nothing more, and lets what was submitted and what runs end, for up to `drain`. Then poll()
   /// what is left, and close(). `unfinished` (may be NULL) gets how much did not end in time.
   WXSUB_NODISCARD Result shutdown(std::chrono::milliseconds drain, std::size_t *unfinished = nullptr) const {
     return call({}, [&](wxsub_result *) { return wxsub_shutdown(handle_, in_ms(drain), unfinished); });
@@ -816,6 +851,19 @@ class Client {
     return {result, std::move(plain)};
   }
 
+  /// wxsub_ask: which templates to ask a player for now. The request and the reply are JSON, as there; the reply is empty
+  /// unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, std::string> ask(const Text &openid, const Text &request) const {
+    // More than any plan for the 64 templates of a request.
+    std::string reply(65536, '\0');
+    std::size_t length = 0;
+    const Result result = call({&openid, &request}, [&](wxsub_result *why) {
+      return wxsub_ask(handle_, openid.c_str(), request.c_str(), &reply[0], reply.size(), &length, why);
+    });
+    reply.resize(result.ok() ? length : 0);
+    return {result, std::move(reply)};
+  }
+
   /// wxsub_login: who a login code (wx.login in the game) belongs to. The identity is empty unless the result is ok().
   WXSUB_NODISCARD std::pair<Result, Identity> login(const Text &code) const {
     Identity identity;
@@ -828,6 +876,32 @@ class Client {
   /// wxsub_check: tells an operator in words, in Result::message(), whether it will work.
   WXSUB_NODISCARD Result check() const {
     return call({}, [&](wxsub_result *out) { return wxsub_check(handle_, out); });
+  }
+
+  /// wxsub_admin: an operator's request and its reply, both JSON. Empty unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, std::string> admin(const Text &request_json) const {
+    // Every reply fits into 64 KiB; with more a page has all the rows that it was asked for.
+    std::string reply(256 * 1024, '\0');
+    std::size_t length = 0;
+    const Result result = call({&request_json}, [&](wxsub_result *why) {
+      return wxsub_admin(handle_, request_json.c_str(), &reply[0], reply.size(), &length, why);
+    });
+    reply.resize(result.ok() ? length : 0);
+    return {result, std::move(reply)};
+  }
+
+  /// The numbers of this client in Prometheus' text format, for an endpoint of yours. Empty unless the result is ok().
+  WXSUB_NODISCARD std::pair<Result, std::string> metrics() const {
+    const std::pair<Result, std::string> reply = admin("{\"do\":\"metrics\"}");
+    std::string text;
+    // {"metrics":"..."}, where nothing but quotes and line breaks is escaped.
+    const std::size_t begin = std::strlen("{\"metrics\":\""), end = std::strlen("\"}");
+    for (std::size_t at = begin; at + end < reply.second.size(); at++) {
+      const bool escaped = reply.second[at] == '\\';
+      const char next = reply.second[escaped ? ++at : at];
+      text += escaped && next == 'n' ? '\n' : next;
+    }
+    return {reply.first, std::move(text)};
   }
 
   /// wxsub_set_token.
@@ -974,7 +1048,7 @@ class Futures {
     return opened([&] { return client_.submit_report(openid, template_id, answer, key, tag); });
   }
 
-  /// Takes all results there are, waiting so long for the first one, and hands them out. Not ok() when the client is
+  /// Takes all results there are, waiting up to `wait` for the first one, and hands them out. Not ok() when the client is
   /// closed (or this is a child of fork()): no future waits any more then.
   Result pump(std::chrono::milliseconds wait = std::chrono::milliseconds::zero()) {
     Result batch[16];
