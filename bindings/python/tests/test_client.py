@@ -41,6 +41,19 @@ class HappyPath(support.SimCase):
         with wxsub.Client(support.settings(self.store)) as again:
             self.assertEqual(again.quota(openid, TEMPLATE), 0)
 
+    def test_a_plan_says_what_to_ask_for(self) -> None:
+        client = self.client()
+        openid = self.player(client)
+        client.report(openid, "refused", Answer.REJECT)
+        plan = client.ask(openid, ["new", {"id": TEMPLATE, "keep": 1}, "refused", "键\""], most=1)
+        self.assertEqual(plan["ask"], ["new"])
+        self.assertEqual(plan["counts"], {"new": 0, TEMPLATE: 1, "refused": 0, "键\"": 0})
+        self.assertEqual(plan["why"], {"new": "ask", TEMPLATE: "stocked", "refused": "refused", "键\"": "ask"})
+        self.assertEqual(client.ask(openid, [TEMPLATE])["ask"], [TEMPLATE])
+        for wrong in ([], [{"id": "T", "kep": 1}], ["T", "T"], ["T\n"]):
+            with self.assertRaises(wxsub.InvalidArgument):
+                client.ask(openid, wrong)
+
     def test_unicode_arrives_as_it_left(self) -> None:
         client = self.client()
         for thing in ('说"你好"\\ \'', "体力已满\U0001f600", "a/b<>&é", "\u200dx"):

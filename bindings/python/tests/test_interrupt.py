@@ -171,7 +171,7 @@ class CtrlC(support.SimCase):
                 except KeyboardInterrupt:
                     print("interrupted", flush=True)
                 client.submit_report("o", "T", 1)
-                print(len(client.poll(wait=5)))
+                print(len(client.poll(wait=60)))
             """,
             config=support.offline_settings(),
         )

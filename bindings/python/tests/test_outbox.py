@@ -11,7 +11,7 @@ import support
 import wxsub
 from support import message
 from wxsub import Result, Status
-from wxsub.client import _unix_ms
+from wxsub._arguments import unix_ms
 
 
 def soon(**delta: float) -> datetime:
@@ -138,7 +138,7 @@ class Times(support.Case):
     def test_every_time_zone_means_the_same(self) -> None:
         due = datetime(2033, 5, 18, 3, 33, 20, 7999, timezone.utc)
         for when in (due, due.astimezone(timezone(timedelta(hours=8))), due.astimezone(), 2_000_000_000_007):
-            self.assertEqual(_unix_ms("deliver_at", when), 2_000_000_000_007)
+            self.assertEqual(unix_ms("deliver_at", when), 2_000_000_000_007)
         client = self.offline(templates="off")
         body = {"touser": "o", "template_id": "T", "data": {"thing1": "x"}}
         client.submit(body, key="k", deliver_at=soon(days=10).astimezone(timezone(timedelta(hours=-9))))

@@ -13,11 +13,12 @@ A game loop submits (:meth:`Client.submit`) and polls (:meth:`Client.poll`) inst
 :class:`AsyncClient`.
 """
 
+from ._arguments import Json, OnConflict, OnUnknown, When
 from ._log import Log
 from ._native import ABI
 from ._transport import HttpEnd, HttpReply, HttpRequest, Transport
 from .awaiting import AsyncClient
-from .client import MAX_RESULTS, Client, Json, OnConflict, OnUnknown, When, version
+from .client import MAX_RESULTS, Client, abi, version
 from .errors import (
     AuthError,
     Banned,
@@ -39,12 +40,14 @@ from .errors import (
     QueueFull,
     Refused,
     SignatureError,
+    Skipped,
     StoreError,
     TooLate,
     WeChatError,
     WxsubError,
 )
 from .result import Answer, EventReply, Flags, Identity, LogLevel, Quota, Result, Retry, Status
+from .simulator import Simulator
 from .stats import Stats
 
 __version__ = "0.1.0"
@@ -89,6 +92,8 @@ __all__ = [
     "Result",
     "Retry",
     "SignatureError",
+    "Simulator",
+    "Skipped",
     "Stats",
     "Status",
     "StoreError",
@@ -97,5 +102,6 @@ __all__ = [
     "WeChatError",
     "When",
     "WxsubError",
+    "abi",
     "version",
 ]

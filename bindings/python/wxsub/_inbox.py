@@ -31,7 +31,7 @@ class Inbox:
         self._taken: Deque[Result] = deque()
 
     def poll(self, client: Optional[int], limit: int, wait: float) -> List[Result]:
-        """Up to ``limit`` results, waiting so many seconds for the first.
+        """Up to ``limit`` results; waits up to ``wait`` seconds for the first.
 
         :raises WxsubError: the client is closed, or the parent's.
         """

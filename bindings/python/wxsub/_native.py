@@ -82,6 +82,7 @@ class RawStats(ctypes.Structure):
         ("outbox_waiting", c_uint64),
         ("outbox_due", c_uint64),
         ("outbox_oldest_due_ms", c_uint64),
+        ("skipped", c_uint64),
     ]
 
 
@@ -169,6 +170,14 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "wxsub_open_event": (
         c_int32,
         [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
+    ),
+    "wxsub_admin": (
+        c_int32,
+        [c_void_p, c_char_p, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
+    ),
+    "wxsub_ask": (
+        c_int32,
+        [c_void_p, c_char_p, c_char_p, POINTER(c_char), c_size_t, POINTER(c_size_t), _Result],
     ),
     "wxsub_login": (c_int32, [c_void_p, c_char_p, POINTER(RawIdentity), _Result]),
     "wxsub_check": (c_int32, [c_void_p, _Result]),

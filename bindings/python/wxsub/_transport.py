@@ -38,7 +38,7 @@ class HttpRequest:
     content_type: Optional[str]
     #: The body; empty without one. It may hold the secret: never log it.
     body: bytes = field(repr=False)
-    #: Give up after so many seconds.
+    #: Seconds after which to give up.
     timeout: float
 
 

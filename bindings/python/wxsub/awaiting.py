@@ -8,7 +8,8 @@ import threading
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, Type, Union
 
-from .client import Client, Json, OnConflict, OnUnknown, When
+from ._arguments import Json, OnConflict, OnUnknown, When
+from .client import Client
 from .errors import ClosedError, InternalError, check
 from .result import Answer, Result, Retry, Status
 
@@ -52,6 +53,7 @@ class AsyncClient:
         key: Optional[str] = None,
         tag: Optional[int] = None,
         timeout: Optional[float] = None,
+        rules: bool = False,
         durable: bool = False,
         deliver_at: Optional[When] = None,
         expires_at: Optional[When] = None,
@@ -69,6 +71,7 @@ class AsyncClient:
             key=key,
             tag=tag,
             timeout=timeout,
+            rules=rules,
             durable=durable,
             deliver_at=deliver_at,
             expires_at=expires_at,

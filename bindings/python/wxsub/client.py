@@ -11,38 +11,33 @@ import threading
 import weakref
 from asyncio import CancelledError
 from ctypes import byref
-from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Literal, Mapping, Optional, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
 from . import _background, _exit, _log, _transport
-from ._inbox import SLICE, Inbox
+from ._admin import Operator
+from ._arguments import Json, body_of, encoded, fits, number_of_answer, options_of, to_json
+from ._events import EventReceiver
+from ._inbox import Inbox
 from ._log import Log
 from ._native import DestroyFn, HttpFn, LogFn, RawResult, lib, new_identity, new_result, new_stats
+from ._submitting import Submitter
 from ._transport import Transport
-from .errors import ClosedError, ForkedError, InvalidArgument, StoreError, check, check_status
-from .result import Answer, EventReply, Identity, LogLevel, Result, Status, from_raw, identity_from_raw
+from .errors import check, check_status
+from .result import Answer, Identity, LogLevel, Result, Status, from_raw, identity_from_raw
 from .stats import Stats, stats_from_raw
 
-#: A JSON object as a mapping, or as text, which is passed on untouched.
-Json = Union[Mapping[str, Any], str]
+#: More than any plan for the 64 templates of a request.
+_REPLY = 65536
 
-#: A point in time: a :class:`datetime.datetime` with a time zone, or Unix milliseconds.
-When = Union[datetime, int]
-
-#: What a message does that finds another one waiting with its key: that one stays, or this one takes its place.
-OnConflict = Literal["keep", "replace"]
-
-#: What becomes of a stored message that was maybe sent: it ends so, or it is sent again, maybe twice.
-OnUnknown = Literal["report", "resend"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-#: :meth:`Client.report_json` returns at most so many results.
+#: How many results :meth:`Client.report_json` returns at most.
 MAX_RESULTS = 4096
 
+#: Room for a reply of :meth:`Client.admin`: every one fits into 64 KiB; with more a page has all the rows it was asked for.
+ADMIN_REPLY = 256 * 1024
 
-class Client:
+
+class Client(Submitter, EventReceiver, Operator):
     """One appid, one store of counts. Safe to use from any number of threads at once.
 
     Configuration is the library's (see README or ``wxsub.h``): a mapping, keywords, both (keywords win), or JSON text::
@@ -70,9 +65,9 @@ class Client:
     def __init__(self, config: Optional[Json] = None, **settings: Any) -> None:
         if isinstance(config, str) and settings:
             raise TypeError("Client: configuration as JSON text and as keywords at once; use a mapping")
-        text = config if isinstance(config, str) else _json({**(config or {}), **settings})
+        text = config if isinstance(config, str) else to_json({**(config or {}), **settings})
         handle, why = ctypes.c_void_p(), new_result()
-        lib.wxsub_init(_bytes("config", text), byref(handle), byref(why))
+        lib.wxsub_init(encoded("config", text), byref(handle), byref(why))
         check(from_raw(why))
         self._handle = handle.value
         self._closed = False
@@ -99,10 +94,10 @@ class Client:
         out = new_result()
         self._call(
             lib.wxsub_report,
-            _bytes("openid", openid),
-            _bytes("template_id", template_id),
-            _answer(answer),
-            _bytes("key", key),
+            encoded("openid", openid),
+            encoded("template_id", template_id),
+            number_of_answer(answer),
+            encoded("key", key),
             byref(out),
         )
         return check(from_raw(out))
@@ -117,7 +112,7 @@ class Client:
         :raises InvalidArgument: the object was not understood. Nothing was changed.
         :raises StoreError: nothing was changed: report again.
         """
-        text = _bytes("obj", obj if isinstance(obj, str) else _json(obj))
+        text = encoded("obj", obj if isinstance(obj, str) else to_json(obj))
         # Calling again with more room would report again. No object has more entries than colons.
         capacity = min(text.count(b":") + 1 if text else 1, MAX_RESULTS)
         results = (RawResult * capacity)()
@@ -125,9 +120,9 @@ class Client:
         count = ctypes.c_size_t()
         status = self._call(
             lib.wxsub_report_json,
-            _bytes("openid", openid),
+            encoded("openid", openid),
             text,
-            _bytes("key", key),
+            encoded("key", key),
             results,
             capacity,
             byref(count),
@@ -136,47 +131,21 @@ class Client:
             check(from_raw(results[0]))
         return [from_raw(result) for result in results[: min(count.value, capacity)]]
 
-    def handle_event(self, query: Union[str, bytes], body: bytes = b"") -> EventReply:
-        """Verifies and applies what WeChat pushed to the host's own HTTP endpoint; the configuration needs ``event``.
+    # For operators.
 
-        Popup answers, refusals in the settings and results of sends go into the count, each once, however often WeChat
-        pushes it. May wait up to 4 seconds for a send to the same player that runs. What is about other things is the
-        host's to answer: its result is ``not_ours`` and its reply empty.
+    def admin(self, request: Json) -> Dict[str, Any]:
+        """Answers an operator's question about the ledger, such as ``{"do": "players"}``. ``wxsub.h`` has every request and
+        reply at ``wxsub_admin``; the game itself needs nothing of it.
 
-        Without an ``aes_key`` nothing signs the bodies: then only accepts are taken, unless the configuration says
-        ``trust_plain``.
-
-        :param query: the request's raw query string, undecoded.
-        :param body: its raw body; empty for the check of the address (a GET).
-        :returns: send back its ``reply``, with HTTP 200.
-        :raises SignatureError: not WeChat's: answer 403. Nothing was changed.
-        :raises NotSent: (:class:`StoreError`, :class:`Busy`) answer 500, so that WeChat pushes again.
-        :raises ConfigError: no ``event`` in the configuration.
+        :raises InvalidArgument: the request is not understood; the message has the nearest known word.
+        :raises StoreError: the ledger can't be read now.
         """
-        text = _request(query, body)
-        # A reply is "success", or a part of the query.
-        capacity = max(len(text or b""), 64)
-        reply, length, out = ctypes.create_string_buffer(capacity), ctypes.c_size_t(), new_result()
-        self._call(lib.wxsub_handle_event, text, body, len(body), reply, capacity, byref(length), byref(out))
-        result = check(from_raw(out))
-        return EventReply(reply.raw[: length.value].decode("utf-8", "replace"), result)
-
-    def open_event(self, query: Union[str, bytes], body: bytes) -> bytes:
-        """Verifies and decrypts what WeChat pushed, of any kind, and applies nothing: for messages that are ``not_ours``.
-        May be called before or after :meth:`handle_event`.
-
-        :returns: the message as WeChat wrote it, XML or JSON. In plain mode it may be anybody's: nothing signs it.
-        :raises SignatureError: not WeChat's: answer 403.
-        :raises StoreError: answer 500, so that WeChat pushes again.
-        :raises ConfigError: no ``event`` in the configuration.
-        """
-        text = _request(query, body)
-        # A message is never longer than the body that carries it.
-        capacity = len(body) + 1
-        plain, length, why = ctypes.create_string_buffer(capacity), ctypes.c_size_t(), new_result()
-        self._call(lib.wxsub_open_event, text, body, len(body), plain, capacity, byref(length), byref(why))
+        text = encoded("request", request if isinstance(request, str) else to_json(request))
+        reply, length, why = ctypes.create_string_buffer(ADMIN_REPLY), ctypes.c_size_t(), new_result()
+        self._call(lib.wxsub_admin, text, reply, ADMIN_REPLY, byref(length), byref(why))
         check(from_raw(why))
-        return plain.raw[: length.value]
+        answer: Dict[str, Any] = json.loads(ctypes.string_at(reply, length.value))
+        return answer
 
     # What they allow.
 
@@ -188,13 +157,40 @@ class Client:
         remaining, why = ctypes.c_int64(), new_result()
         self._call(
             lib.wxsub_quota,
-            _bytes("openid", openid),
-            _bytes("template_id", template_id),
+            encoded("openid", openid),
+            encoded("template_id", template_id),
             byref(remaining),
             byref(why),
         )
         check(from_raw(why))
         return remaining.value
+
+    def ask(
+        self, openid: str, templates: Sequence[Union[str, Mapping[str, Any]]], *, most: Optional[int] = None
+    ) -> Dict[str, Any]:
+        """Which templates to ask this player for now. Fetch it at login and after each answer, for the game's next tap.
+
+        :param templates: in order of worth, 1 to 64: ids, or ``{"id": ..., "keep": ...}`` with the count that is enough
+            (3 by default).
+        :param most: how many are asked for at once; 3 by default.
+        :returns: ``{"ask": [ID, ...], "counts": {ID: N}, "why": {ID: "ask", "stocked", "refused" or "banned"}}``; ``ask``
+            may be empty: better not now.
+        """
+        listed = [{"id": one} if isinstance(one, str) else dict(one) for one in templates]
+        request = json.dumps({"templates": listed, "most": most}, ensure_ascii=False)
+        reply, length, why = ctypes.create_string_buffer(_REPLY), ctypes.c_size_t(), new_result()
+        self._call(
+            lib.wxsub_ask,
+            encoded("openid", openid),
+            encoded("request", request),
+            reply,
+            _REPLY,
+            byref(length),
+            byref(why),
+        )
+        check(from_raw(why))
+        plan: Dict[str, Any] = json.loads(reply.raw[: length.value])
+        return plan
 
     # Sending.
 
@@ -205,6 +201,7 @@ class Client:
         key: Optional[str] = None,
         tag: Optional[int] = None,
         timeout: Optional[float] = None,
+        rules: bool = False,
     ) -> Result:
         """Sends one message and waits for the verdict. When it returns, the message was sent.
 
@@ -216,6 +213,8 @@ class Client:
             sent or may have been, and answers as the first did, ``replayed``.
         :param tag: your own number, echoed.
         :param timeout: seconds, for this send instead of the configured ``timeout_ms``.
+        :param rules: the configured rules bind it.
+        :raises Skipped: a rule keeps it back.
         :raises NotAllowed: (:class:`NoQuota`, :class:`Refused`) ask the player again.
         :raises MessageError: fix the text or the ids; the message names the field.
         :raises NotSent: (:class:`Busy`, :class:`ConnectError`, :class:`StoreError`) surely not sent: call again after
@@ -224,7 +223,7 @@ class Client:
         :raises AuthError: tell an operator.
         :raises WxsubError: any other verdict.
         """
-        return check(self.try_send(message, key=key, tag=tag, timeout=timeout))
+        return check(self.try_send(message, key=key, tag=tag, timeout=timeout, rules=rules))
 
     def try_send(
         self,
@@ -233,158 +232,18 @@ class Client:
         key: Optional[str] = None,
         tag: Optional[int] = None,
         timeout: Optional[float] = None,
+        rules: bool = False,
     ) -> Result:
         """As :meth:`send`, but every verdict of the library is returned, none raised: look at ``result.status``."""
-        options = _options(key=key, tag=tag, timeout_ms=None if timeout is None else math.ceil(timeout * 1000))
-        out = new_result()
-        self._call(lib.wxsub_send, _body(message), options, byref(out))
-        return from_raw(out)
-
-    # Without waiting.
-
-    def submit(
-        self,
-        message: Json,
-        *,
-        key: Optional[str] = None,
-        tag: Optional[int] = None,
-        timeout: Optional[float] = None,
-        durable: bool = False,
-        deliver_at: Optional[When] = None,
-        expires_at: Optional[When] = None,
-        on_conflict: Optional[OnConflict] = None,
-        on_unknown: Optional[OnUnknown] = None,
-        notify: bool = True,
-    ) -> int:
-        """Takes a message in and returns at once; threads of the library send it. For a game loop.
-
-        :param message: as for :meth:`send`; ``key``, ``tag`` and ``timeout`` too.
-        :param durable: it is put into the store and survives a crash. Its result then says that it is ``stored`` (or
-            why not), and its verdict comes later, as an ``outcome``, with your ``tag`` and ``key``. Failures that may
-            pass are tried again until ``expires_at``.
-        :param deliver_at: when to send it; implies ``durable``. Whichever process has the store open then does.
-        :param expires_at: after that it ends as :attr:`Status.EXPIRED`; default: 24 hours after ``deliver_at``.
-        :param on_conflict: with a key, when one that waits has it, too: ``"keep"`` that one (the default; the result is
-            ``replayed``), or ``"replace"`` it.
-        :param on_unknown: when it was maybe sent: ``"report"`` that (the default), or ``"resend"`` it, maybe twice.
-        :param notify: False: neither result nor outcome is wanted; the ticket is 0.
-        :returns: its ticket. Exactly one result of :meth:`poll` has it, whatever happens but :meth:`close`.
-        :raises QueueFull: poll, and submit again in the next tick.
-        :raises InvalidArgument: no JSON, no ``touser``, or a wrong option. Other faults come as the ticket's result.
-        """
-        options = _options(
+        options = options_of(
             key=key,
             tag=tag,
             timeout_ms=None if timeout is None else math.ceil(timeout * 1000),
-            durable=durable or None,
-            deliver_at=_unix_ms("deliver_at", deliver_at),
-            expires_at=_unix_ms("expires_at", expires_at),
-            on_conflict=on_conflict,
-            on_unknown=on_unknown,
-            notify=None if notify else False,
+            rules=rules or None,
         )
-        ticket, why = ctypes.c_uint64(), new_result()
-        # Here and not behind: it never waits.
-        lib.wxsub_submit(self._handle, _body(message), options, byref(ticket), byref(why))
-        check(from_raw(why))
-        return ticket.value
-
-    def submit_report(
-        self,
-        openid: str,
-        template_id: Optional[str],
-        answer: Union[Answer, int, str],
-        key: Optional[str] = None,
-        *,
-        tag: int = 0,
-    ) -> int:
-        """As :meth:`report`, without waiting for the disk. The answer is on disk when the ticket's result is ``ok``.
-
-        :param tag: your own number, echoed.
-        :returns: its ticket.
-        :raises QueueFull: poll, and report again in the next tick.
-        """
-        ticket, why = ctypes.c_uint64(), new_result()
-        lib.wxsub_submit_report(
-            self._handle,
-            _bytes("openid", openid),
-            _bytes("template_id", template_id),
-            _answer(answer),
-            _bytes("key", key),
-            _fits("tag", tag, 0, 2**64 - 1),
-            byref(ticket),
-            byref(why),
-        )
-        check(from_raw(why))
-        return ticket.value
-
-    def poll(self, limit: int = 64, wait: float = 0.0) -> List[Result]:
-        """Takes finished results, of tickets and outcomes of durable messages. Works on after :meth:`shutdown`.
-
-        When Ctrl-C breaks off the wait, nothing is lost: the next poll has what came meanwhile.
-
-        :param limit: takes so many at most.
-        :param wait: waits so many seconds for the first.
-        :returns: each result goes to one poll only; none: there was nothing.
-        """
-        return self._inbox.poll(self._handle, _fits("limit", limit, 1, 2**31 - 1), wait)
-
-    def results(self) -> Iterator[Result]:
-        """Every result as it comes. Ends when the client is closed, or was shut down and all results were taken. ::
-
-            for result in client.results():
-                ...
-        """
-        ended = False
-        while True:
-            try:
-                taken = self.poll(1, SLICE)
-            except ForkedError:
-                raise
-            except ClosedError:
-                return
-            if taken:
-                yield taken[0]
-            elif ended:
-                return
-            else:
-                ended = self._shut_down and self._is_idle()
-
-    def poll_handle(self) -> int:
-        """A descriptor for an event loop: readable while :meth:`poll` has something. Only wait for it: don't read,
-        write or close it. It is the client's, and :meth:`close` ends it. (After a poll that Ctrl-C broke off, poll once
-        before waiting for it.)
-
-        :raises InternalError: not Linux: use :meth:`poll` with ``wait`` instead.
-        """
-        handle = ctypes.c_ssize_t()
-        check_status("wxsub_poll_handle", lib.wxsub_poll_handle(self._handle, byref(handle)))
-        return handle.value
-
-    def cancel(self, openid: str, key: str) -> Result:
-        """Takes a message back that was submitted with a key and waits, also in another process. When it returns, it is
-        on disk that the message will not be sent. A ticket without a result gets :attr:`Status.CANCELLED`.
-
-        :raises TooLate: it is being sent, or was sent or maybe sent.
-        :raises NotFound: nothing waits with this key.
-        """
         out = new_result()
-        self._call(lib.wxsub_cancel, _bytes("openid", openid), _bytes("key", key), byref(out))
-        return check(from_raw(out))
-
-    def lookup(self, openid: str, key: str) -> Optional[Result]:
-        """Tells what became of a message with a key, whichever process sent it, until 24 hours after its end.
-
-        :returns: how it ended, ``replayed``, whatever the verdict; ``stored``: it waits in the store, for
-            ``retry_after`` seconds more; :attr:`Status.BUSY`: it is in this process's queue or being sent; None: no
-            message of this player has this key.
-        """
-        out = new_result()
-        self._call(lib.wxsub_lookup, _bytes("openid", openid), _bytes("key", key), byref(out))
-        result = from_raw(out)
-        if result.status == Status.NOT_FOUND:
-            return None
-        return result if result.replayed or result.status == Status.BUSY else check(result)
+        self._call(lib.wxsub_send, body_of(message), options, byref(out))
+        return from_raw(out)
 
     def set_token(self, token: str, expires_in: int) -> None:
         """Hands in an access token, for a client with ``token="external"``. It takes effect at once.
@@ -392,8 +251,8 @@ class Client:
         :param expires_in: seconds that it is still good for.
         :raises InvalidArgument: ``expires_in`` is 0, or the client gets its own tokens.
         """
-        seconds = _fits("expires_in", expires_in, 0, 2**32 - 1)
-        status = self._call(lib.wxsub_set_token, _bytes("token", token), seconds)
+        seconds = fits("expires_in", expires_in, 0, 2**32 - 1)
+        status = self._call(lib.wxsub_set_token, encoded("token", token), seconds)
         check_status("wxsub_set_token", status)
 
     # The account.
@@ -409,7 +268,7 @@ class Client:
         :raises ConfigError: no ``secret`` in the configuration.
         """
         out, why = new_identity(), new_result()
-        self._call(lib.wxsub_login, _bytes("code", code), byref(out), byref(why))
+        self._call(lib.wxsub_login, encoded("code", code), byref(out), byref(why))
         check(from_raw(why))
         return identity_from_raw(out)
 
@@ -425,7 +284,7 @@ class Client:
         return from_raw(out)
 
     def stats(self) -> Stats:
-        """What was done since the client was opened, and what waits now. Works on after :meth:`shutdown`."""
+        """What was done since the client was opened, and what waits now. Still works after :meth:`shutdown`."""
         raw = new_stats()
         check_status("wxsub_get_stats", self._call(lib.wxsub_get_stats, byref(raw)))
         return stats_from_raw(raw)
@@ -440,7 +299,7 @@ class Client:
 
             client.set_log(lambda level, text: logging.getLogger("wxsub").log(level.logging_level, text))
         """
-        highest = _fits("level", level, -(2**31), 2**31 - 1)
+        highest = fits("level", level, -(2**31), 2**31 - 1)
         if log is None:
             status = self._call(lib.wxsub_set_log, LogFn(), None, DestroyFn(), highest)
         else:
@@ -477,7 +336,7 @@ class Client:
         :param drain: seconds that it may take.
         :returns: how many tickets and calls did not end in time.
         """
-        drain_ms = _fits("drain", math.ceil(min(drain, 2**32) * 1000), 0, 2**32 - 1)
+        drain_ms = fits("drain", math.ceil(min(drain, 2**32) * 1000), 0, 2**32 - 1)
         unfinished = ctypes.c_size_t()
         check_status("wxsub_shutdown", self._call(self._shut_down_here, drain_ms, unfinished))
         return unfinished.value
@@ -548,14 +407,6 @@ class Client:
         self._shut_down = status == Status.OK
         return status
 
-    def _is_idle(self) -> bool:
-        """Whether no more results are to come, after a shutdown."""
-        try:
-            stats = self.stats()
-        except (ClosedError, StoreError):
-            return True
-        return stats.queued == 0 and stats.running == 0
-
     def _forget(self) -> None:
         """In a forked child: the client is the parent's. The library answers every call that it is forked."""
         self._handle = None
@@ -598,71 +449,6 @@ def version() -> str:
     return text.decode()
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
-
-
-def _plain(value: object) -> object:
-    """What JSON has no word for: paths, and mappings that are no dict."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _body(message: Json) -> Optional[bytes]:
-    return _bytes("message", message if isinstance(message, str) else _json(message))
-
-
-def _options(**given: Any) -> Optional[bytes]:
-    """Those that are not None."""
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return _bytes("options", _json(chosen)) if chosen else None
-
-
-def _unix_ms(name: str, when: Optional[When]) -> Optional[int]:
-    if not isinstance(when, datetime):
-        return when
-    if when.tzinfo is None or when.utcoffset() is None:
-        raise ValueError(f"{name} must have a time zone: datetime.now(timezone.utc), or .astimezone()")
-    return (when - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _bytes(name: str, text: Optional[str]) -> Optional[bytes]:
-    """Text as the library takes it. It judges itself what is no UTF-8 (lone surrogates); a NUL it could not see."""
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be str, not {type(text).__name__}")
-    if "\0" in text:
-        raise InvalidArgument(Result(Status.ARG, f"{name} holds a NUL character"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _request(query: Union[str, bytes], body: bytes) -> Optional[bytes]:
-    """The query string of a pushed request, whose body must be bytes."""
-    text = query if isinstance(query, bytes) else _bytes("query", query)
-    if text and b"\0" in text:
-        raise InvalidArgument(Result(Status.ARG, "query holds a NUL character"))
-    if not isinstance(body, bytes):
-        raise TypeError(f"body must be bytes, not {type(body).__name__}")
-    return text
-
-
-def _answer(answer: Union[Answer, int, str]) -> int:
-    """The number of an answer, which may be in WeChat's own word."""
-    if not isinstance(answer, str):
-        return _fits("answer", answer, -(2**31), 2**31 - 1)
-    word = "accept" if answer.startswith("accept") else answer
-    if word not in ("accept", "reject", "ban", "filter"):
-        what = "pass an Answer, or WeChat's word: accept, reject, ban, filter"
-        raise InvalidArgument(Result(Status.ARG, f"answer is {answer!r}; {what}"))
-    return Answer[word.upper()]
-
-
-def _fits(name: str, number: int, low: int, high: int) -> int:
-    """The number itself; ctypes would cut off what does not fit."""
-    if not low <= number <= high:
-        raise InvalidArgument(Result(Status.ARG, f"{name} is {number}; it must be from {low} to {high}"))
-    return number
+def abi() -> int:
+    """The native library's ABI number: at least the one that this package was written against."""
+    return int(lib.wxsub_abi())

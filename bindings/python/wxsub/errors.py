@@ -100,6 +100,10 @@ class TooLate(WxsubError):
     """The message with this key is being sent, or was sent or maybe sent."""
 
 
+class Skipped(WxsubError):
+    """A rule of the configuration kept it from being sent: a cap, quiet hours, a budget, a mute."""
+
+
 class MaybeSent(WxsubError):
     """The request left and no readable answer came. Call again only if twice is better than never."""
 
@@ -141,6 +145,7 @@ _ERRORS: Dict[Status, Type[WxsubError]] = {
     Status.EXPIRED: Expired,
     Status.NOT_FOUND: NotFound,
     Status.TOO_LATE: TooLate,
+    Status.SKIPPED: Skipped,
     Status.CONNECT: ConnectError,
     Status.UNKNOWN: MaybeSent,
     Status.CANCELLED: Cancelled,

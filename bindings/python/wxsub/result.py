@@ -72,6 +72,8 @@ class Status(_Open):
     NOT_FOUND = 44
     #: Already being sent, or sent.
     TOO_LATE = 45
+    #: A rule of the configuration kept it from being sent.
+    SKIPPED = 46
     #: The quota store failed. Nothing is lost.
     STORE = 60
     #: A bug of the library's, caught; the client still works.
@@ -193,7 +195,7 @@ class Result:
     attempts: int = 0
     #: How long the call took.
     elapsed_ms: int = 0
-    #: With :attr:`Retry.LATER`: not before so many milliseconds.
+    #: With :attr:`Retry.LATER`: how many milliseconds to wait at least.
     retry_after_ms: int = 0
     #: Facts, or'ed.
     flags: Flags = Flags(0)

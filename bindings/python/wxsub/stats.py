@@ -60,6 +60,8 @@ class Stats:
     outbox_due: int
     #: Now: milliseconds since the oldest of those was due.
     outbox_oldest_due_ms: int
+    #: Messages that ended as :attr:`Status.SKIPPED`.
+    skipped: int
 
 
 def stats_from_raw(raw: RawStats) -> Stats:
