@@ -91,6 +91,31 @@ namespace Wxsub
         /// <summary>Accepts that a player may pile up for one template; default 0: no limit.</summary>
         public int? MaxCount { get; set; }
 
+        /// <summary>The time zone in which days are counted; default "+08:00".</summary>
+        public string UtcOffset { get; set; }
+
+        /// <summary>How long it is kept what became of each answer and message; default 30, in Redis 3; 0: not at
+        /// all.</summary>
+        public int? HistoryDays { get; set; }
+
+        /// <summary>How long the numbers of each day and template are kept; default 400.</summary>
+        public int? FunnelDays { get; set; }
+
+        /// <summary>"sender" (default), or "observer": for operators' programs, which send nothing and need no secret.
+        /// </summary>
+        public string Role { get; set; }
+
+        /// <summary>Caps, quiet hours and budgets, as JSON: {"per_day": 2, "quiet": "22:00-09:00"}.</summary>
+        public string Rules { get; set; }
+
+        /// <summary>
+        /// Hours for which <see cref="Client.Ask"/> leaves a player alone with a template after he refused it; default 72.
+        /// </summary>
+        public int? AskAgainHours { get; set; }
+
+        /// <summary>What the names of the keys in Redis begin with; default "wxsub".</summary>
+        public string StorePrefix { get; set; }
+
         /// <summary>The configuration as the library takes it. It holds secrets: don't log it.</summary>
         /// <returns>JSON, for <see cref="Client"/>.</returns>
         public string ToJson()
@@ -98,6 +123,7 @@ namespace Wxsub
             return new JsonObject()
                 .Add("appid", Appid)
                 .Add("secret", Secret)
+                .Add("role", Role)
                 .Add("store", Store)
                 .Add("api_base", ApiBase)
                 .Add("token", Token)
@@ -121,6 +147,12 @@ namespace Wxsub
                 .Add("queue_capacity", QueueCapacity)
                 .Add("max_per_second", MaxPerSecond)
                 .Add("max_count", MaxCount)
+                .Add("utc_offset", UtcOffset)
+                .Add("history_days", HistoryDays)
+                .Add("funnel_days", FunnelDays)
+                .Add("rules", Rules, isJson: true)
+                .Add("store_prefix", StorePrefix)
+                .Add("ask_again_hours", AskAgainHours)
                 .ToString();
         }
     }

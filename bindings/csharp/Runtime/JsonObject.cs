@@ -17,6 +17,11 @@ namespace Wxsub
             return value == null ? this : AddRaw(name, Quote(value));
         }
 
+        internal JsonObject Add(string name, string value, bool isJson)
+        {
+            return value == null ? this : isJson ? AddRaw(name, value) : Add(name, value);
+        }
+
         internal JsonObject Add(string name, string[] values)
         {
             if (values == null)

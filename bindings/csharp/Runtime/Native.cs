@@ -94,6 +94,16 @@ namespace Wxsub
             [In, Out] byte[] plain, UIntPtr capacity, out UIntPtr plainLength, [In, Out] byte[] why);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_admin(
+            ClientHandle client, byte[] requestJson,
+            [In, Out] byte[] reply, UIntPtr capacity, out UIntPtr replyLength, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int wxsub_ask(
+            ClientHandle client, byte[] openid, byte[] request,
+            [In, Out] byte[] reply, UIntPtr capacity, out UIntPtr replyLength, [In, Out] byte[] why);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int wxsub_login(
             ClientHandle client, byte[] code, [In, Out] byte[] identity, [In, Out] byte[] why);
 

@@ -71,7 +71,7 @@ namespace Wxsub
         /// <summary>How long the call took, in milliseconds.</summary>
         public uint ElapsedMs { get; }
 
-        /// <summary>With <see cref="Wxsub.Retry.Later"/>: not before so many milliseconds.</summary>
+        /// <summary>With <see cref="Wxsub.Retry.Later"/>: how many milliseconds to wait at least.</summary>
         public uint RetryAfterMs { get; }
 
         /// <summary>What else is to be said.</summary>

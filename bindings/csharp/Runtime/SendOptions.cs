@@ -15,11 +15,19 @@ namespace Wxsub
         /// <summary>For this send, instead of the configured one.</summary>
         public int? TimeoutMs { get; set; }
 
+        /// <summary>The configured rules bind it: <see cref="Status.Skipped"/> where one keeps it back.</summary>
+        public bool? Rules { get; set; }
+
         /// <summary>The options as the library takes them.</summary>
         /// <returns>JSON, for <see cref="Client.Send(string, string)"/>.</returns>
         public string ToJson()
         {
-            return new JsonObject().Add("key", Key).Add("tag", Tag).Add("timeout_ms", TimeoutMs).ToString();
+            return new JsonObject()
+                .Add("key", Key)
+                .Add("tag", Tag)
+                .Add("timeout_ms", TimeoutMs)
+                .Add("rules", Rules)
+                .ToString();
         }
     }
 }

@@ -34,6 +34,7 @@ namespace Wxsub
             OutboxWaiting = BitConverter.ToUInt64(bytes, StatsBuffer.OutboxWaitingAt);
             OutboxDue = BitConverter.ToUInt64(bytes, StatsBuffer.OutboxDueAt);
             OutboxOldestDueMs = BitConverter.ToUInt64(bytes, StatsBuffer.OutboxOldestDueMsAt);
+            Skipped = BitConverter.ToUInt64(bytes, StatsBuffer.SkippedAt);
         }
 
         /// <summary>Messages that WeChat took.</summary>
@@ -109,6 +110,9 @@ namespace Wxsub
 
         /// <summary>Now: milliseconds since the oldest of those was due.</summary>
         public ulong OutboxOldestDueMs { get; }
+
+        /// <summary>Messages that ended as <see cref="Status.Skipped"/>: a rule kept them back.</summary>
+        public ulong Skipped { get; }
 
         /// <summary>The numbers of messages and of what waits, on one line; for logs.</summary>
         /// <returns>Such as "sent 3, failed 1, replayed 0; queued 0, running 0, results 0; outbox 2, due 1".</returns>

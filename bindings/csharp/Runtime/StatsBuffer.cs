@@ -5,7 +5,7 @@ namespace Wxsub
     /// <summary>Memory for a wxsub_stats, as bytes: see <see cref="ResultBuffer"/>.</summary>
     internal sealed class StatsBuffer
     {
-        internal const int Size = 200;
+        internal const int Size = 208;
 
         internal const int ReservedAt = 4;
         internal const int SentAt = 8;
@@ -32,6 +32,7 @@ namespace Wxsub
         internal const int OutboxWaitingAt = 176;
         internal const int OutboxDueAt = 184;
         internal const int OutboxOldestDueMsAt = 192;
+        internal const int SkippedAt = 200;
 
         internal StatsBuffer()
         {

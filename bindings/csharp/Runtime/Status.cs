@@ -68,6 +68,9 @@ namespace Wxsub
         /// <summary>Already being sent, or sent.</summary>
         TooLate = 45,
 
+        /// <summary>A rule of the configuration kept it from being sent: surely not sent.</summary>
+        Skipped = 46,
+
         /// <summary>The quota store failed: disk full, locked too long, not ours. Nothing is lost.</summary>
         Store = 60,
 

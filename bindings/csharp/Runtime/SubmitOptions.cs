@@ -17,6 +17,9 @@ namespace Wxsub
         /// <summary>For each try to send this message, instead of the configured one.</summary>
         public int? TimeoutMs { get; set; }
 
+        /// <summary>The configured rules bind it: <see cref="Status.Skipped"/> where one keeps it back.</summary>
+        public bool? Rules { get; set; }
+
         /// <summary>
         /// True: the message is put into the store and survives a crash. The ticket's result is then Ok with
         /// <see cref="ResultFlags.Stored"/> as soon as it is on disk, which does not mean that it was sent: its verdict
@@ -52,6 +55,7 @@ namespace Wxsub
                 .Add("key", Key)
                 .Add("tag", Tag)
                 .Add("timeout_ms", TimeoutMs)
+                .Add("rules", Rules)
                 .Add("durable", Durable)
                 .Add("deliver_at", DeliverAt)
                 .Add("expires_at", ExpiresAt)

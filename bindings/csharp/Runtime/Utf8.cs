@@ -47,7 +47,7 @@ namespace Wxsub
             }
         }
 
-        /// <summary>The text of so many bytes.</summary>
+        /// <summary>The text of the first <paramref name="length"/> bytes.</summary>
         internal static string Text(byte[] bytes, UIntPtr length) => Encoding.UTF8.GetString(bytes, 0, (int)length);
 
         /// <summary>The text in a field of fixed size, up to its NUL.</summary>

@@ -78,8 +78,8 @@ namespace Wxsub.Tests
                     Durable = false, OnConflict = OnConflict.Keep, OnUnknown = OnUnknown.Report, Notify = true,
                 }.ToJson());
             Check.Equal(
-                "{\"workers\":8,\"queue_capacity\":5,\"max_per_second\":0.5}",
-                new Config { Workers = 8, QueueCapacity = 5, MaxPerSecond = 0.5 }.ToJson());
+                "{\"workers\":8,\"queue_capacity\":5,\"max_per_second\":0.5,\"store_prefix\":\"p\"}",
+                new Config { Workers = 8, QueueCapacity = 5, MaxPerSecond = 0.5, StorePrefix = "p" }.ToJson());
             object json = Json.Read(new Config
             {
                 Appid = "wx1",
@@ -101,11 +101,16 @@ namespace Wxsub.Tests
             Check.Equal("k", (string)Json.At(json, "event", "aes_key"));
             Check.Equal("{\"event\":{\"token\":\"t\"}}", new Config { EventToken = "t" }.ToJson());
             Check.Equal(
-                "{\"event\":{\"token\":\"t\",\"aes_key\":\"k\",\"aes_key_previous\":\"p\",\"trust_plain\":false},\"max_count\":9}",
+                "{\"event\":{\"token\":\"t\",\"aes_key\":\"k\",\"aes_key_previous\":\"p\",\"trust_plain\":false},\"max_count\":9,\"ask_again_hours\":5}",
                 new Config
                 {
                     EventToken = "t", EventAesKey = "k", EventAesKeyPrevious = "p", EventTrustPlain = false, MaxCount = 9,
+                    AskAgainHours = 5,
                 }.ToJson());
+            Check.Equal(
+                "{\"utc_offset\":\"-03:00\",\"history_days\":0,\"funnel_days\":31}",
+                new Config { UtcOffset = "-03:00", HistoryDays = 0, FunnelDays = 31 }.ToJson());
+            Check.Equal("{\"role\":\"observer\"}", new Config { Role = "observer" }.ToJson());
         }
     }
 }

@@ -17,6 +17,7 @@ namespace Wxsub.Tests
             tests.Add("count: the object of getSetting", SettingObject);
             tests.Add("count: main switch off, and other failures", FailureObjects);
             tests.Add("count: system types", SystemTypes);
+            tests.Add("count: what to ask a player for", Plan);
             tests.Add("count: what is no object", NoObject);
             tests.Add("count: more entries than anybody has", ManyEntries);
         }
@@ -44,6 +45,25 @@ namespace Wxsub.Tests
                 client.Report(player, null, Answer.Reject).Ensure();
                 Check.Equal(0L, client.Quota(player, "t").Ensure().Remaining, "null is every template:");
                 Check.Equal(0L, client.Quota(player, "u").Ensure().Remaining, "null is every template:");
+            }
+        }
+
+        private static void Plan()
+        {
+            using (Client client = Simulator.Open())
+            {
+                string player = Simulator.Player("plan");
+                client.Report(player, "t", Answer.Accept).Ensure();
+                client.Report(player, "u", Answer.Reject).Ensure();
+                const string Request = "{\"templates\":[{\"id\":\"t\",\"keep\":1},{\"id\":\"u\"},{\"id\":\"v\"}]}";
+                client.Ask(player, Request, out string reply).Ensure();
+                Check.Equal(
+                    "{\"ask\":[\"v\"],\"counts\":{\"t\":1,\"u\":0,\"v\":0},"
+                        + "\"why\":{\"t\":\"stocked\",\"u\":\"refused\",\"v\":\"ask\"}}",
+                    reply);
+                Check.Status(Status.Arg, client.Ask(player, "{\"templates\":[]}", out reply));
+                Check.Equal("", reply);
+                Check.Status(Status.Arg, client.Ask(null, Request, out reply));
             }
         }
 

@@ -75,10 +75,10 @@ namespace Wxsub.Tests
             Layout(Header.Identity, 200, typeof(IdentityBuffer), typeof(Identity));
             Check.Equal(200u, BitConverter.ToUInt32(new IdentityBuffer().Bytes, 0), "struct_size");
 
-            Check.Equal(26, Header.Stats.Fields.Count, "fields");
-            Layout(Header.Stats, 200, typeof(StatsBuffer), typeof(Stats));
+            Check.Equal(27, Header.Stats.Fields.Count, "fields");
+            Layout(Header.Stats, 208, typeof(StatsBuffer), typeof(Stats));
             var stats = new StatsBuffer();
-            Check.Equal(200u, BitConverter.ToUInt32(stats.Bytes, 0), "struct_size");
+            Check.Equal(208u, BitConverter.ToUInt32(stats.Bytes, 0), "struct_size");
             foreach (KeyValuePair<string, int[]> field in Header.Stats.Fields.Where(f => f.Value[1] == 8))
             {
                 BitConverter.GetBytes((ulong)field.Value[0]).CopyTo(stats.Bytes, field.Value[0]);

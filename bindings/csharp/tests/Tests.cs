@@ -16,6 +16,10 @@ namespace Wxsub.Tests
             {
                 return Unusable(args[1]);
             }
+            if (args.Length == 1 && args[0] == "--host")
+            {
+                return SimulatorTests.Host();
+            }
             var tests = new List<KeyValuePair<string, Action>>();
             HeaderTests.AddTo(tests);
             BuilderTests.AddTo(tests);
@@ -29,6 +33,7 @@ namespace Wxsub.Tests
             ErrorTests.AddTo(tests);
             LogTests.AddTo(tests);
             LifeTests.AddTo(tests);
+            SimulatorTests.AddTo(tests);
 
             Console.WriteLine("wxsub " + Library.Version + " on " + Environment.Version);
             int failed = 0;

@@ -7,7 +7,7 @@ namespace Wxsub.Tests
     /// <summary>Several threads at once.</summary>
     internal static class Workers
     {
-        /// <summary>Runs the work on so many threads and waits; the first failure is the caller's.</summary>
+        /// <summary>Runs the work on several threads and waits; the first failure is the caller's.</summary>
         internal static void Run(int threads, Action<int> work)
         {
             var failures = new List<Exception>();

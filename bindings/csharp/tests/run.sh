@@ -7,6 +7,7 @@
 #   cargo run -p wxsub-simulator -- --port 8181 &
 #   WXSUB_SIM=http://127.0.0.1:8181 tests/run.sh ../../target/debug
 # Environment:
+#   WXSUB_SIMULATOR   the simulator program; default: the one in LIBDIR
 #   WXSUB_SIM      the simulator's address
 #   WXSUB_APPID    default wx0000000000000000
 #   WXSUB_SECRET   default simulator-secret
@@ -23,6 +24,7 @@ test -f "$library/libwxsub.so" || { echo "no libwxsub.so in $library" >&2; exit 
 : "${WXSUB_SIM:?set it to the address of a running simulator, such as http://127.0.0.1:8181}"
 export WXSUB_SIM
 export WXSUB_APPID="${WXSUB_APPID:-wx0000000000000000}" WXSUB_SECRET="${WXSUB_SECRET:-simulator-secret}"
+export WXSUB_SIMULATOR="${WXSUB_SIMULATOR:-$library/wxsub-simulator}"
 export WXSUB_HEADER="$root/include/wxsub.h"
 export LC_ALL=C.UTF-8
 
@@ -97,7 +99,8 @@ test -f "$dotnet" && test -d "$references" || { echo "no .NET in $packages: see 
 net="-sdk:4.5 -nostdlib -noconfig -nowarn:1702"
 for r in System.Private.CoreLib System.Private.Uri System.Runtime System.Runtime.Extensions System.Runtime.InteropServices \
     System.Collections System.Linq System.Console System.Threading System.Threading.Thread System.Net.Requests \
-    System.Net.Primitives System.Net.WebHeaderCollection System.Text.RegularExpressions System.IO.FileSystem; do
+    System.Net.Primitives System.Net.WebHeaderCollection System.Text.RegularExpressions System.IO.FileSystem System.Diagnostics.Process \
+    System.ComponentModel.Primitives Microsoft.Win32.Primitives System.Runtime.InteropServices.RuntimeInformation System.Net.Sockets; do
     net="$net -r:$references/$r.dll"
 done
 
