@@ -121,20 +121,6 @@ class Schedule:
         print(f"looked up:   {openid}, {result.status.name if result else 'nothing'}")
 
 
-def prometheus(stats: wxsub.Stats) -> str:
-    """The numbers as Prometheus reads them."""
-    ends = "sent refused no_quota bad_message busy auth banned wechat connect unknown cancelled expired store other"
-    lines = ["# TYPE wxsub_messages_total counter"]
-    lines += [f'wxsub_messages_total{{end="{end}"}} {getattr(stats, end)}' for end in ends.split()]
-    for name in ("replayed", "reports", "token_calls", "lost_results"):
-        lines += [f"# TYPE wxsub_{name}_total counter", f"wxsub_{name}_total {getattr(stats, name)}"]
-    for name in ("queued", "running", "results", "outbox_waiting", "outbox_due"):
-        lines += [f"# TYPE wxsub_{name} gauge", f"wxsub_{name} {getattr(stats, name)}"]
-    seconds = stats.outbox_oldest_due_ms / 1000
-    lines += ["# TYPE wxsub_outbox_oldest_due_seconds gauge", f"wxsub_outbox_oldest_due_seconds {seconds}"]
-    return "\n".join(lines) + "\n"
-
-
 def run(client: wxsub.Client, args: argparse.Namespace) -> None:
     """Schedule, replace, cancel, and see what came of it."""
     schedule = Schedule(client, args.openid, args.template_id, args.data)
@@ -148,7 +134,7 @@ def run(client: wxsub.Client, args: argparse.Namespace) -> None:
     all_sent = schedule.outcomes(len(args.openid) - 1)
     schedule.look_up(first)
     schedule.look_up(second)
-    print(prometheus(client.stats()), end="")
+    print(client.metrics(), end="")  # as Prometheus reads them
     if not all_sent:
         sys.exit(1)
 
