@@ -8,7 +8,7 @@
 mod facts;
 mod record;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,6 +25,19 @@ fn todays_text() -> String {
 
 fn today() -> Header {
     facts::of_header(&todays_text())
+}
+
+/// The names of today's functions.
+pub fn functions() -> Vec<String> {
+    today().facts.iter().filter(|fact| fact.is("function")).map(|fact| fact.name().to_owned()).collect()
+}
+
+/// Today's constants with their numbers.
+pub fn constants() -> BTreeMap<String, String> {
+    let header = today();
+    let constants = header.facts.iter().filter(|fact| fact.is("constant"));
+    let constants = constants.map(|fact| (fact.name().to_owned(), fact.value.clone()));
+    constants.chain([("WXSUB_ABI".to_owned(), header.abi.to_string())]).collect()
 }
 
 fn recorded() -> Vec<Vec<Fact>> {

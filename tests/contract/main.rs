@@ -4,6 +4,10 @@
 mod common;
 
 mod abi;
+mod circles;
 mod docs;
 mod header;
 mod layers;
+mod tables;
+mod words;
+mod wrappers;

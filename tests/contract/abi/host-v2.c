@@ -24,7 +24,7 @@ static struct {
   unsigned char behind[BEHIND];
 } one;
 
-static char query[1024];
+static char query[1024], page[65536];
 
 static void prepare(void) {
   static const wxsub_result result = WXSUB_RESULT_INIT;
@@ -63,6 +63,8 @@ static void sign_a_query(void) {
 
 int main(void) {
   wxsub_client *client;
+  wxsub_stats stats = WXSUB_STATS_INIT;
+  static char plan[4096];
   char plain[sizeof GIFT], reply[64];
   size_t plain_len = 1, reply_len = 1;
   CHECK(wxsub_abi() >= WXSUB_ABI);
@@ -81,6 +83,25 @@ int main(void) {
   CHECK_INT(one.r.flags, WXSUB_NOT_OURS);
   CHECK_INT(reply_len, 0);
   CHECK_TEXT(reply, "");
+  CHECK_TEXT(wxsub_status_name(WXSUB_E_SKIPPED), "WXSUB_E_SKIPPED");
+  CHECK_INT(wxsub_get_stats(client, &stats), WXSUB_OK);
+  CHECK_INT(stats.skipped, 0);
+
+  CALL(wxsub_admin(client, "{\"do\":\"player\",\"openid\":\"o1\"}", page, sizeof page, &reply_len, &one.r), WXSUB_OK);
+  CHECK_INT(reply_len, strlen(page));
+  CHECK(strstr(page, "\"openid\":\"o1\"") != NULL);
+  CALL(wxsub_admin(client, "{\"do\":\"stats\"}", page, sizeof page - 1, &reply_len, &one.r), WXSUB_E_ARG);
+  CHECK_INT(reply_len, 0);
+  CHECK_TEXT(page, "");
+
+  CHECK_INT(wxsub_report(client, "o-plan", "A", WXSUB_ACCEPT, NULL, NULL), WXSUB_OK);
+  CALL(wxsub_ask(client, "o-plan", "{\"templates\":[{\"id\":\"A\",\"keep\":1},{\"id\":\"B\"}],\"most\":3}", plan, sizeof plan,
+                 &reply_len, &one.r),
+       WXSUB_OK);
+  CHECK_TEXT(plan, "{\"ask\":[\"B\"],\"counts\":{\"A\":1,\"B\":0},\"why\":{\"A\":\"stocked\",\"B\":\"ask\"}}");
+  CHECK_INT(reply_len, strlen(plan));
+  CALL(wxsub_ask(client, "o-plan", "{}", plan, sizeof plan, &reply_len, &one.r), WXSUB_E_ARG);
+  CALL(wxsub_ask(client, "o-plan", "{}", plan, 4095, &reply_len, &one.r), WXSUB_E_ARG);
   wxsub_free(client);
   return finish();
 }

@@ -25,8 +25,10 @@
  *     header's WXSUB_ABI. A break would change the SONAME and the prefix.
  *  9. Statuses are int32_t constants, never reused. Treat an unknown positive value as an internal error.
  *
- * A call takes at most 64 KiB of the caller's stack (52 KiB were seen: a send with the first TLS handshake), so fibers and
- * coroutines may call; a library that was built without optimisation takes up to three times as much.
+ * A call takes at most 64 KiB of the caller's stack, so fibers and coroutines may call: 56 KiB were seen, for a request to
+ * wxsub_admin whose JSON is nested 32 levels deep, and 45 KiB for a send with the first TLS handshake. Yours runs on the
+ * same stack in a wxsub_http_fn, some 16 KiB down. A library that was built without optimisation takes up to three times
+ * as much.
  *
  * Unloading the library (dlclose) is a no-op on Linux: it stays mapped, since threads of the system may still be in it.
  *
@@ -64,86 +66,97 @@
 
 /* The same for a wxsub_stats. */
 #define WXSUB_STATS_INIT \
-  { sizeof(wxsub_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(wxsub_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The same for a wxsub_identity. */
 #define WXSUB_IDENTITY_INIT \
   { sizeof(wxsub_identity), 0, { 0 }, { 0 }, { 0 } }
 
 
-/// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
-#define WXSUB_ABI 2
-
 /// Done.
 #define WXSUB_OK 0
 
-/// NULL, not UTF-8, not JSON, struct too small: the call is wrong. Nothing was done.
+/// The call is wrong: NULL, not UTF-8, not JSON, unknown option, struct too small, over a bound; nothing was done.
+/// Fix the program.
 #define WXSUB_E_ARG 1
 
-/// The configuration is wrong; the message names the key (and the nearest known one).
+/// The configuration is wrong; the message names each key, and the nearest known one. Also: the call needs a key that
+/// is not set (event, secret); from wxsub_check: the clock is off. Fix the configuration, or the clock.
 #define WXSUB_E_CONFIG 2
 
-/// The message breaks a template rule, here or at WeChat (40003, 40037, 41030, 45168, 47003): fix it, don't retry.
+/// The message breaks a template rule, or its page or an id is wrong, by our check or WeChat's (40003, 40037, 41030,
+/// 45168, 47003). Fix the message; don't retry.
 #define WXSUB_E_MESSAGE 3
 
-/// Not a client, freed, or closing.
+/// Not a client, freed, or closing. Open one.
 #define WXSUB_E_STATE 4
 
-/// Used in a child of fork(): call wxsub_init after the fork instead, in the process that sends.
+/// Used in the child of a fork. Call wxsub_init after the fork, in the process that sends.
 #define WXSUB_E_FORKED 5
 
-/// Our count is 0: nothing was sent, WeChat was not called. The player must accept again.
+/// The count is 0: nothing was sent, WeChat was not called. Ask the player again in the game.
 #define WXSUB_E_NO_QUOTA 20
 
-/// WeChat says the player does not allow it (43101); the count is cleared.
+/// WeChat says that the player does not allow it (43101); the count is 0 now. Ask the player again in the game.
 #define WXSUB_E_REFUSED 21
 
-/// The queue is full: try again next tick.
+/// Too much is submitted, or too many results wait to be polled. Poll, and try again next tick.
 #define WXSUB_E_QUEUE_FULL 22
 
-/// WeChat or this player is busy or over a limit (-1, 43108, 45009, 45011 ...) after our own retries.
+/// WeChat or this player is busy, or a limit is reached (-1, 43108, 45009, 45011, ...), after our own retries; surely
+/// not sent. Try again after retry_after_ms.
 #define WXSUB_E_BUSY 23
 
-/// appid, secret, token or IP list (40001, 40013, 40125, 40164 ...): an operator must act.
+/// The appid, the secret, the token, the IP list or a permission is wrong (40001, 40013, 40125, 40164, ...). Tell an
+/// operator; the message says what to fix.
 #define WXSUB_E_AUTH 24
 
-/// The capability or the template is banned (43107).
+/// WeChat banned the capability or this template (43107); for a while sends fail at once. Look into the console.
 #define WXSUB_E_BANNED 25
 
-/// Any other errcode.
+/// Any other errcode of WeChat's. See errcode and the message.
 #define WXSUB_E_WECHAT 26
 
-/// A pushed event is not WeChat's: bad signature, undecryptable, another appid, plaintext where a key is set.
+/// A pushed event is not WeChat's, or its keys are not yours: bad signature, undecryptable, another appid, plaintext
+/// where a key is set. Answer 403; check event.
 #define WXSUB_E_SIGNATURE 27
 
-/// Failed before the request left: surely not sent.
+/// Failed before the request left: surely not sent. Try again after retry_after_ms.
 #define WXSUB_E_CONNECT 40
 
-/// The request left and no readable answer came: maybe sent. The library does not send it again by itself.
+/// The request left and no readable answer came: maybe sent; the library does not send it again by itself. Send again
+/// only if twice is better than never.
 #define WXSUB_E_UNKNOWN 41
 
-/// Cancelled or shut down before sending.
+/// Cancelled, or the client was closed, before the request left.
 #define WXSUB_E_CANCELLED 42
 
 /// Its expires_at passed before it could be sent.
 #define WXSUB_E_EXPIRED 43
 
-/// Cancel, lookup: no such key.
+/// Cancel, lookup: nothing has this key.
 #define WXSUB_E_NOT_FOUND 44
 
-/// Cancel: already being sent, or sent.
+/// Cancel: it is being sent, or was sent.
 #define WXSUB_E_TOO_LATE 45
 
-/// The quota store failed: disk full, locked too long, not ours, from a newer version, not reached. With WXSUB_RETRY_LATER
-/// nothing was changed. With WXSUB_RETRY_UNSAFE the step may be done, since its answer was lost (Redis): only a key makes
-/// another call safe. With WXSUB_RETRY_NEVER a record of this player or key is damaged.
+/// A rule of the configuration kept it from being sent: a cap, quiet hours, a budget, a mute; surely not sent. The
+/// message names the rule; with WXSUB_RETRY_LATER try again after retry_after_ms.
+#define WXSUB_E_SKIPPED 46
+
+/// The store failed: disk full, locked too long, damaged, not ours, from a newer version, not reached. Look at retry:
+/// later, nothing was changed; unsafe, it may be done, since its answer was lost (Redis), and only a key makes
+/// another call safe; never, a record of this player or key is damaged.
 #define WXSUB_E_STORE 60
 
-/// A bug of ours, caught; the client still works.
+/// A bug of ours, caught; the client still works. Please report it.
 #define WXSUB_E_PANIC 61
 
-/// Anything else of ours.
+/// Anything else of ours. Please report it.
 #define WXSUB_E_INTERNAL 62
+
+/// The ABI number of this header. Compare it with wxsub_abi(): the library's must be at least this.
+#define WXSUB_ABI 2
 
 /// wxsub_result.retry: the same call would end the same way.
 #define WXSUB_RETRY_NEVER 0
@@ -250,7 +263,7 @@ typedef struct wxsub_result {
   uint32_t attempts;
   /// How long the call took, in milliseconds.
   uint32_t elapsed_ms;
-  /// With WXSUB_RETRY_LATER: not before so many milliseconds.
+  /// With WXSUB_RETRY_LATER: wait at least this many milliseconds before another try.
   uint32_t retry_after_ms;
   /// WXSUB_REPLAYED, WXSUB_STORED, WXSUB_OUTCOME, WXSUB_NOT_OURS, or'ed.
   uint32_t flags;
@@ -285,7 +298,7 @@ typedef struct wxsub_identity {
   char session_key[64];
 } wxsub_identity;
 
-/// What a client has done since it was opened, and what waits now: from wxsub_get_stats. 200 bytes. Messages are counted
+/// What a client has done since it was opened, and what waits now: from wxsub_get_stats. 208 bytes. Messages are counted
 /// once, by their final verdict, from wxsub_send, wxsub_submit and the outbox.
 typedef struct wxsub_stats {
   /// Set by the caller to sizeof(wxsub_stats): WXSUB_STATS_INIT does.
@@ -340,6 +353,8 @@ typedef struct wxsub_stats {
   uint64_t outbox_due;
   /// Now: milliseconds since the oldest of those was due.
   uint64_t outbox_oldest_due_ms;
+  /// Messages that ended as WXSUB_E_SKIPPED; not among other. Since ABI 2.
+  uint64_t skipped;
 } wxsub_stats;
 
 /// A request that a host's transport is to make. Valid during the call only.
@@ -398,39 +413,75 @@ const char *wxsub_status_name(wxsub_status status);
 
 /// Opens a client. The store is opened, and made if it is not there; no other network is used than to a store in Redis.
 ///
-/// `config_json`: strict JSON, UTF-8. Required: "appid", and "secret" (optional with "token": "external"). Optional:
-///   "store"               path of the quota store, or ":memory:"; default "wxsub.db" in the working directory. For
-///                         several machines "redis://[user:password@]host[:port][/db]", "rediss://..." (TLS, "ca_file"),
-///                         "redis-cluster://host1:port1,host2:port2": see the end of the first comment
-///   "api_base"            string, or list in order of preference; default "https://api.weixin.qq.com"; plain http://
-///                         only to a loopback host
-///   "token"               "stable" (default), "legacy", or "external": see wxsub_set_token
-///   "timeout_ms"          for a whole send with its retries; default 5000, at most 60000
-///   "connect_timeout_ms"  default 2000
-///   "max_attempts"        requests made for one send; default 3
-///   "proxy"               http://host:port to go through; default none, environment variables are ignored
-///   "ca_file"             PEM file of the only CAs to trust, instead of the built-in list
-///   "durability"          "full" (default): an acknowledged accept is fsynced, in Redis as far as the server confirms
-///                         it; "normal": a power cut may lose the last
-///   "validate"            "strict" (default): a message that breaks a rule of its template is WXSUB_E_MESSAGE with all
-///                         faults, and nothing is held or sent; "truncate" cuts free text (thing, short_thing, name)
-///                         that is merely too long and logs it; "off" checks nothing
-///   "quota"               "enforce" (default); "observe" keeps the count but sends even at 0, for a game whose players
-///                         granted before the ledger existed
-///   "miniprogram_state"   "developer", "trial" or "formal": put into messages that have none
-///   "lang"                "zh_CN", "en_US", "zh_HK" or "zh_TW": put into messages that have none
-///   "templates"           "auto" (default): the account's own, fetched on first need and kept in the store; a list of
-///                         {"id", "keys": ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
-///                         gettemplate's entries works offline; "off" never asks WeChat for them
-///   "event"               {"token", "aes_key", "aes_key_previous", "trust_plain"} for the console's message push: see
-///                         wxsub_handle_event
-///   "workers"             messages that are sent at once by wxsub_submit and the outbox; default 4, at most 256. So many
-///                         divided by the time of an answer is what is sent a second: 4 at 20 ms are 200
-///   "queue_capacity"      submitted messages that may wait, and tickets without a polled result; default 10000
-///   "max_per_second"      messages of wxsub_submit and the outbox that this process begins in a second; default: any
-///   "store_prefix"        what the names of keys in Redis begin with; default "wxsub". Braces are not allowed
-///   "max_count"           accepts that a player may pile up for one template; one more changes nothing, so that a game
-///                         client that cheats or repeats does no harm; default 0: no limit
+/// `config_json`: strict JSON, UTF-8.
+///   "appid"                   string, required: the game's appid
+///   "secret"                  string, required: the game's secret; optional with "token": "external", but a login
+///                             needs it all the same, and for an observer
+///   "role"                    "sender" (default), "observer": "observer": for operators' programs beside the game:
+///                             sends nothing, claims no stored message, renews no token and needs no secret. Sends,
+///                             submits and logins are WXSUB_E_CONFIG, and wxsub_check looks at the store only
+///   "store"                   string, default "wxsub.db": path of the store file, relative to the working directory;
+///                             ":memory:" for tests: forgotten when closed; for several machines
+///                             redis://[user:password@]host[:port][/db], rediss://... (TLS),
+///                             redis-cluster://host1:port1,host2:port2, rediss-cluster://.... What looks like an
+///                             address without a scheme is refused
+///   "api_base"                string, or list, default "https://api.weixin.qq.com": hosts in order of preference;
+///                             plain http:// to a loopback host only
+///   "token"                   "stable" (default), "legacy", "external": where the access token comes from: WeChat's
+///                             endpoint for several askers, its old one, or wxsub_set_token
+///   "timeout_ms"              1 to 60000, default 5000: for a whole send with its retries
+///   "connect_timeout_ms"      1 to 60000, default 2000: for one connection
+///   "max_attempts"            1 to 20, default 3: requests made for one send; another is made only where the one
+///                             before surely had no effect
+///   "proxy"                   string, default none: http://host:port to go through; environment variables are
+///                             ignored
+///   "ca_file"                 string, default built-in list: PEM file of the only CAs to trust, also for rediss://
+///   "durability"              "full" (default), "normal": "full": an acknowledged accept is fsynced (in Redis:
+///                             confirmed by the server); "normal": a power cut may lose the last ones
+///   "validate"                "strict" (default), "truncate", "off": "strict": a message that breaks a rule of its
+///                             template is WXSUB_E_MESSAGE with all faults, and nothing is held or sent; "truncate"
+///                             cuts free text (thing, short_thing, name) that is merely too long and logs it; "off"
+///                             checks nothing
+///   "templates"               "auto" (default), "off", or list: "auto": the account's own, fetched on first need and
+///                             kept in the store; "off": WeChat is never asked for them; a list of {"id", "keys":
+///                             ["thing1", ...], "type": 2 or 3 (long-term), "enums": {KEY: [...]}} or of
+///                             gettemplate's entries works offline
+///   "quota"                   "enforce" (default), "observe": "observe" counts, but sends also at 0: for a game
+///                             whose players accepted before it had this library
+///   "max_count"               0 to 1000000, default 0: an accept that would raise a count above it is WXSUB_OK and
+///                             changes nothing, so that a game client that cheats or repeats does no harm; 0: no
+///                             limit
+///   "ask_again_hours"         0 to 87600, default 72: wxsub_ask leaves a player alone with a template for so long
+///                             after he refused it
+///   "utc_offset"              string, default "+08:00": the time zone in which days are counted; the same for all
+///                             processes of a store
+///   "history_days"            0 to 3650, default 30, in Redis 3: how long it is kept what became of each answer and
+///                             message; 0: not at all. In Redis at most some two million entries, the newest
+///   "funnel_days"             1 to 3650, default 400: how long the numbers of each day and template are kept
+///   "rules"                   object, default none: what keeps messages back that the rules bind (campaigns, and
+///                             sends and stored messages with the option rules): {"per_day": N, "per_week": N,
+///                             "quiet": "22:00-09:00", "daily_budget": {TEMPLATE: N}}, each optional: messages to one
+///                             player in any 24 hours and 7 days, at most 100, whatever they are of; hours in which
+///                             nothing is sent, and messages of a template a day, both in utc_offset. The same for
+///                             all processes of a store
+///   "miniprogram_state"       "developer", "trial", "formal", default none: put into messages that have none
+///   "lang"                    "zh_CN", "en_US", "zh_HK", "zh_TW", default none: put into messages that have none
+///   "event"                   object, default none: the console's message push, for wxsub_handle_event (see events):
+///                             an object with the keys that follow
+///   "event.token"             string, required: the console's Token
+///   "event.aes_key"           string, default none: the console's EncodingAESKey, for its encrypted modes; with it,
+///                             plaintext is refused
+///   "event.aes_key_previous"  string, default none: the EncodingAESKey before it, while it is being changed
+///   "event.trust_plain"       true or false, default false: without aes_key nobody signs what is pushed, and only
+///                             accepts are taken from it; true: refusals and results, too, since only WeChat reaches
+///                             the address
+///   "workers"                 1 to 256, default 4: submitted and stored messages that are sent at once; four send
+///                             some 200 a second at 20 ms an answer
+///   "queue_capacity"          1 to 10000000, default 10000: submitted messages that may wait, and tickets without a
+///                             polled result
+///   "max_per_second"          number above 0, default none: submitted and stored messages that this process begins
+///                             in a second; may be below 1
+///   "store_prefix"            string, default "wxsub": what the names of the keys in Redis begin with; no braces
 /// An unknown key is WXSUB_E_CONFIG, and so is every wrong value; the message names each.
 ///
 /// `out` gets the client, or NULL when the call fails; it may not be NULL. `why` may be NULL.
@@ -526,20 +577,49 @@ wxsub_status wxsub_quota(const struct wxsub_client *client,
                          int64_t *remaining,
                          struct wxsub_result *why);
 
+/// Says which templates to ask a player for now, or that it is better to ask for none. Fetch the plan when he logs in and
+/// again after each answer, and give its list to the game client, for its next tap. A read: no fsync, no network but the
+/// store's. Since ABI 2.
+///
+/// `request_json`: {"templates": [{"id", "keep"}, ...], "most"}, the templates in order of worth, 1 to 64 of them; `keep`
+/// (3): a count of so many is enough ("max_count" at most; for system types and long-term templates 1); `most` (3): so many
+/// are asked for at once. WeChat asks for system types in a call of their own, so they can't be listed among others.
+///
+/// `reply` (`capacity` bytes, at least 4096) gets {"ask": [ID, ...], "counts": {ID: N}, "why": {ID: WORD}}, NUL-terminated:
+///   "ask"     which to ask for, those first for which messages wait in the outbox; may be empty
+///   "counts"  of each that was listed, as wxsub_quota tells it
+///   "why"     "banned": WeChat answered 43107 a moment ago, or told this player's device so; "refused": the player refused
+///             it, or turned the main switch off, less than "ask_again_hours" ago, and accepted nothing of it since;
+///             "stocked": the count is `keep` or more; "ask": worth asking, also where `most` leaves it for the next time
+/// Replies may gain members. `*reply_len` (may be NULL) is the length without the NUL, also when `capacity` is too small
+/// (WXSUB_E_ARG, and the reply is empty); 0 when the call fails otherwise. `why` may be NULL.
+///
+/// Returns WXSUB_OK, WXSUB_E_ARG (names what is wrong in the request), WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
+wxsub_status wxsub_ask(const struct wxsub_client *client,
+                       const char *openid,
+                       const char *request_json,
+                       char *reply,
+                       size_t capacity,
+                       size_t *reply_len,
+                       struct wxsub_result *why);
+
 /// Sends one message and waits for the verdict, at most "timeout_ms" long. For a game loop this is too long.
 ///
 /// `message_json` is WeChat's own request body:
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},
 ///    "miniprogram_state": "formal", "lang": "zh_CN"}
 /// Also accepted: "thing1": "..." and numbers as values. Unknown fields travel on to WeChat.
-/// `options_json` (NULL, an empty text and null are no options): {"key", "tag", "timeout_ms"}; an unknown option is WXSUB_E_ARG.
-///   "key"         idempotency, at most 512 bytes: the same key for this player again, from any thread, process or
-///                 after a restart, within 24 hours of the verdict, sends nothing and answers as the first did, with
-///                 WXSUB_REPLAYED, if the first was sent or may have been. After an outcome that surely had no effect
-///                 it tries afresh. While the first runs, the second waits for it. A send found in progress after a
-///                 crash answers WXSUB_E_UNKNOWN. With another template it is WXSUB_E_ARG.
-///   "tag"         your own number, echoed
-///   "timeout_ms"  for this send instead of the configured one
+/// `options_json` (NULL, an empty text and null are no options); an unknown option is WXSUB_E_ARG.
+///   "key"         string, at most 512 bytes, default none: idempotency: the same key for this player again, from any
+///                 thread, process or after a restart, within 24 hours of the verdict, sends nothing and answers as
+///                 the first did, with WXSUB_REPLAYED, if the first was sent or may have been. After an outcome that
+///                 surely had no effect it tries afresh. While the first runs, the second waits for it. A send found
+///                 in progress after a crash is WXSUB_E_UNKNOWN; with another template the key is WXSUB_E_ARG. A
+///                 result shows its first 63 bytes
+///   "tag"         0 to 2^64-1, default 0: your own number, echoed in the result
+///   "timeout_ms"  1 to 60000, default the configured one: for this send instead of the configured one
+///   "rules"       true or false, default false: the configured rules bind it: what they keep back is
+///                 WXSUB_E_SKIPPED, and only a stored message waits, for the end of the quiet hours
 ///
 /// One unit of the player's count is held while the send runs, spent when WeChat answers success and given back
 /// otherwise. Sends to one player wait for each other, also across processes; different players don't wait.
@@ -582,21 +662,24 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 /// than "workers" divided by the time of WeChat's answer (4 at 20 ms: 200 a second) waits in the queue.
 ///
 /// `options_json` as for wxsub_send, and:
-///   "durable"      true: the message is put into the store and survives a crash. The ticket's result is then WXSUB_OK
-///                  with WXSUB_STORED as soon as it is on disk (its template is checked before), or why not. Its verdict
-///                  comes later as an outcome: a result with WXSUB_OUTCOME, ticket 0, and your tag and key, from the
-///                  wxsub_poll of the process that sent it. wxsub_lookup tells it everywhere. Failures that may pass are
-///                  tried again with growing pauses until "expires_at"; the count is looked at when it is sent
-///   "deliver_at"   Unix milliseconds: when to send it; implies durable. It is sent by whichever process has the store
-///                  open then
-///   "expires_at"   Unix milliseconds: after that it is WXSUB_E_EXPIRED instead of late; default 24 hours after deliver_at
-///   "on_conflict"  with a key: "keep" (default): one that waits with this key stays, and the result says WXSUB_OK,
-///                  WXSUB_STORED and WXSUB_REPLAYED; "replace": this one takes its place (WXSUB_E_TOO_LATE when it is
-///                  being sent)
-///   "on_unknown"   "report" (default): a message that was maybe sent, also one whose process died while it was sending,
-///                  ends as WXSUB_E_UNKNOWN; "resend": it is sent again, maybe twice
-///   "notify"       false: neither result nor outcome is wanted; *ticket is 0. A stored message whose outcome is wanted
-///                  needs a tag when its key has more than 63 bytes, which is all that a result shows
+///   "durable"      true or false, default false: the message is put into the store and survives a crash. Its
+///                  ticket's result is WXSUB_OK with WXSUB_STORED as soon as it is on disk (its template is checked
+///                  before), or why not. Its verdict comes later as an outcome: a result with WXSUB_OUTCOME, ticket
+///                  0, and your tag and key, from the wxsub_poll of the process that sent it; wxsub_lookup tells it
+///                  everywhere. Failures that may pass are tried again with growing pauses until expires_at; the
+///                  count is looked at when it is sent
+///   "deliver_at"   Unix milliseconds, default now: when it is sent, by whichever process has the store open then;
+///                  implies durable
+///   "expires_at"   Unix milliseconds, default 24 hours after deliver_at: after that it is WXSUB_E_EXPIRED instead of
+///                  late
+///   "on_conflict"  "keep" (default), "replace": what becomes of one that waits with the same key: it stays, and the
+///                  result says WXSUB_OK, WXSUB_STORED and WXSUB_REPLAYED; or this one takes its place
+///                  (WXSUB_E_TOO_LATE when it is being sent)
+///   "on_unknown"   "report" (default), "resend": what becomes of one that was maybe sent, also when its process died
+///                  while it was sending: it ends as WXSUB_E_UNKNOWN; or it is sent again, maybe twice
+///   "notify"       true or false, default true: false: neither result nor outcome is wanted, and the ticket is 0. A
+///                  stored message whose outcome is wanted needs a tag when its key has more than 63 bytes, which is
+///                  all that a result shows
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
@@ -624,9 +707,9 @@ wxsub_status wxsub_submit_report(const struct wxsub_client *client,
 /// Takes finished results: those of tickets, and outcomes of durable messages.
 ///
 /// `results` is an array of `capacity` structs, the first one's struct_size set. `wait_ms` 0: never waits. Else it waits
-/// so long for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `capacity` 0 (then
+/// up to `wait_ms` for the first result (UINT32_MAX: seven weeks). `count` gets how many were written; with `capacity` 0 (then
 /// `results` may be NULL) nothing is taken, and it gets how many wait.
-/// Works on after wxsub_shutdown. Several threads may poll; each result goes to one of them.
+/// Still works after wxsub_shutdown. Several threads may poll; each result goes to one of them.
 /// Returns WXSUB_OK, also for none; WXSUB_E_ARG, WXSUB_E_STATE (also when the client is freed meanwhile),
 /// WXSUB_E_FORKED.
 wxsub_status wxsub_poll(const struct wxsub_client *client,
@@ -760,6 +843,76 @@ wxsub_status wxsub_check(const struct wxsub_client *client,
 /// `out` may not be NULL; its struct_size must be set (WXSUB_STATS_INIT).
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
 wxsub_status wxsub_get_stats(const struct wxsub_client *client, struct wxsub_stats *out);
+
+/// Answers an operator's question about the ledger: JSON in, JSON out. For consoles, exports and programs beside the game;
+/// the game itself needs nothing of it. Since ABI 2.
+///
+/// `request_json`: an object in UTF-8 with the request's name in "do", at most 16 MiB. An unknown name or field is
+/// WXSUB_E_ARG, and the message has the nearest known one. Optional fields have a question mark; null is as if absent.
+///   {"do": "players", "template_id"?, "min"? (1)}
+///       {"players": [{"openid", "template_id", "count"}], "next"}: whose count is at least `min`; a unit that a running
+///       send holds is still in it
+///   {"do": "player", "openid"}
+///       {"openid", "counts": {TEMPLATE: N}, "system": {TYPE: true or false}, "muted_until_ms": N or null,
+///       "sending": {"template_id", "until_ms"} or null, "in_doubt": N, "waiting": N (stored messages, 1000 at most),
+///       "history": [...]}; a player who is not known has zeros
+///   {"do": "export", "full"? (false)}
+///       {"players": [{"openid", "template_id", "count"}], "next"}: every count, those of 0 too. With "full": true
+///       {"records": [...], "next"}: everything but the token, for "import" into another ledger; leases end on the way
+///   {"do": "import", "players": [{"openid", "template_id", "count"}], "mode": "set", "add" or "max", "key"?}, or
+///   {"do": "import", "records": [...], "key"?}
+///       {"imported": N, "refused": [{"row", "why"}]}: at most 1000 rows, counted from 0; a wrong one keeps no other from
+///       being taken, and 100 are told. "max": the higher count stays. Records replace what is there. The same key within
+///       24 hours changes nothing and answers the same; give one, since a failed call may have taken some rows
+///   {"do": "backup", "path"}
+///       {"bytes": N}: copies the store's file while it is in use: one state of it, readable by its owner only, never over
+///       a file that is there. Takes as long as it takes to write it. On Redis WXSUB_E_ARG
+///   {"do": "outbox", "openid"?}
+///       {"messages": [{"openid", "template_id", "key" (cut at 64 bytes), "due_ms", "expires_ms", "tries", "why"}],
+///       "next"}: stored messages that wait or are being sent; `why` the last try failed
+///   {"do": "history", "openid"?, "template_id"?, "status"?, "what"?, "from_ms"?, "to_ms"? (exclusive)}
+///       {"history": [{"at_ms", "what", "openid", "template_id", "answer", "status", "errcode", "msgid", "key", "campaign",
+///       "before", "after", "times", "message"}], "next"}, the newest first. "what" is report, event, send, stored, skipped,
+///       cancelled, settled, opened or imported; "status" a name; "msgid" a text, since it exceeds 2^53; "before" and "after"
+///       are counts; repeats of a refusal within an hour are one entry with "times". See "history_days" at wxsub_init
+///   {"do": "audit"}
+///       {"audit": [{"at_ms", "do", "detail"}], "next"}: what operators did, the newest first, without openids
+///   {"do": "funnel", "from", "to" (days like "2026-11-29", inclusive), "template_id"?}
+///       {"funnel": [{"day", "template_id", "accepted", "rejected", "filtered", "sent", "refused", "no_quota", "bad_message",
+///       "unknown", "expired", "skipped", "other", "opened", "campaign"}], "next"}: "unknown" also while it is being sent
+///   {"do": "opened", "openid", "scene"? (1014)}
+///       {"counted", "template_id"}: the player came in by a message card, which counts for the last message of three days
+///   {"do": "mute", "openid", "until_ms" (null: not any more)}
+///       {}: campaigns and what the rules bind pass over the player
+///   {"do": "forget", "openid"}
+///       {"forgotten": {"players", "keys", "messages", "history"}}: from now on nothing shows the player
+///   {"do": "compact"}
+///       {"bytes_before", "bytes_after"}, or {"note"} where there is no file: no byte is left of what was forgotten. Writes
+///       wait meanwhile; it may take minutes
+///   {"do": "stats"}
+///       the fields of wxsub_stats by name
+///   {"do": "token"}
+///       {"mode", "source": "memory", "store" or "none", "age_ms", "left_ms", "failures", "why"}: never the token itself
+///   {"do": "metrics"}
+///       {"metrics": "..."}: the numbers of this client in Prometheus' text format: wxsub_sends_total{status},
+///       wxsub_reports_total{answer}, wxsub_contradictions_total (43101 where the count was above 0), the histograms
+///       wxsub_send_seconds, wxsub_token_seconds and wxsub_store_seconds, gauges for what waits. No label from outside
+/// Times are Unix milliseconds. Replies may gain fields.
+///
+/// Where a reply has "next", the list comes in pages: give that text as "after" with the same other fields for the next
+/// one, until it is null. "limit"? (100) is 1 to 1000. A page may be empty with "next" set, since a call looks at 20000
+/// records at most. A "next" of another ledger or request is WXSUB_E_ARG.
+///
+/// `reply` (`capacity` bytes, at least 65536; less is WXSUB_E_ARG before any effect) gets the reply, NUL-terminated: every
+/// reply fits, and a page ends early where it would not. `*reply_len` (may be NULL) is its length without the NUL; 0 when
+/// the call fails. `why` may be NULL.
+/// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_STORE.
+wxsub_status wxsub_admin(const struct wxsub_client *client,
+                         const char *request_json,
+                         char *reply,
+                         size_t capacity,
+                         size_t *reply_len,
+                         struct wxsub_result *why);
 
 /// Has a function of the host's carry all requests to WeChat, for a host with an HTTP stack or a gateway of its own; NULL:
 /// the library carries them again. Running requests end the way they began.
