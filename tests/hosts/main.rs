@@ -7,3 +7,4 @@ mod languages;
 mod packages;
 mod pages;
 mod programs;
+mod servers;

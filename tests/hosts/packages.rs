@@ -14,6 +14,7 @@ fn projects_find_a_moved_prefix() {
         .arg(format!("{}-linux-gnu", std::env::consts::ARCH))
         .arg(library_folder().join("libwxsub.so"))
         .arg(library_folder().join("libwxsub.a"))
+        .arg("-")
         .arg(&prefix));
     let wechat = Simulator::start(Options::default());
     let output = run(Command::new(root().join("packaging/prefix/test.sh")).arg(&prefix).arg(wechat.url()));

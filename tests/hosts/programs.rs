@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::host::{Compiler, WARNINGS, compile, library_folder, root, run, run_host};
+use crate::common::host::{Compiler, LEAST_STACK_KIB, WARNINGS, compile, library_folder, root, run, run_host};
 use wxsub_simulator::{Options, Simulator};
 
 fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -30,9 +30,6 @@ fn compile_and_run_all(folder: &str, ending: &str, compilers: &[Compiler]) {
         }
     }
 }
-
-/// What the header promises holds for the library that is shipped; an unoptimised one keeps more on the stack.
-const LEAST_STACK_KIB: &str = if cfg!(debug_assertions) { "192" } else { "64" };
 
 #[test]
 fn c_programs() {
@@ -143,6 +140,27 @@ fn examples() {
         assert!(wrong.status.code() == Some(1) && said.contains("WXSUB_E_AUTH: "), "{name}: {} {said}", wrong.status);
         assert_eq!(wechat.sends_to("o-player").len(), 1, "{name}: a check sends nothing");
     }
+}
+
+/// Everyone who accepted is told once, also when the script runs twice.
+#[test]
+fn campaign_example() {
+    let wechat = Simulator::start(Options { initial_grants: 2, ..Options::default() });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for _ in 0..2 {
+        let mut command = Command::new("python3");
+        command
+            .args(["examples/python/campaign.py", "--api-base", &wechat.url(), "--appid", &wechat.appid()])
+            .args(["--template-id", "sim-stamina", "--openid", "o-a", "--openid", "o-b", "--store"])
+            .arg(folder.path().join("wxsub.db"))
+            .env("WXSUB_SECRET", wechat.secret())
+            .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
+            .env("PYTHONPATH", "bindings/python")
+            .current_dir(root());
+        let said = String::from_utf8_lossy(&run(&mut command).stdout).into_owned();
+        assert!(said.contains("done: 2 players, 2 sent, skipped {}"), "{said}");
+    }
+    assert_eq!(wechat.counters().delivered, 2);
 }
 
 /// A loop of 60 frames a second that submits and polls: each player gets the message, once. `bindings/python/tests` runs

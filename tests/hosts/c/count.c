@@ -197,8 +197,57 @@ static void a_token_from_the_host(void) {
   wxsub_free(external);
 }
 
+static void a_plan_says_what_to_ask_for(void) {
+  static const char request[] = "{\"templates\":[{\"id\":\"A\",\"keep\":1},{\"id\":\"B\"},{\"id\":\"C\"}],\"most\":2}";
+  static const char plan[] =
+      "{\"ask\":[\"C\"],\"counts\":{\"A\":1,\"B\":0,\"C\":0},\"why\":{\"A\":\"stocked\",\"B\":\"refused\",\"C\":\"ask\"}}";
+  static char many[64 * 160], reply[4096 + 8];
+  char *at = many;
+  size_t length = 7, i;
+  allow(client, "o-plan", "A");
+  CHECK_INT(wxsub_report(client, "o-plan", "B", WXSUB_REJECT, NULL, NULL), WXSUB_OK);
+  memset(reply, 0x55, sizeof reply);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", request, reply, 4096, &length, &r), &r, WXSUB_OK);
+  CHECK_TEXT(reply, plan);
+  CHECK_INT(length, strlen(plan));
+  CHECK_INT(wxsub_ask(client, "o-plan", request, reply, 4096, NULL, NULL), WXSUB_OK);
+  CHECK_TEXT(reply, plan);
+
+  /* Every wrong argument, each with an empty reply. */
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", request, reply, 4095, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_HAS(r.message, "4096");
+  CHECK_INT(length, 0);
+  CHECK_TEXT(reply, "");
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", request, NULL, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", request, NULL, 0, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, NULL, request, reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "", request, reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", NULL, reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", "\xff", reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", "{\"template\":[]}", reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_HAS(r.message, "did you mean templates?");
+  CHECK_INT(wxsub_ask(NULL, "o-plan", request, reply, 4096, &length, &r), WXSUB_E_STATE);
+  CHECK_INT(wxsub_ask((wxsub_client *)(size_t)3, "o-plan", request, reply, 4096, &length, &r), WXSUB_E_STATE);
+
+  /* One that does not fit says how much it needs, and writes nothing beyond the buffer. */
+  at += sprintf(at, "{\"templates\":[");
+  for (i = 0; i < 64; i++) at += sprintf(at, "%s{\"id\":\"%060d-%02d\"}", i == 0 ? "" : ",", 7, (int)i);
+  sprintf(at, "]}");
+  memset(reply, 0x55, sizeof reply);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", many, reply, 4096, &length, &r), &r, WXSUB_E_ARG);
+  CHECK(length > 4096);
+  CHECK_TEXT(reply, "");
+  for (i = 4096; i < sizeof reply; i++) CHECK_INT(reply[i], 0x55);
+  at = malloc(length + 1);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", many, at, length, &length, &r), &r, WXSUB_E_ARG);
+  CHECK_VERDICT(wxsub_ask(client, "o-plan", many, at, length + 1, &length, &r), &r, WXSUB_OK);
+  CHECK_INT(strlen(at), length);
+  free(at);
+}
+
 int main(void) {
   client = open_store("count.db");
+  a_plan_says_what_to_ask_for();
   one_accept_is_one_message();
   answers_add_up_or_clear();
   players_and_templates_are_apart();

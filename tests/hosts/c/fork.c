@@ -28,7 +28,7 @@ static void in_child(void (*work)(void)) {
   fflush(NULL);
   child = fork();
   if (child == 0) {
-    alarm(10);
+    alarm((unsigned)patient(10));
     checks_failed = 0;
     work();
     fflush(NULL);
@@ -80,7 +80,7 @@ static void everything_is_forked(void) {
   CHECK(wxsub_abi() >= WXSUB_ABI);
   CHECK(wxsub_version()[0] != '\0');
   CHECK_TEXT(wxsub_status_name(WXSUB_E_FORKED), "WXSUB_E_FORKED");
-  CHECK(now_ms() - start < 1500);
+  CHECK(now_ms() - start < patient(1500));
 }
 
 static void forked_and_forked_again(void) {
@@ -107,7 +107,7 @@ static void while_a_send_runs(void) {
   allow(client, "o-slow", "T");
   arm("{\"kind\":\"delay\",\"delay_ms\":1000,\"endpoint\":\"send\",\"openid\":\"o-slow\"}");
   if (pthread_create(&sender, NULL, send_slowly, &status) != 0) give_up("pthread_create");
-  for (i = 0; i < 200 && sends_to("o-slow") == 0; i++) sleep_ms(5);
+  for (i = 0; i < patient(200) && sends_to("o-slow") == 0; i++) sleep_ms(5);
   in_child(everything_is_forked);
   pthread_join(sender, NULL);
   CHECK_INT(status, WXSUB_OK);

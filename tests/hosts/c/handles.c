@@ -54,7 +54,7 @@ static void addresses(void) {
   free(on_heap);
 }
 
-/* Every bit of a good handle turned over, and its neighbours. */
+/* Every bit of a good handle turned over, and the values next to it. */
 static void near_a_good_one(const wxsub_client *good) {
   unsigned bit;
   for (bit = 0; bit < 8 * sizeof good; bit++) expect_stale(handle((uintptr_t)good ^ (uintptr_t)1 << bit));

@@ -50,7 +50,7 @@ static struct sink *new_sink(void) {
 /* A destroy may come a little after wxsub_free returned. */
 static int destroyed(struct sink *sink) {
   int i, times = 0;
-  for (i = 0; i < 200 && times == 0; i++) {
+  for (i = 0; i < patient(200) && times == 0; i++) {
     if (i > 0) sleep_ms(10);
     pthread_mutex_lock(&lock);
     times = sink->destroyed;

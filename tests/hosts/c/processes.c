@@ -16,7 +16,7 @@ static pid_t start(void (*work)(wxsub_client *)) {
   child = fork();
   if (child == 0) {
     wxsub_client *client;
-    alarm(30);
+    alarm((unsigned)patient(30));
     checks_failed = 0;
     client = open_store(store);
     work(client);
@@ -95,7 +95,7 @@ static void an_acknowledged_accept_outlives_its_process(void) {
 }
 
 static void send_and_wait(wxsub_client *client) {
-  wxsub_send(client, message_to("o-held", "T"), "{\"timeout_ms\":500,\"key\":\"mail\"}", NULL);
+  wxsub_send(client, message_to("o-held", "T"), "{\"timeout_ms\":3000,\"key\":\"mail\"}", NULL);
 }
 
 /* Its unit comes back when the lease has ended; what became of its message nobody knows. */
@@ -108,7 +108,7 @@ static void a_process_killed_while_it_sends(void) {
   wxsub_free(client);
   arm("{\"kind\":\"stall\",\"endpoint\":\"send\",\"openid\":\"o-held\"}");
   child = start(send_and_wait);
-  for (i = 0; i < 200 && sends_to("o-held") == 0; i++) sleep_ms(5);
+  for (i = 0; i < patient(1000) && sends_to("o-held") == 0; i++) sleep_ms(5);
   CHECK_INT(sends_to("o-held"), 1);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);

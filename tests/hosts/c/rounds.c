@@ -31,15 +31,16 @@ static long entries_of(const char *folder) {
 static struct held hold_now(void) {
   struct held held = {0, 0, 0, 0};
   long pages = 0;
+#if defined __GLIBC__ && __GLIBC_PREREQ(2, 33)
+  malloc_trim(0); /* what is freed and only kept by the allocator is not held */
+  held.heap_kb = (long)(mallinfo2().uordblks / 1024); /* bytes that are not freed, and what threads keep */
+#endif
   FILE *file = fopen("/proc/self/statm", "r");
   if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) give_up("/proc/self/statm");
   fclose(file);
   held.resident_kb = pages * (sysconf(_SC_PAGESIZE) / 1024);
   held.threads = entries_of("/proc/self/task");
   held.descriptors = entries_of("/proc/self/fd");
-#if defined __GLIBC__ && __GLIBC_PREREQ(2, 33)
-  held.heap_kb = (long)(mallinfo2().uordblks / 1024); /* bytes that are not freed, whatever the allocator keeps */
-#endif
   return held;
 }
 
@@ -47,12 +48,16 @@ static struct held hold_now(void) {
 static struct held hold_soon(const struct held *before) {
   struct held held = hold_now();
   int i;
-  for (i = 0; i < 500 && (held.threads > before->threads || held.descriptors > before->descriptors); i++) {
+  for (i = 0; i < patient(500) && (held.threads > before->threads || held.descriptors > before->descriptors); i++) {
     sleep_ms(10);
     held = hold_now();
   }
   return held;
 }
+
+/* The C library keeps the stacks of up to 200 ended threads (40 MB of 192 KiB each) with some 20 kB of each in memory:
+ * how many, differs with how many threads lived at once. What leaks outside of the heap leaks more than that. */
+enum { KEPT_STACKS_KB = 200 * 20, NOISE_KB = 4096 };
 
 /* Memory counts only where what is made once and kept was made before: after some rounds. */
 static void expect_no_growth(const char *what, const struct held *before, int times) {
@@ -64,8 +69,8 @@ static void expect_no_growth(const char *what, const struct held *before, int ti
   /* A sanitizer that looks up a name keeps two pipes for that. */
   CHECK(after.descriptors <= before->descriptors + (getenv("WXSUB_TOOL") != NULL ? 2 : 0));
   if (getenv("WXSUB_TOOL") != NULL || times == 0) return;
-  CHECK(after.heap_kb - before->heap_kb < 64);
-  CHECK(after.resident_kb - before->resident_kb < 4096);
+  CHECK(after.heap_kb - before->heap_kb < (getenv("GLIBC_TUNABLES") != NULL ? 32 : 1024));
+  CHECK(after.resident_kb - before->resident_kb < KEPT_STACKS_KB + NOISE_KB);
 }
 
 /* Runs it some times for all that is made once and kept, then as often as that, and looks. */
@@ -85,7 +90,7 @@ static void without_growth(const char *what, void (*round)(int), int warm_up, in
 
 static void init_report_send_free(const char *store, int i) {
   wxsub_result r = WXSUB_RESULT_INIT;
-  wxsub_client *client = open_config(config_with(store, ",\"timeout_ms\":20000"));
+  wxsub_client *client = open_config(config_with(store, ",\"timeout_ms\":60000"));
   char *openid = text_of("o-rounds-%d", i % 10);
   CHECK_VERDICT(wxsub_report(client, openid, "T", WXSUB_ACCEPT, NULL, &r), &r, WXSUB_OK);
   CHECK_VERDICT(wxsub_send(client, message_to(openid, "T"), NULL, &r), &r, WXSUB_OK);
@@ -156,7 +161,7 @@ static void *until_it_is_freed(void *argument) {
 
 static void freed_in_use(int i) {
   struct sender senders[SENDERS];
-  wxsub_client *client = open_config(config_with(":memory:", ",\"timeout_ms\":20000"));
+  wxsub_client *client = open_config(config_with(":memory:", ",\"timeout_ms\":60000"));
   int n;
   memset(senders, 0, sizeof senders);
   for (n = 0; n < SENDERS; n++) {
@@ -180,7 +185,7 @@ static void interrupted(int i) {
   arm(text_of("{\"kind\":\"stall\",\"endpoint\":\"send\",\"times\":%d}", SENDERS));
   start = now_ms();
   freed_in_use(3);
-  CHECK(getenv("WXSUB_TOOL") != NULL || now_ms() - start < 3000);
+  CHECK(now_ms() - start < patient(3000));
   simulator_set("/sim/faults/clear", "{}");
   (void)i;
 }
@@ -337,7 +342,7 @@ static wxsub_client *open_with_few(const char *name) {
   long more;
   for (more = 0; more < 20; more++) {
     wxsub_result why = WXSUB_RESULT_INIT;
-    char *config = config_with(in_tmp(name), ",\"timeout_ms\":20000");
+    char *config = config_with(in_tmp(name), ",\"timeout_ms\":60000");
     long open_before = entries_of("/proc/self/fd");
     wxsub_status status;
     out = (wxsub_client *)&out;

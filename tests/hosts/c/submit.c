@@ -356,7 +356,7 @@ static void after_a_shutdown(void) {
   for (i = 0; i < 4; i++) allow(client, text_of("o-end-%d", i), "T");
   arm("{\"kind\":\"stall\",\"endpoint\":\"send\",\"times\":\"forever\"}");
   for (i = 0; i < 4; i++) CHECK_INT(wxsub_submit(client, message_to(text_of("o-end-%d", i), "T"), NULL, &tickets[i], NULL), WXSUB_OK);
-  for (i = 0; i < 2000 && in_progress() < 2; i++) sleep_ms(5);
+  for (i = 0; i < patient(2000) && in_progress() < 2; i++) sleep_ms(5);
   CHECK_INT(wxsub_shutdown(client, 100, &unfinished), WXSUB_OK);
   CHECK_INT(unfinished, 4);
   simulator_set("/sim/faults/clear", "{}");
@@ -458,14 +458,14 @@ static void ended_from_a_callback(int frees) {
   }
   CHECK(results > 0);
   if (frees) {
-    for (i = 0; i < 10000 && read_locked(&e->destroyed) == 0; i++) sleep_ms(1);
+    for (i = 0; i < patient(10000) && read_locked(&e->destroyed) == 0; i++) sleep_ms(1);
     CHECK_INT(wxsub_poll(client, NULL, 0, 0, NULL), WXSUB_E_STATE);
   } else {
     for (i = 0; i < results; i++) CHECK(next().ticket != 0);
     CHECK_INT(ready(), 0);
     CHECK_INT(read_locked(&e->status), WXSUB_OK);
     wxsub_free(client);
-    for (i = 0; i < 10000 && read_locked(&e->destroyed) == 0; i++) sleep_ms(1);
+    for (i = 0; i < patient(10000) && read_locked(&e->destroyed) == 0; i++) sleep_ms(1);
   }
   sleep_ms(50);
   CHECK_INT(read_locked(&e->destroyed), 1);
@@ -503,7 +503,7 @@ static void in_a_forked_child(void) {
   fflush(NULL);
   child = fork();
   if (child == 0) {
-    alarm(20);
+    alarm((unsigned)patient(20));
     checks_failed = 0;
     everything_is_forked();
     _exit(checks_failed != 0);

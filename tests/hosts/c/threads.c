@@ -159,14 +159,14 @@ static void free_under_way(const char *fault, int finishes) {
   for (i = 0; i < THREADS; i++) allow(client, text_of("o-free-%d", i), "T");
   arm(fault);
   start_all(one_send);
-  for (i = 0; i < 400 && in_progress() < THREADS; i++) sleep_ms(5);
+  for (i = 0; i < patient(400) && in_progress() < THREADS; i++) sleep_ms(5);
   CHECK_INT(in_progress(), THREADS);
   start = now_ms();
   wxsub_free(client);
-  CHECK(now_ms() - start < 2500);
+  CHECK(now_ms() - start < patient(2500));
   CHECK_INT(wxsub_quota(client, "o", "T", NULL, NULL), WXSUB_E_STATE);
   join_all();
-  CHECK(now_ms() - start < 4000);
+  CHECK(now_ms() - start < patient(4000));
   simulator_set("/sim/faults/clear", "{}");
   client = open_store(store);
   for (i = 0; i < THREADS; i++) {

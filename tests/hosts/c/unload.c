@@ -106,7 +106,7 @@ static void destroy(void *user_data) {
 
 static int destroyed_soon(int wanted) {
   int i, times = 0;
-  for (i = 0; i < 500 && times < wanted; i++) {
+  for (i = 0; i < patient(500) && times < wanted; i++) {
     if (i > 0) sleep_ms(10);
     pthread_mutex_lock(&lock);
     times = destroyed;
@@ -184,7 +184,7 @@ static void a_client_left_open(void) {
   CHECK_INT(library.set_log(client, line, NULL, destroy, WXSUB_LOG_DEBUG), WXSUB_OK);
   CHECK_INT(library.report(client, "o-left", "T", WXSUB_ACCEPT, NULL, NULL), WXSUB_OK);
   unload(&library);
-  sleep_ms(1500); /* in which its upkeep comes about */
+  sleep_ms(1500); /* in which its maintenance thread runs */
   library = load(RTLD_LAZY | RTLD_LOCAL);
   CHECK_INT(count_with(&library, client, "o-left"), 1);
   accept_and_send(&library, client, "o-left-2");
@@ -262,7 +262,7 @@ static int in_child(wxsub_status wanted) {
   if (child == 0) {
     struct library library;
     wxsub_client *client = NULL;
-    alarm(10);
+    alarm((unsigned)patient(10));
     library = load(RTLD_NOW | RTLD_LOCAL);
     _exit(library.init(config_with(":memory:", ""), &client, NULL) == wanted ? 0 : 1);
   }

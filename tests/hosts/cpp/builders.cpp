@@ -111,12 +111,20 @@ void configurations() {
                   .workers(8)
                   .queue_capacity(500)
                   .max_per_second(20)
-                  .raw("store_prefix", "\"p\"")
+                  .store_prefix("p")
+                  .max_count(9)
+                  .ask_again_hours(24)
+                  .raw("future", "[1]")
                   .json(),
               "{\"token\":\"external\",\"connect_timeout_ms\":1,\"max_attempts\":2,\"proxy\":\"http://p:1\","
               "\"ca_file\":\"ca.pem\",\"durability\":\"normal\",\"validate\":\"off\",\"quota\":\"observe\","
               "\"miniprogram_state\":\"trial\",\"lang\":\"zh_CN\",\"workers\":8,\"queue_capacity\":500,"
-              "\"max_per_second\":20,\"store_prefix\":\"p\"}");
+              "\"max_per_second\":20,\"store_prefix\":\"p\",\"max_count\":9,\"ask_again_hours\":24,\"future\":[1]}");
+  CHECK_EQUAL(wxsub::Config().max_per_second(0.5).json(), "{\"max_per_second\":0.5}");
+  CHECK_EQUAL(wxsub::Config().event("t").trust_plain().json(), "{\"event\":{\"token\":\"t\",\"trust_plain\":true}}");
+  CHECK_EQUAL(wxsub::Config().role("observer").json(), "{\"role\":\"observer\"}");
+  CHECK_EQUAL(wxsub::Config().utc_offset("-03:00").history_days(0).funnel_days(31).json(),
+              "{\"utc_offset\":\"-03:00\",\"history_days\":0,\"funnel_days\":31}");
 }
 
 // What a setter was given may be gone by the time the text is made.

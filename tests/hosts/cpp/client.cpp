@@ -95,6 +95,8 @@ void not_open() {
   CHECK_EQUAL(client.set_token("token", 60).status(), wxsub::Status::state);
   CHECK_EQUAL(client.handle_event("a=b").result.status(), wxsub::Status::state);
   CHECK_EQUAL(client.handle_event("a=b").reply, "");
+  CHECK_EQUAL(client.ask("o", "{}").first.status(), wxsub::Status::state);
+  CHECK_EQUAL(client.ask("o", "{}").second, "");
   CHECK_EQUAL(client.login("code").first.status(), wxsub::Status::state);
   CHECK_EQUAL(client.login("code").second.openid(), "");
   CHECK_EQUAL(client.check().status(), wxsub::Status::state);
@@ -142,6 +144,20 @@ void accept_send_and_no_more() {
   CHECK_EQUAL(more.attempts(), 0U);
   CHECK(!more.message().empty());
   CHECK_EQUAL(test::times_in(test::deliveries_to("o-round"), "\"msgid\":"), 1);
+}
+
+void a_plan_says_what_to_ask_for() {
+  const wxsub::Client client = test::opened();
+  CHECK(client.report("o-plan", "T", wxsub::Answer::accept));
+  CHECK(client.report("o-plan", "U", wxsub::Answer::reject));
+  const auto plan = client.ask("o-plan", "{\"templates\":[{\"id\":\"T\",\"keep\":1},{\"id\":\"U\"},{\"id\":\"V\"}]}");
+  CHECK(plan.first.ok());
+  CHECK_EQUAL(plan.second,
+              "{\"ask\":[\"V\"],\"counts\":{\"T\":1,\"U\":0,\"V\":0},"
+              "\"why\":{\"T\":\"stocked\",\"U\":\"refused\",\"V\":\"ask\"}}");
+  const auto wrong = client.ask("o-plan", "{\"templates\":[]}");
+  CHECK_EQUAL(wrong.first.status(), wxsub::Status::arg);
+  CHECK_EQUAL(wrong.second, "");
 }
 
 void raw_json() {
@@ -264,6 +280,7 @@ int main() {
   opens_again();
   not_open();
   accept_send_and_no_more();
+  a_plan_says_what_to_ask_for();
   raw_json();
   many_answers();
   a_nul_inside_is_refused();
