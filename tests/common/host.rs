@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use wxsub_simulator::{Options, Simulator};
 
@@ -30,6 +31,22 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
+/// The simulator's program, as hosts start it themselves: built once, since a test of this package has only its library.
+pub fn simulator_program() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "-p", "wxsub-simulator"]).current_dir(root());
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        run(&mut cargo);
+        let program = library_folder().with_file_name("wxsub-simulator");
+        assert!(program.exists(), "{} was not built", program.display());
+        program
+    })
+}
+
 /// Runs a host program against a fresh simulator, with an empty folder for its files.
 pub fn run_host(command: &mut Command, name: &str) {
     let wechat = Simulator::start(Options::default());
@@ -39,13 +56,19 @@ pub fn run_host(command: &mut Command, name: &str) {
         .env("WXSUB_APPID", wechat.appid())
         .env("WXSUB_SECRET", wechat.secret())
         .env("WXSUB_TMP", folder.path())
+        .env("WXSUB_SIMULATOR", simulator_program())
         .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
         .env("LD_LIBRARY_PATH", library_folder())
+        // What glibc's threads keep for themselves counts as held, and is another amount each time.
+        .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
         .current_dir(root()));
     let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let last = told.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();
     println!("{name}: {last}");
 }
+
+/// What the header promises holds for the library that is shipped; an unoptimised one keeps more on the stack.
+pub const LEAST_STACK_KIB: &str = if cfg!(debug_assertions) { "192" } else { "64" };
 
 pub struct Compiler {
     pub program: &'static str,
@@ -56,6 +79,11 @@ pub struct Compiler {
 pub const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wshadow"];
 
 pub fn compile(compiler: &Compiler, source: &Path, out: &Path) {
+    compile_with(compiler, source, out, &[]);
+}
+
+/// With more libraries.
+pub fn compile_with(compiler: &Compiler, source: &Path, out: &Path, libraries: &[&str]) {
     let library = library_folder();
     let text = std::fs::read_to_string(root().join(source)).expect("a source");
     let own_flags = text.lines().next().and_then(|line| line.strip_prefix("// flags: ")).unwrap_or_default();
@@ -69,7 +97,9 @@ pub fn compile(compiler: &Compiler, source: &Path, out: &Path) {
         .arg("-o")
         .arg(out)
         .arg(format!("-L{}", library.display()))
-        .args(["-lwxsub", "-lpthread"])
+        .arg("-lwxsub")
+        .args(libraries)
+        .arg("-lpthread")
         .arg(format!("-Wl,-rpath,{}", library.display()))
         .current_dir(root()));
 }

@@ -1,11 +1,14 @@
 //! What the Rust tests share: a client on a fresh store against a simulator of its own.
 #![allow(dead_code)] // each test program uses its part
 
+pub mod admin;
 #[cfg(target_os = "linux")]
 pub mod aging;
+pub mod campaigns;
 pub mod host;
 pub mod process;
 pub mod pushes;
+pub mod python;
 pub mod server;
 pub mod trace;
 

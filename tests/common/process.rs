@@ -22,6 +22,11 @@ fn watchdog() -> Duration {
     Duration::from_secs(180 + longer)
 }
 
+/// How much longer than usual a test may take, as [`FLEET_SECONDS`] says.
+pub fn fleet_time() -> Duration {
+    Duration::from_secs(std::env::var(FLEET_SECONDS).ok().and_then(|s| s.parse().ok()).unwrap_or(0))
+}
+
 /// `thousands` with `WXSUB_SLOW=1`, else `hundreds`.
 pub fn rounds(hundreds: usize, thousands: usize) -> usize {
     if std::env::var_os("WXSUB_SLOW").is_some() { thousands } else { hundreds }
@@ -52,7 +57,7 @@ pub fn listen() -> Option<String> {
 /// In the parent: a child.
 pub struct Child {
     process: std::process::Child,
-    mouth: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     lines: BufReader<ChildStdout>,
 }
 
@@ -82,14 +87,14 @@ impl Child {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("{command:?}: {e}; scripts/test.sh installs what the tests need"));
-        let mouth = process.stdin.take();
+        let stdin = process.stdin.take();
         let lines = BufReader::new(process.stdout.take().expect("a pipe"));
-        Child { process, mouth, lines }
+        Child { process, stdin, lines }
     }
 
     pub fn tell(&mut self, line: &str) {
-        let mouth = self.mouth.as_mut().expect("not finished");
-        writeln!(mouth, "{line}").expect("the child listens");
+        let stdin = self.stdin.as_mut().expect("not finished");
+        writeln!(stdin, "{line}").expect("the child listens");
     }
 
     /// The next whole line of the child; None when it has ended.
@@ -108,6 +113,11 @@ impl Child {
     /// The next line, which must be there.
     pub fn heard(&mut self) -> String {
         self.hear().expect("the child has something to say; see its stderr above")
+    }
+
+    /// What the system calls it.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends a signal other than KILL.
@@ -132,7 +142,7 @@ impl Child {
 
     /// Waits for its end, whatever it is; returns what it still says.
     pub fn end(mut self) -> (Vec<String>, ExitStatus) {
-        drop(self.mouth.take());
+        drop(self.stdin.take());
         (self.rest(), self.process.wait().expect("it was started"))
     }
 

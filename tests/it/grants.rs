@@ -141,7 +141,7 @@ fn come_and_go(config: &str) {
     });
 }
 
-/// Closing a client must not cost its neighbours their locks, and the last one to leave takes the log along while the
+/// Closing a client must not cost others of the process their locks, and the last one to leave takes the log along while the
 /// first of the next ones comes in.
 #[test]
 fn clients_and_processes_come_and_go_on_one_file() {

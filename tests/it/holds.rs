@@ -243,14 +243,14 @@ fn a_holder_that_slept_through_its_lease_takes_nothing_that_is_not_its_own() {
     assert!(env.wechat.wait_for(Duration::from_secs(30), |c| c.delivered == 1), "WeChat takes it meanwhile");
     wait_for_count(&client, "o1", 1);
 
-    // The ledger is one too high; WeChat's refusal heals that.
+    // The ledger is one too high; WeChat's refusal corrects that.
     let refused = send(&client, "o1");
     assert_eq!((refused.status, refused.quota, refused.remaining), (Status::Refused, QuotaChange::Cleared, 0));
     env.accept(&client, "o1");
     child.signal("CONT");
     let late = verdict(&child.finish()[0]);
     assert!(matches!(late.status, Status::Ok | Status::Unknown), "{}", late.message);
-    assert_eq!(left(&client, "o1"), 1, "the late success must not eat the newer grant");
+    assert_eq!(left(&client, "o1"), 1, "the late success must not take the newer grant");
     // A maybe keeps the turn for two seconds more, but it is no longer its own.
     assert_eq!(send(&client, "o1").status, Status::Ok);
     assert_eq!(env.wechat.counters().overlaps, 0);

@@ -4,11 +4,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admin;
+mod ask;
 mod bounds;
+mod campaigns;
 mod check;
 mod disk;
 mod events;
+mod forget;
 mod format;
+mod fuzz_seeds;
 mod grants;
 mod holds;
 mod keys;
@@ -22,6 +27,7 @@ mod outbox_fair;
 mod outbox_rules;
 mod pairing;
 mod peers;
+mod power;
 mod push_router;
 mod refusal;
 mod secrets;

@@ -2,15 +2,15 @@
 //!
 //! It is installed from PyPI into a folder below `target`, once. Without Python or PyPI the test fails; it is not skipped.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::common::TestEnv;
+use crate::common::host::run;
 use crate::common::pushes::{AES_KEY, TOKEN, event, now_s};
+use crate::common::python::python_with;
 use serde_json::{Value, json};
 use wxsub::Status;
 use wxsub_simulator::push::{EventItem, EventKind, Format, ListName, Mode, Push, verification_query};
@@ -20,35 +20,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/python_peers")
 }
 
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; scripts/test.sh installs Python"));
-    let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{told}", output.status);
-}
-
-/// A Python that has wechatpy: a virtual environment of its own, made by whoever comes first.
 fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let requirements = std::fs::read_to_string(folder().join("requirements.txt")).expect("requirements");
-        let mut hash = DefaultHasher::new();
-        requirements.hash(&mut hash);
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let made = target.join(format!("python-peers-{:016x}", hash.finish()));
-        if !made.exists() {
-            // Another process may be at it, too: each makes its own, and the first one done gives the name to it.
-            let making = tempfile::tempdir_in(target).expect("a temporary folder");
-            let environment = making.path().join("venv");
-            run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-            let python = environment.join("bin/python");
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
-            run(Command::new(python).args(pip).current_dir(folder()));
-            if let Err(e) = std::fs::rename(&environment, &made) {
-                assert!(made.exists(), "{}: {e}", made.display());
-            }
-        }
-        made.join("bin/python")
-    })
+    PYTHON.get_or_init(|| python_with(&folder().join("requirements.txt")))
 }
 
 /// Runs the peer, a line for each of these, and returns its lines.

@@ -32,7 +32,9 @@ const OTHERS: [&str; 9] = [
 #[test]
 fn what_is_not_ours_is_left_to_the_host() {
     let env = TestEnv::new();
-    for (config, mode) in [(unsigned(), Mode::Plain), (plain(), Mode::Plain), (secure(), Mode::Secure)] {
+    // Two of them are a player's leave: he is forgotten where the body is trusted.
+    let trusted = [(unsigned(), Mode::Plain, false), (plain(), Mode::Plain, true), (secure(), Mode::Secure, true)];
+    for (config, mode, forgets) in trusted {
         let client = env.client(config);
         push(&env.wechat, &client, &in_mode(&popup("o1", TEMPLATE, "accept", now_s()), mode));
         let before = left(&client, "o1");
@@ -45,7 +47,7 @@ fn what_is_not_ours_is_left_to_the_host() {
             assert_eq!(told, ("", Status::Ok, QuotaChange::Untouched, Verdict::NOT_OURS), "{text}");
             assert_eq!(open(), text.as_bytes(), "and after it");
         }
-        assert_eq!(left(&client, "o1"), before);
+        assert_eq!(left(&client, "o1"), if forgets { 0 } else { before });
     }
 }
 

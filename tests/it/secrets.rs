@@ -180,8 +180,7 @@ fn no_failure_tells_a_secret() {
         try_to_send(&env, &client, &recorder, &name);
         ask_around(&client, &recorder, &format!("code-{name}"))
     });
-    let session_keys: Vec<String> = session_keys.into_iter().flatten().collect();
-    assert!(session_keys.len() > 10, "few logins worked");
+    let mut session_keys: Vec<String> = session_keys.into_iter().flatten().collect();
     env.wechat.clear_faults();
     at_once(own, |(name, transport, fault)| {
         let client = client(&env, &recorder, &name, &transport);
@@ -189,6 +188,15 @@ fn no_failure_tells_a_secret() {
         let verdict = try_to_send(&env, &client, &recorder, &name);
         assert!(verdict.status != Status::Ok && verdict.attempts > 0, "{name}: {verdict:?}");
     });
+
+    // On a busy machine few of those above came far enough to be handed a token or a session_key.
+    let calm = client(&env, &recorder, "calm", &json!({}));
+    for n in 0..10 {
+        env.wechat.kill_token(TokenKind::Stable);
+        assert_eq!(try_to_send(&env, &calm, &recorder, &format!("calm-{n}")).status, Status::Ok);
+        session_keys.extend(ask_around(&calm, &recorder, &format!("calm-{n}")));
+    }
+    drop(calm);
 
     // The failures above that are no answer's happen at the token request; this one happens at the send's own.
     let relay = Relay::start(Mode::Forward(env.wechat.port()));
@@ -217,7 +225,7 @@ fn no_failure_tells_a_secret() {
     assert!(rude_proxy.heads()[0].contains(CREDENTIALS), "the password was used");
     recorder.assert_recorded_nothing_of(&never_told(&env.wechat));
     recorder.assert_recorded_nothing_of(&session_keys);
-    assert_stores_hold_none_of(&session_keys[..8], env.folder.path(), wanted + 1);
+    assert_stores_hold_none_of(&session_keys[..8], env.folder.path(), wanted + 2);
 }
 
 /// A name, what is changed in the configuration, and what goes wrong at WeChat.

@@ -1,9 +1,11 @@
-//! A late result settles a maybe: WeChat's event of a send whose answer never came.
+//! A late result settles a send in doubt: WeChat's event of a send whose answer never came.
+
+mod running;
 
 use std::time::{Duration, Instant};
 
 use crate::common::process::{Child, listen, play, say};
-use crate::common::pushes::{hand_over, now_s, plain, popup, push, sent};
+use crate::common::pushes::{now_s, plain, push, sent};
 use crate::common::{TEMPLATE, TestEnv, left, message, message_from, send};
 use serde_json::{Value, json};
 use wxsub::{Answer, Client, Config, QuotaChange, Retry, Status, Verdict};
@@ -28,8 +30,11 @@ fn send_with(client: &Client, openid: &str, key: &str) -> Verdict {
 /// A send that WeChat took and whose answer was lost; returns its msgid.
 fn unheard(env: &TestEnv, client: &Client, openid: &str, key: &str) -> i64 {
     env.wechat.arm(Fault::close().on(Endpoint::Send).openid(openid).applied());
-    let maybe = send_with(client, openid, key);
-    assert_eq!((maybe.status, maybe.retry, maybe.quota), (Status::Unknown, Retry::Unsafe, QuotaChange::Returned));
+    let in_doubt = send_with(client, openid, key);
+    assert_eq!(
+        (in_doubt.status, in_doubt.retry, in_doubt.quota),
+        (Status::Unknown, Retry::Unsafe, QuotaChange::Returned)
+    );
     msgid_of_last(env, openid)
 }
 
@@ -154,7 +159,7 @@ fn an_event_settles_only_its_own_player_and_template() {
 }
 
 #[test]
-fn the_oldest_maybe_is_settled_first_and_each_once() {
+fn the_oldest_in_doubt_is_settled_first_and_each_once() {
     let env = TestEnv::new();
     let client = env.client(plain());
     for _ in 0..3 {
@@ -198,7 +203,7 @@ fn a_send_that_started_later_is_not_meant() {
 }
 
 #[test]
-fn a_maybe_is_settled_across_a_restart_and_by_another_client() {
+fn a_send_in_doubt_is_settled_across_a_restart_and_by_another_client() {
     let env = TestEnv::new();
     let client = env.client(plain());
     env.accept(&client, "o1");
@@ -239,122 +244,15 @@ fn a_late_success_spends_no_later_grant() {
 }
 
 #[test]
-fn a_maybe_without_a_key_is_settled_too() {
+fn one_without_a_key_is_settled_too() {
     let env = TestEnv::new();
     let client = env.client(plain());
     env.accept(&client, "o1");
     env.wechat.arm(Fault::stall().on(Endpoint::Send).applied());
-    let maybe = client.send(&message("o1"), Some(r#"{"timeout_ms": 300}"#));
-    assert_eq!((maybe.status, maybe.remaining), (Status::Unknown, 1));
+    let in_doubt = client.send(&message("o1"), Some(r#"{"timeout_ms": 300}"#));
+    assert_eq!((in_doubt.status, in_doubt.remaining), (Status::Unknown, 1));
     let settled = push(&env.wechat, &client, &result("o1", msgid_of_last(&env, "o1"), 0));
     assert_eq!(told(&settled), (Status::Ok, QuotaChange::Spent, 0, 0), "{}", settled.message);
-}
-
-/// The event overtakes the answer: it waits for it, and settles nothing.
-#[test]
-fn an_event_waits_for_the_send_that_runs() {
-    let env = TestEnv::new();
-    let (client, other) = (env.client(plain()), env.client(plain()));
-    assert_eq!(send(&client, "warm").status, Status::NoQuota);
-    for (openid, handler) in [("o1", &client), ("o2", &other)] {
-        env.accept(&client, openid);
-        env.accept(&client, openid);
-        env.wechat.arm(Fault::delay(700).on(Endpoint::Send).openid(openid).applied());
-        std::thread::scope(|scope| {
-            let sending = scope.spawn(|| {
-                let verdict = send_with(&client, openid, "k");
-                (verdict, Instant::now())
-            });
-            wait_for_delivery(&env, openid);
-            let settled = push(&env.wechat, handler, &result(openid, msgid_of_last(&env, openid), 0));
-            let told_at = Instant::now();
-            let (verdict, answered_at) = sending.join().unwrap();
-            assert_eq!((verdict.status, verdict.remaining), (Status::Ok, 1), "{}", verdict.message);
-            assert_eq!(told(&settled), NOTHING, "{}", settled.message);
-            // The send settles in the store a moment before its caller has the verdict.
-            assert!(told_at + Duration::from_millis(300) > answered_at, "the event waited for the answer");
-        });
-        assert_eq!(left(&client, openid), 1, "spent once");
-    }
-}
-
-/// The event overtakes the answer, and the answer is lost: it waits, and then settles.
-#[test]
-fn an_event_that_waited_settles_a_maybe() {
-    let env = TestEnv::new();
-    let client = env.client(plain());
-    env.accept(&client, "o1");
-    env.accept(&client, "o1");
-    env.wechat.arm(Fault::close().on(Endpoint::Send).applied().after_ms(700));
-    std::thread::scope(|scope| {
-        let sending = scope.spawn(|| send_with(&client, "o1", "k"));
-        wait_for_delivery(&env, "o1");
-        let settled = push(&env.wechat, &client, &result("o1", msgid_of_last(&env, "o1"), 0));
-        assert_eq!(sending.join().unwrap().status, Status::Unknown);
-        assert_eq!(told(&settled), (Status::Ok, QuotaChange::Spent, 1, 0), "{}", settled.message);
-    });
-    assert_eq!(send_with(&client, "o1", "k").status, Status::Ok);
-    assert_eq!(left(&client, "o1"), 1, "spent once");
-}
-
-/// It waits no longer than WeChat does for the reply; then WeChat pushes again.
-#[test]
-fn an_event_does_not_wait_for_ever() {
-    let env = TestEnv::new();
-    let client = env.client(plain());
-    env.accept(&client, "o1");
-    env.wechat.arm(Fault::delay(6500).on(Endpoint::Send).applied());
-    let event = std::thread::scope(|scope| {
-        scope.spawn(|| client.send(&message("o1"), Some(r#"{"timeout_ms": 10000}"#)));
-        wait_for_delivery(&env, "o1");
-        let event = result("o1", msgid_of_last(&env, "o1"), 0);
-        let started = Instant::now();
-        let e = hand_over(&client, &env.wechat.push(&event).unwrap()).unwrap_err();
-        let waited = started.elapsed();
-        assert_eq!((e.status, e.retry), (Status::Busy, Retry::Later), "{e}");
-        assert!(waited > Duration::from_secs(3) && waited < Duration::from_millis(4900), "{waited:?}");
-        // Answers of dialogs wait for nobody.
-        let started = Instant::now();
-        let accepted = push(&env.wechat, &client, &popup("o1", TEMPLATE, "accept", now_s() - 700));
-        assert_eq!(accepted.quota, QuotaChange::Granted);
-        assert!(started.elapsed() < Duration::from_secs(1));
-        event
-    });
-    assert_eq!(left(&client, "o1"), 1);
-    assert_eq!(told(&push(&env.wechat, &client, &event)), NOTHING, "the same event, pushed again");
-}
-
-/// A host that closes its client meanwhile gets no reply to send, and the next push is taken.
-#[test]
-fn an_event_that_waits_ends_with_its_client() {
-    let env = TestEnv::new();
-    let client = env.client(plain());
-    env.accept(&client, "o1");
-    env.wechat.arm(Fault::stall().on(Endpoint::Send).applied());
-    let (event, sent) = std::thread::scope(|scope| {
-        let sending = scope.spawn(|| send_with(&client, "o1", "k"));
-        wait_for_delivery(&env, "o1");
-        let event = result("o1", msgid_of_last(&env, "o1"), 0);
-        let pushed = env.wechat.push(&event).unwrap();
-        let waiter = &client;
-        let waiting = scope.spawn(move || hand_over(waiter, &pushed));
-        std::thread::sleep(Duration::from_millis(200));
-        let started = Instant::now();
-        client.close(true);
-        assert!(started.elapsed() < Duration::from_secs(3), "closing waits a second");
-        // Interrupted, the send may be settled before the event looks again; else the event is cancelled.
-        match waiting.join().unwrap() {
-            Ok((_, verdict)) => assert_eq!(verdict.quota, QuotaChange::Spent, "{}", verdict.message),
-            Err(e) => assert!(matches!(e.status, Status::Cancelled | Status::State | Status::Busy), "{e}"),
-        }
-        (event, sending.join().unwrap())
-    });
-    assert_eq!(sent.status, Status::Unknown, "{}", sent.message);
-    drop(client);
-    let reopened = env.client(plain());
-    push(&env.wechat, &reopened, &event);
-    assert_eq!(left(&reopened, "o1"), 0, "spent once");
-    assert_eq!(send_with(&reopened, "o1", "k").status, Status::Ok);
 }
 
 fn wait_for_delivery(env: &TestEnv, openid: &str) {
@@ -427,20 +325,20 @@ fn late_results_of_what_lasts() {
     let mut config = plain();
     config["templates"] = json!([{"id": "lasting", "type": 3, "keys": ["thing1", "time2"]}]);
     let client = env.client(config);
-    let maybe = |errcode: i64, msgid: i64| {
+    let in_doubt = |errcode: i64, msgid: i64| {
         client.report("o1", Some("lasting"), Answer::Accept, None);
         env.wechat.arm(Fault::close().on(Endpoint::Send));
         assert_eq!(client.send(&message_from("o1", "lasting"), None).status, Status::Unknown);
         push(&env.wechat, &client, &sent("o1", "lasting", msgid, errcode, now_s()))
     };
     let count = || client.quota("o1", "lasting").remaining;
-    assert_eq!((maybe(0, 5).remaining, count()), (1, 1));
-    assert_eq!((maybe(43101, 6).remaining, count()), (0, 0));
+    assert_eq!((in_doubt(0, 5).remaining, count()), (1, 1));
+    assert_eq!((in_doubt(43101, 6).remaining, count()), (0, 0));
 }
 
 /// Among sends whose answers came one whose answer did not; their events in any order, at once: each is spent once.
 #[test]
-fn many_maybes_and_their_events_at_once() {
+fn many_in_doubt_and_their_events_at_once() {
     let env = TestEnv::new();
     let client = env.client(plain());
     std::thread::scope(|scope| {

@@ -1,0 +1,93 @@
+//! Is no byte left of who was forgotten?
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use wxsub::{Answer, Status};
+
+use crate::common::admin::ask;
+use crate::common::{TEMPLATE, TestEnv, message};
+
+const PLAYERS: usize = 3000;
+const FORGOTTEN: usize = 300;
+
+/// One as WeChat makes them, or of another form; both are kept in their own way.
+fn openid(n: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(n as u64);
+    let own: String = std::iter::repeat_with(|| random.alphanumeric()).take(22).collect();
+    if n.is_multiple_of(5) { format!("other-form-{own}") } else { format!("o6_bmj{own}") }
+}
+
+/// Every openid that one of these files holds, in any form that the store writes.
+fn found(folder: &std::path::Path, openids: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        // By the first four bytes, so that three thousand searches are one.
+        let mut places: std::collections::HashMap<[u8; 4], Vec<usize>> = std::collections::HashMap::new();
+        for (at, window) in bytes.windows(4).enumerate() {
+            places.entry(window.try_into().unwrap()).or_default().push(at);
+        }
+        for openid in openids {
+            let packed = URL_SAFE_NO_PAD.decode(openid).unwrap_or_default();
+            for form in [openid.as_bytes(), &packed].into_iter().filter(|form| form.len() > 8) {
+                let starts = places.get(&form[..4]).map_or(&[][..], Vec::as_slice);
+                if starts.iter().any(|at| bytes[*at..].starts_with(form)) {
+                    found.push(format!("{openid} in {}", path.display()));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_byte_is_left_of_who_was_forgotten() {
+    let env = TestEnv::new();
+    let folder = env.folder.path().join("store");
+    std::fs::create_dir(&folder).unwrap();
+    let client = env.client(json!({"store": folder.join("wxsub.db"), "templates": "off", "durability": "normal"}));
+    let openids: Vec<String> = (0..PLAYERS).map(openid).collect();
+    std::thread::scope(|scope| {
+        for lane in 0..8 {
+            let (client, openids, env) = (&client, &openids, &env);
+            scope.spawn(move || {
+                for (n, openid) in openids.iter().enumerate().skip(lane).step_by(8) {
+                    let verdict = client.report(openid, Some(TEMPLATE), Answer::Accept, Some("tap"));
+                    assert_eq!(verdict.status, Status::Ok);
+                    if n % 10 == 0 {
+                        env.wechat.grant(openid, TEMPLATE, 1);
+                        assert_eq!(client.send(&message(openid), Some(r#"{"key":"k"}"#)).status, Status::Ok);
+                        let later = r#"{"key":"later","deliver_at":4102444800000,"notify":false}"#;
+                        client.submit(&message(openid), Some(later)).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    while client.stats().unwrap().outbox.waiting < (PLAYERS / 10) as u64 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // Every tenth, so that both forms and those with messages are among them.
+    let (gone, kept): (Vec<_>, Vec<_>) = openids.iter().cloned().enumerate().partition(|(n, _)| n % 10 == 0);
+    let of = |list: Vec<(usize, String)>| list.into_iter().map(|(_, openid)| openid).collect::<Vec<_>>();
+    let (gone, kept) = (of(gone), of(kept));
+    assert_eq!(gone.len(), FORGOTTEN);
+    for openid in &gone {
+        let reply = ask(&client, json!({"do": "forget", "openid": openid}));
+        assert_eq!(
+            (&reply["forgotten"]["players"], &reply["forgotten"]["messages"]),
+            (&json!(1), &json!(1)),
+            "{reply}"
+        );
+    }
+    assert!(!found(&folder, &gone).is_empty(), "deleting alone leaves stale copies, so the search finds what is there");
+    let reply = ask(&client, json!({"do": "compact"}));
+    assert!(reply["bytes_after"].as_u64() <= reply["bytes_before"].as_u64(), "{reply}");
+    assert_eq!(found(&folder, &gone), Vec::<String>::new());
+    let left = found(&folder, &kept);
+    assert!(left.len() >= kept.len(), "the search finds the others: {} of {}", left.len(), kept.len());
+    let (one, other) = (client.quota(&kept[0], TEMPLATE).remaining, client.quota(&gone[0], TEMPLATE).remaining);
+    assert_eq!((one, other), (1, 0));
+}
