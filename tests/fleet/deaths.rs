@@ -1,20 +1,24 @@
-//! A fleet on one Redis: three processes with 32 threads each send to the same players, and two of them are killed again
+//! A fleet on one store: three processes with 32 threads each send to the same players, and two of them are killed again
 //! and again. No player gets two requests at once, no message goes out twice, and the ledger and WeChat agree in the end.
 //!
-//! WXSUB_FLEET_SECONDS: how long each of the two servers is worked on; 10 by default.
+//! WXSUB_FLEET_SECONDS: how long each of the stores is worked on; 10 by default. scripts/soak.sh does so for longer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::accounts::{settle_accounts, the_funnel_is_the_truth, units_are_sends};
 use crate::common::process::{Child, FLEET_SECONDS, listen, play, say};
-use crate::common::{TEMPLATE, TestEnv, left};
+use crate::common::{TEMPLATE, TestEnv};
+use crate::failovers;
 use crate::journal::{self, Journal, Line};
-use crate::servers::{Program, Server, Settings, wait_until};
+use crate::servers::{Cluster, Program, Server, Settings, wait_until};
+use crate::storm::Storm;
+use crate::vitals::{StoreSize, Vitals};
 use serde_json::{Value, json};
-use wxsub::{Answer, Client, Config, Status, Verdict};
-use wxsub_simulator::{Endpoint, Options};
+use wxsub::{Answer, Client, Config, Retry, Status, Verdict};
+use wxsub_simulator::Options;
 
 const PROCESSES: usize = 3;
 /// These are killed; the others live through it all.
@@ -66,12 +70,18 @@ fn child() {
     });
 }
 
+/// Again while a master of a cluster is away.
 fn open(config: &str) -> Client {
-    Client::open(Config::from_json(config).unwrap()).unwrap_or_else(|e| panic!("{e}"))
+    let mut opened = None;
+    wait_until("the store opens", || {
+        opened = Some(Client::open(Config::from_json(config).unwrap()));
+        opened.as_ref().is_some_and(|opened| !matches!(opened, Err(e) if e.retry == Retry::Later))
+    });
+    opened.expect("just now").unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A message that shows what it is when it is delivered.
-fn named(openid: &str, name: &str) -> String {
+pub fn named(openid: &str, name: &str) -> String {
     json!({
         "touser": openid,
         "template_id": TEMPLATE,
@@ -137,6 +147,7 @@ struct Member<'a> {
     lane: usize,
     config: &'a str,
     folder: &'a Path,
+    storm: Option<&'a Storm>,
     journals: Vec<PathBuf>,
 }
 
@@ -148,17 +159,31 @@ impl Member<'_> {
         let path = self.folder.join(format!("journal-{lane}"));
         self.journals.push(path.clone());
         let args = json!({"config": self.config, "lane": lane, "journal": path, "redo": redo});
-        let mut child = Child::start(module_path!(), "send", args);
+        let wrapper = self.storm.map(Storm::wrapper).unwrap_or_default();
+        let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+        let mut child = Child::start_under(module_path!(), &wrapper, "send", args);
         assert_eq!(child.heard(), "ready");
         child
     }
 
     /// Lives until the end; kills it now and then.
-    fn live(mut self, until: Instant, kills: &AtomicU64) -> Vec<PathBuf> {
+    fn live(mut self, until: Instant, kills: &AtomicU64, watch: &(dyn Fn(u32) -> Vitals + Sync)) -> Vec<PathBuf> {
         let mut child = self.start();
+        if self.lane >= VICTIMS {
+            let vitals = watch(child.id());
+            child.tell("stop");
+            child.finish();
+            vitals.assert_flat();
+            return self.journals;
+        }
         while Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(fastrand::u64(300..2500)).min(until - Instant::now()));
-            if self.lane < VICTIMS && Instant::now() < until {
+            if let Some(storm) = self.storm {
+                storm.blow(child.id());
+            }
+            std::thread::sleep(
+                Duration::from_millis(fastrand::u64(300..2500)).min(until.saturating_duration_since(Instant::now())),
+            );
+            if Instant::now() < until {
                 child.kill();
                 kills.fetch_add(1, Ordering::SeqCst);
                 child = self.start();
@@ -184,7 +209,13 @@ fn unfinished(lines: &[Line]) -> Vec<(String, String)> {
 }
 
 /// Players accept, in the game and at WeChat, until it is over; returns how often each did.
-fn accept_until(until: Instant, env: &TestEnv, client: &Client, thread: u64) -> HashMap<String, u64> {
+fn accept_until(
+    until: Instant,
+    env: &TestEnv,
+    client: &Client,
+    thread: u64,
+    answers: &AtomicU64,
+) -> HashMap<String, u64> {
     let mut accepted: HashMap<String, u64> = HashMap::new();
     for number in 0.. {
         if Instant::now() >= until {
@@ -193,35 +224,69 @@ fn accept_until(until: Instant, env: &TestEnv, client: &Client, thread: u64) -> 
         let player = format!("o{}", fastrand::u64(0..PLAYERS));
         env.wechat.grant(&player, TEMPLATE, 1);
         let key = format!("{thread}-{number}");
+        let mut left = 0;
         wait_until("the report is taken", || {
-            client.report(&player, Some(TEMPLATE), Answer::Accept, Some(&key)).status == Status::Ok
+            let verdict = client.report(&player, Some(TEMPLATE), Answer::Accept, Some(&key));
+            left = verdict.remaining;
+            verdict.status == Status::Ok
         });
         *accepted.entry(player).or_default() += 1;
+        answers.fetch_add(1, Ordering::SeqCst);
+        // Players accept as often as they are sent to, more or less.
+        std::thread::sleep(Duration::from_millis(left.clamp(0, 100).unsigned_abs().pow(2)));
     }
     accepted
 }
 
-fn a_fleet_works(settings: Settings, program: Program) {
-    let seconds = std::env::var(FLEET_SECONDS).map_or(10, |s| s.parse().expect("WXSUB_FLEET_SECONDS is a number"));
+/// Where a fleet works, and what goes wrong there beside the kills.
+struct Field<'a> {
+    store: &'a str,
+    storm: Option<&'a Storm>,
+    cluster: Option<&'a Cluster>,
+    /// None: it cannot be told now.
+    size: &'a (dyn Fn() -> Option<StoreSize> + Sync),
+}
+
+fn a_fleet_works_on(settings: Settings, program: Program) {
     let server = Server::start(settings.program(program));
-    let env = TestEnv::with(Options {
+    let size = || {
+        Some(StoreSize {
+            kib: server.info("memory", "used_memory_dataset").trim().parse::<u64>().ok()? >> 10,
+            log_kib: 0,
+        })
+    };
+    let told = a_fleet_works(&env(), &Field { store: &server.url(), storm: None, cluster: None, size: &size });
+    println!("{program:?}: {told}");
+}
+
+fn env() -> TestEnv {
+    TestEnv::with(Options {
         send_latency: Duration::from_millis(4),
         idle_timeout: Duration::from_secs(120),
         keep: 1 << 22,
         ..Options::default()
-    });
-    let config = &env.config(json!({"store": server.url(), "timeout_ms": TIMEOUT_MS, "templates": "off"}));
-    let client = &env.client(json!({"store": server.url(), "timeout_ms": 60_000, "templates": "off"}));
+    })
+}
 
-    let (kills, until) = (&AtomicU64::new(0), Instant::now() + Duration::from_secs(seconds));
+fn a_fleet_works(env: &TestEnv, field: &Field) -> String {
+    let Field { store, storm, cluster, size } = *field;
+    let seconds = std::env::var(FLEET_SECONDS).map_or(10, |s| s.parse().expect("WXSUB_FLEET_SECONDS is a number"));
+    let config = &env.config(json!({"store": store, "timeout_ms": TIMEOUT_MS, "templates": "off"}));
+    let client = &env.client(json!({"store": store, "timeout_ms": 60_000, "templates": "off"}));
+
+    let lasts = Duration::from_secs(seconds);
+    let (kills, answers, until) = (&AtomicU64::new(0), &AtomicU64::new(0), Instant::now() + lasts);
     let mut accepted: HashMap<String, u64> = HashMap::new();
-    let mut journals = Vec::new();
+    let (mut journals, mut failovers) = (Vec::new(), 0);
+    let done = || answers.load(Ordering::SeqCst) + env.wechat.counters().delivered;
+    let watch = &|process: u32| Vitals::watch(process, until, size, &done);
     std::thread::scope(|scope| {
-        let env = &env;
-        let players: Vec<_> = (0..16).map(|n| scope.spawn(move || accept_until(until, env, client, n))).collect();
+        let players: Vec<_> =
+            (0..16).map(|n| scope.spawn(move || accept_until(until, env, client, n, answers))).collect();
+        let trouble = cluster.map(|cluster| scope.spawn(move || failovers::go_on_until(cluster, until)));
         let members: Vec<_> = (0..PROCESSES)
-            .map(|lane| Member { lane, config, folder: env.folder.path(), journals: Vec::new() })
-            .map(|member| scope.spawn(move || member.live(until, kills)))
+            .map(|lane| Member { lane, config, folder: env.folder.path(), storm, journals: Vec::new() })
+            .map(|member| scope.spawn(move || member.live(until, kills, watch)))
             .collect();
         for player in players {
             for (player, times) in player.join().expect("see above") {
@@ -229,7 +294,9 @@ fn a_fleet_works(settings: Settings, program: Program) {
             }
         }
         journals.extend(members.into_iter().flat_map(|member| member.join().expect("see above")));
+        failovers = trouble.map_or(0, |trouble| trouble.join().expect("see above"));
     });
+    storm.inspect(|storm| storm.calm());
     // What the dead left in the outbox is done by whoever is there.
     let mut outcomes = Vec::new();
     wait_until("the outbox is empty", || {
@@ -237,121 +304,54 @@ fn a_fleet_works(settings: Settings, program: Program) {
         client.stats().is_ok_and(|stats| stats.outbox.waiting == 0)
     });
     client.shutdown(Duration::ZERO, false);
-    let client = &env.client(json!({"store": server.url(), "timeout_ms": 60_000, "templates": "off"}));
+    let client = &env.client(json!({"store": store, "timeout_ms": 60_000, "templates": "off"}));
 
     let lines: Vec<Line> = journals.iter().flat_map(|path| journal::read(path)).collect();
-    let told = settle_accounts(&env, client, &lines, &outcomes);
-    let uncertain = kills.load(Ordering::SeqCst) * THREADS as u64 * 2;
-    units_are_sends(&env, client, &accepted, uncertain);
-    println!("{program:?}: {} kills, {} accepts, {told}", kills.load(Ordering::SeqCst), accepted.values().sum::<u64>());
-    assert!(kills.load(Ordering::SeqCst) > 0, "nobody was killed");
-}
-
-/// What was delivered, and how often, by name.
-fn delivered(env: &TestEnv) -> HashMap<String, u64> {
-    let mut times = HashMap::new();
-    for delivery in env.wechat.deliveries() {
-        *times.entry(delivery.data["thing1"]["value"].as_str().unwrap().to_owned()).or_default() += 1;
+    let kills = kills.load(Ordering::SeqCst);
+    assert!(kills > 0, "nobody was killed");
+    assert!(failovers > 0 || cluster.is_none(), "no master was replaced");
+    // What was in hand at a death, or had not reached a replica.
+    let uncertain = (kills * THREADS as u64 + failovers * (PROCESSES * THREADS) as u64) * 2;
+    let told = settle_accounts(env, client, &lines, &outcomes, failovers);
+    units_are_sends(env, client, &accepted, uncertain, failovers);
+    // Reports are made again while the disk is full or a master away, and days are by the clock that is set.
+    if storm.is_none() && cluster.is_none() {
+        the_funnel_is_the_truth(env, client, accepted.values().sum(), uncertain);
     }
-    times
-}
-
-/// Every message as it was told: sent once, not sent, or maybe; a stored one has an end.
-fn settle_accounts(env: &TestEnv, client: &Client, lines: &[Line], outcomes: &[Verdict]) -> String {
-    let delivered = delivered(env);
-    if let Some((name, times)) = delivered.iter().find(|(_, times)| **times > 1) {
-        panic!("{name} was delivered {times} times");
-    }
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut ended: HashMap<&str, &str> = HashMap::new();
-    let later: Vec<(String, String)> = outcomes.iter().map(|v| (v.key.clone(), format!("{:?}", v.status))).collect();
-    let told = lines.iter().filter(|l| l.what == "ended").map(|l| (l.name.as_str(), l.more.as_str()));
-    for (name, status) in told.chain(later.iter().map(|(name, status)| (name.as_str(), status.as_str()))) {
-        *counts.entry(status.split(' ').next().expect("a word")).or_default() += 1;
-        let times = delivered.get(name).copied().unwrap_or(0);
-        match status.split(' ').next().expect("a word") {
-            "Ok" => assert_eq!(times, 1, "{name} is said to be sent"),
-            // A keyed one that was found running, or one in the outbox, when its process died.
-            "Unknown" => {}
-            // Its lease was nearly over when it could have begun.
-            "NoQuota" | "Refused" | "Busy" | "Connect" => assert_eq!(times, 0, "{name}: {status}, and sent"),
-            "Store" if status.contains("no time left") || status.contains("in time") => {
-                assert_eq!(times, 0, "{name}: {status}, and sent");
-            }
-            _ => panic!("{name}: {status}"),
-        }
-        ended.insert(name, status);
-    }
-    let begun = lines.iter().filter(|line| line.what == "durable");
-    let players: HashMap<&str, &str> = begun.map(|line| (line.name.as_str(), line.more.as_str())).collect();
-    for line in lines.iter().filter(|line| line.what == "stored") {
-        let name = line.name.as_str();
-        let found = format!("{:?}", client.lookup(players[name], name).status);
-        // What had no effect is told once, and may be forgotten.
-        let known = ended.get(name).copied().unwrap_or(found.as_str());
-        let times = delivered.get(name).copied().unwrap_or(0);
-        match known {
-            "Ok" => assert_eq!(times, 1, "{name}"),
-            "NoQuota" | "Refused" => assert_eq!(times, 0, "{name}"),
-            "Unknown" => {}
-            other => panic!("{name}: stored, and then {other}"),
-        }
-        *counts.entry("stored").or_default() += 1;
-    }
-    assert_eq!(env.wechat.counters().overlaps, 0, "a player had two requests at once");
-    for player in env.wechat.players() {
-        assert!(player.max_concurrent <= 1 && player.overlaps == 0, "{player:?}");
-    }
-    assert!(env.wechat.counters().max_concurrent_sends > 1, "nobody works at the same time as another");
-    let times = |status| counts.get(status).copied().unwrap_or(0);
-    assert!(times("Ok") > times("Store") && times("stored") > 0, "{counts:?}");
-    format!("{} delivered, {counts:?}", delivered.len())
-}
-
-/// Nothing was spent that was not sent, and nothing sent that was not spent but for what the dead had in hand; asked to
-/// the last unit, both sides say the same.
-fn units_are_sends(env: &TestEnv, client: &Client, accepted: &HashMap<String, u64>, uncertain: u64) {
-    let mut forgotten = 0;
-    for (player, granted) in accepted {
-        let sent = env.wechat.player(player).delivered;
-        assert_eq!(env.wechat.remaining(player, TEMPLATE), granted - sent);
-        let spent = granted - u64::try_from(left(client, player)).expect("never below zero");
-        assert!(spent <= sent, "{player}: {granted} granted, {sent} sent, but {spent} spent: grants are lost");
-        forgotten += sent - spent;
-    }
-    assert!(forgotten <= uncertain, "{forgotten} sends were not counted, {uncertain} were in hand at a death at most");
-    std::thread::scope(|scope| {
-        for lane in 0..8 {
-            scope.spawn(move || {
-                for player in accepted.keys().skip(lane).step_by(8) {
-                    let mut number = 0;
-                    loop {
-                        number += 1;
-                        let verdict = client.send(&named(player, &format!("last-{player}-{number}")), None);
-                        match verdict.status {
-                            Status::Ok => {}
-                            Status::NoQuota | Status::Refused => break,
-                            _ => panic!("{verdict:?}"),
-                        }
-                    }
-                    assert_eq!((left(client, player), env.wechat.remaining(player, TEMPLATE)), (0, 0), "{player}");
-                    assert_eq!(env.wechat.player(player).delivered, accepted[player], "{player}");
-                }
-            });
-        }
-    });
-    let counters = env.wechat.counters();
-    assert_eq!(counters.overlaps, 0);
-    assert_eq!(counters.delivered, accepted.values().sum::<u64>(), "each accept was one message");
-    assert!(counters.answers(Endpoint::Send, 43101) <= uncertain, "WeChat refused more than was forgotten");
+    format!("{seconds} s, {kills} kills, {failovers} failovers, {} accepts, {told}", accepted.values().sum::<u64>())
 }
 
 #[test]
 fn a_fleet_works_on_a_server_that_syncs_each_write() {
-    a_fleet_works(Settings::new(), Program::System);
+    a_fleet_works_on(Settings::new(), Program::System);
 }
 
 #[test]
 fn a_fleet_works_on_a_server_that_is_asked_whether_it_has_synced() {
-    a_fleet_works(Settings::new().set("appendfsync", "everysec"), Program::Newer);
+    a_fleet_works_on(Settings::new().set("appendfsync", "everysec"), Program::Newer);
+}
+
+/// Beside the kills the disk is full now and then, and the clock is set back and forth.
+#[test]
+fn a_fleet_works_on_a_file_through_a_storm() {
+    let env = env();
+    let store = env.store();
+    let storm = Storm::brew(env.folder.path());
+    let kib =
+        |suffix: &str| std::fs::metadata(format!("{}{suffix}", store.display())).map_or(0, |file| file.len()) >> 10;
+    let size = || Some(StoreSize { kib: kib(""), log_kib: kib("-wal") });
+    let store = store.to_str().unwrap();
+    let told = a_fleet_works(&env, &Field { store, storm: Some(&storm), cluster: None, size: &size });
+    println!("a file: {told}");
+}
+
+/// Masters die, or stand still, all the time. What is acknowledged is what a replica has, so no failover takes it.
+#[test]
+fn a_fleet_works_on_a_cluster_through_failovers() {
+    let settings = Settings::new().set("appendonly", "no").set("appendfsync", "no");
+    let cluster = Cluster::with(settings);
+    let size = || failovers::size(&cluster);
+    let told =
+        a_fleet_works(&env(), &Field { store: &cluster.url(), storm: None, cluster: Some(&cluster), size: &size });
+    println!("a cluster: {told}");
 }

@@ -6,5 +6,9 @@ mod common;
 #[allow(dead_code, unused_imports)] // the other trouble is for redis_store
 mod servers;
 
+mod accounts;
 mod deaths;
+mod failovers;
 mod journal;
+mod storm;
+mod vitals;

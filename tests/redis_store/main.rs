@@ -6,9 +6,14 @@ mod env;
 mod recorder;
 mod servers;
 
+mod admin;
+mod ask;
+mod campaigns;
 mod cluster;
+mod cuts;
 mod durability;
 mod faults;
 mod harness;
 mod refusals;
+mod stacks;
 mod tls;
