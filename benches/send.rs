@@ -12,7 +12,7 @@
 //! "bare" is the same POST, made by ureq with the library's settings on an agent of its own, with keep-alive and the
 //! body read to its end; a fixed address spares it the thread that ureq's resolver spawns when a time-out is set. In one
 //! run, phases of bare exchanges and of `wxsub_send` take turns. Every figure is the median over the rounds, and "adds"
-//! and "ratio" are medians of what each round's pair says, so that a noisy neighbour harms both sides alike. The library
+//! and "ratio" are medians of what each round's pair says, so that other load on the machine affects both sides alike. The library
 //! keeps its count in a file on disk with `"quota": "enforce"` and `"durability": "full"`.
 //!
 //! The loop on libcurl (`c/curl_loop.c`) is compiled by the benchmark, which needs `cc` and libcurl's headers, and is left

@@ -5,6 +5,8 @@ pub mod crowd;
 pub mod curl;
 pub mod host;
 pub mod load;
+pub mod redis;
+pub mod steady;
 pub mod wechat;
 
 use std::path::Path;
@@ -76,4 +78,25 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 pub fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let at = sorted.len() * percent / 100;
     sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// Memory of this process that is in use, KiB.
+pub fn memory_kib() -> u64 {
+    status_kib("VmRSS:")
+}
+
+/// The most that was in use since [`forget_peak`], KiB.
+pub fn peak_kib() -> u64 {
+    status_kib("VmHWM:")
+}
+
+/// From now on the peak counts anew.
+pub fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap_or_else(|e| panic!("/proc/self/clear_refs: {e}"));
+}
+
+fn status_kib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
