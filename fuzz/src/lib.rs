@@ -1,5 +1,16 @@
-//! What the targets share: the library through its C functions, with every out-struct in memory of exactly its size, so
-//! that AddressSanitizer sees a byte too many.
+//! What the targets do with an input, each in a module of its name, and what they share: the library through its C
+//! functions, with every out-struct in memory of exactly its size, so that AddressSanitizer sees a byte too many.
+//!
+//! `tests/it/fuzz_seeds.rs` has this file, too, and does the same with the seeds, without a fuzzer.
+
+pub mod admin;
+pub mod answers;
+pub mod ask;
+pub mod calls;
+pub mod config;
+pub mod event;
+pub mod message;
+pub mod wechat;
 
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::null_mut;
@@ -86,7 +97,7 @@ unsafe extern "C" fn watch(_: *mut c_void, level: i32, line: *const std::ffi::c_
 
 impl Client {
     /// Opens one.
-    pub fn open(config: &str) -> Result<Client, wxsub_result> {
+    pub fn open(config: &str) -> Result<Client, Box<wxsub_result>> {
         let config = CString::new(config).expect("no NUL in JSON");
         let (mut client, mut why) = (null_mut(), Out::new());
         // SAFETY: pointers to what their types say.
@@ -94,7 +105,7 @@ impl Client {
         let r = check(status, &why);
         assert_eq!(status == WXSUB_OK, !client.is_null());
         if status != WXSUB_OK {
-            return Err(r);
+            return Err(Box::new(r));
         }
         // SAFETY: a function that lives as long as the process.
         assert_eq!(unsafe { wxsub_set_log(client, Some(watch), null_mut(), None, WXSUB_LOG_DEBUG) }, WXSUB_OK);
@@ -143,6 +154,11 @@ impl Default for Kept {
     fn default() -> Kept {
         Kept::new()
     }
+}
+
+/// The text without the mark that editors put before it, which is taken as if it were not there.
+pub fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The input as a C string: up to its first NUL.
