@@ -62,7 +62,8 @@ class Wxsub(ConanFile):
                 f"{self._prefix} is for {system} on {arch}, not for {self.settings.os} on {self.settings.arch}")
         if self._said("PACKAGE_VERSION") != self.version:
             raise ConanException(f"{self._prefix} is version {self._said('PACKAGE_VERSION')}, not {self.version}")
-        for what in ("include/*", "share/doc/*"):
+        program = "bin/wxsub.exe" if self.settings.os == "Windows" else "bin/wxsub"
+        for what in ("include/*", "share/doc/*", program):
             copy(self, what, src=self._prefix, dst=self.package_folder)
         # One or the other, so that -lwxsub means it.
         if not self.options.shared:

@@ -40,12 +40,14 @@ mkdir -p "$package/lib/netstandard2.0" "$out"
 for target in "${targets[@]}"; do
   prefix=dist/prefix/wxsub-$version-$target
   case $target in
-    *-windows-*) library=bin/wxsub.dll name=wxsub.dll ;;
-    *) library=lib/libwxsub.so name=libwxsub.so ;;
+    *-windows-*) library=bin/wxsub.dll name=wxsub.dll program=wxsub.exe ;;
+    *) library=lib/libwxsub.so name=libwxsub.so program=wxsub ;;
   esac
   [ -n "${runtime[$target]:-}" ] || { echo "wxsub: .NET has no name for $target here" >&2; exit 2; }
   [ -f "$prefix/$library" ] || { echo "wxsub: no $prefix/$library: scripts/dist.sh builds it" >&2; exit 1; }
   install -D -m 755 "$prefix/$library" "$package/runtimes/${runtime[$target]}/native/$name"
+  # Not below runtimes/: what is there goes into every server's own folder. Wxsub.Simulator looks here.
+  install -D -m 755 "$prefix/bin/$program" "$package/tools/${runtime[$target]}/$program"
 done
 
 echo "wxsub: compiling the wrapper for .NET Standard 2.0"

@@ -40,7 +40,10 @@ for pair in x86_64-linux-gnu:linux-x64:lib/libwxsub.so aarch64-linux-gnu:linux-a
   IFS=: read -r target rid library <<<"$pair"
   [ -e "dist/prefix/wxsub-$version-$target/$library" ] || { echo "        (no $target in dist/prefix)"; continue; }
   cmp "dist/prefix/wxsub-$version-$target/$library" "$work/unpacked/runtimes/$rid/native/$(basename "$library")"
-  echo "ok      runtimes/$rid/native"
+  program=wxsub
+  [ "$rid" != win-x64 ] || program=wxsub.exe
+  cmp "dist/prefix/wxsub-$version-$target/bin/$program" "$work/unpacked/tools/$rid/$program"
+  echo "ok      runtimes/$rid/native, tools/$rid"
   natives=$((natives + 1))
 done
 [ "$natives" -eq "$(find "$work/unpacked/runtimes" -type f | wc -l)" ] || fail "there are other files under runtimes/"
@@ -132,6 +135,7 @@ cp -r bindings/csharp "$work/copy/bindings/"
 cp LICENSE-* "$work/copy/"
 cp dist/THIRD-PARTY-LICENSES.txt "$work/copy/dist/"
 cp -r "$work/unpacked/runtimes" "$work/copy/bindings/csharp/runtimes~"
+cp -r "$work/unpacked/tools" "$work/copy/bindings/csharp/tools~"
 msbuild -restore -t:Pack "-p:PackageOutputPath=$work/packed" "$work/copy/bindings/csharp/Wxsub.csproj"
 # listing PACKAGE: its files; the name of one part is random.
 listing() { unzip -Z1 "$1" | sed 's/[0-9a-f]\{32\}\.psmdcp$/ID.psmdcp/' | sort; }

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# packaging/prefix/build.sh TARGET SHARED_LIB STATIC_LIB DESTINATION [THIRD_PARTY_LICENSES]
+# packaging/prefix/build.sh TARGET SHARED_LIB STATIC_LIB PROGRAM DESTINATION [THIRD_PARTY_LICENSES]
 #
 # Lays out an install prefix in the folder DESTINATION (which must not exist) from what cargo has built:
 #   TARGET      x86_64-linux-gnu, aarch64-linux-gnu, x86_64-linux-musl, x86_64-windows-gnu
 #   SHARED_LIB  libwxsub.so or wxsub.dll
 #   STATIC_LIB  cargo's libwxsub.a; "-": none, as always on Windows
+#   PROGRAM     the operator's program, wxsub or wxsub.exe; "-": none
 # The prefix may be moved afterwards: its pkg-config and CMake files find everything relative to themselves.
 set -euo pipefail
 umask 022
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/scripts/packages.sh"
 
-[ $# -eq 4 ] || [ $# -eq 5 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-target=$1 shared=$2 static=$3 prefix=$4 licenses=${5:-}
+[ $# -eq 5 ] || [ $# -eq 6 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+target=$1 shared=$2 static=$3 program=$4 prefix=$5 licenses=${6:-}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 [ ! -e "$prefix" ] || { echo "wxsub: $prefix is there already" >&2; exit 1; }
 
@@ -33,7 +34,8 @@ fill() { # TEMPLATE FILE
 }
 
 install -d "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/wxsub" "$prefix/share/doc/wxsub"
-install -m 644 "$root/include/wxsub.h" "$root/include/wxsub.hpp" "$prefix/include/"
+install -m 644 "$root"/include/wxsub.h "$root"/include/wxsub{,_simulator}.hpp "$prefix/include/"
+[ "$program" = - ] || install -D -m 755 -t "$prefix/bin" "$program"
 
 if [ "$system" = Linux ]; then
   install -m 755 "$shared" "$prefix/lib/libwxsub.so.$version"
@@ -46,8 +48,7 @@ if [ "$system" = Linux ]; then
 else
   [ "$static" = - ] || { echo "wxsub: there is no static archive for Windows" >&2; exit 2; }
   need binutils:objdump binutils-mingw-w64-x86-64:x86_64-w64-mingw32-dlltool llvm:llvm-dlltool
-  install -d "$prefix/bin"
-  install -m 755 "$shared" "$prefix/bin/wxsub.dll"
+  install -D -m 755 "$shared" "$prefix/bin/wxsub.dll"
   {
     echo "LIBRARY wxsub.dll"
     echo "EXPORTS"

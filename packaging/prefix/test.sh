@@ -155,4 +155,17 @@ for linkage in $linkages; do
     run "$program$exe" "pkg-config, $language, $linkage" "$moved/lib"
   done
 done
+
+# A program under qemu can't start another for the same processor.
+if [ -e "$moved/bin/wxsub$exe" ] && case $emulator in *qemu*) false ;; esac; then
+  # In bin/, where Windows finds the DLL.
+  program="$moved/bin/own-test$exe" libraries=(-lwxsub -ldl -lpthread)
+  if [ "$system" = Windows ]; then libraries=("$moved/lib/libwxsub.dll.a" -static); fi
+  "$CXX" -std=c++11 -Wall -Wextra -Werror "-I$moved/include" "$root/tests/hosts/packages/simulator.cpp" -o "$program" \
+    "-L$moved/lib" "${libraries[@]}"
+  # shellcheck disable=SC2086 # the emulator has arguments
+  said=$(cd "$work" && env -u WXSUB_SIMULATOR LD_LIBRARY_PATH="$moved/lib" $emulator "$program")
+  case $said in "sent at http://127.0.0.1:"*) ;; *) echo "wxsub: the prefix's own simulator: $said" >&2; exit 1 ;; esac
+  echo "  wxsub::Simulator of the prefix: ${said%%[[:cntrl:]]*}"
+fi
 echo "wxsub: $target: $passed programs found the prefix and sent a message"

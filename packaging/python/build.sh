@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Python package: a wheel for each target, with that target's library of dist/prefix/ inside, and the sdist, with
-# the Rust sources inside. They go to dist/python/.
+# The Python package: a wheel for each target, with that target's library and program of dist/prefix/ inside, and the
+# sdist, with the Rust sources inside. They go to dist/python/.
 #
 #   packaging/python/build.sh            # every target
 #   packaging/python/build.sh TARGET…    # these only, such as x86_64-linux-gnu, and the sdist
@@ -49,20 +49,23 @@ cp "$licences" "$package/LICENSE-THIRD-PARTY.txt"
 for target in "${targets[@]}"; do
   prefix=dist/prefix/wxsub-$version-$target
   case $target in
-    *-windows-*) library=bin/wxsub.dll name=wxsub.dll ;;
-    *) library=lib/libwxsub.so name=libwxsub.so ;;
+    *-windows-*) library=bin/wxsub.dll name=wxsub.dll program=wxsub.exe ;;
+    *) library=lib/libwxsub.so name=libwxsub.so program=wxsub ;;
   esac
   [ -n "${platform[$target]:-}" ] || { echo "wxsub: no wheel is known for $target" >&2; exit 2; }
-  [ -f "$prefix/$library" ] || { echo "wxsub: no $prefix/$library: scripts/dist.sh builds it" >&2; exit 1; }
+  for file in "$library" "bin/$program"; do
+    [ -f "$prefix/$file" ] || { echo "wxsub: no $prefix/$file: scripts/dist.sh builds it" >&2; exit 1; }
+  done
   echo "wxsub: wheel for $target"
   rm -rf "$work/one"
   cp -r "$package" "$work/one"
   install -m 755 "$prefix/$library" "$work/one/wxsub/$name"
+  install -D -m 755 "$prefix/bin/$program" "$work/one/wxsub/bin/$program"
   "$python" -m build --quiet --no-isolation --wheel --outdir "$out" \
     "-C--build-option=--plat-name=${platform[$target]}" "$work/one"
 done
 
 echo "wxsub: sdist"
-copy "$package/rust" Cargo.toml Cargo.lock build.rs cbindgen.toml src include benches tools/simulator
+copy "$package/rust" Cargo.toml Cargo.lock build.rs cbindgen.toml src include benches tools/simulator tools/wxsub game/dist
 "$python" -m build --quiet --no-isolation --sdist --outdir "$out" "$package"
 ls -l "$out"

@@ -67,6 +67,7 @@ cp -r bindings/python/tests "$work/copy/bindings/python/"
 cp -r examples include "$work/copy/"
 mkdir "$work/empty"
 start_simulator
+unset WXSUB_SIMULATOR # the wheel has its own
 
 # suite FOLDER: the test suite in this environment.
 suite() {
@@ -79,7 +80,7 @@ suite() {
     cd "$work/empty"
     "$1/bin/wxsub" version
     WXSUB_API_BASE=$sim WXSUB_STORE=:memory: "$1/bin/python" -m wxsub check
-    if WXSUB_LIBRARY=/nowhere/libwxsub.so "$1/bin/wxsub" version 2>"$work/said"; then exit 1; fi
+    if WXSUB_LIBRARY=/nowhere/libwxsub.so "$1/bin/python" -c 'import wxsub' 2>"$work/said"; then exit 1; fi
     grep -q 'ImportError: wxsub: .*/nowhere/libwxsub.so' "$work/said"
     [ -z "$(ls -A)" ] || { echo "wxsub: files were left behind: $(ls -A)" >&2; exit 1; }
   )
@@ -134,12 +135,15 @@ if install_sdist wrong "$no_cargo" WXSUB_LIBRARY=/nowhere/libwxsub.so >"$work/sa
 grep -q 'WXSUB_LIBRARY names /nowhere/libwxsub.so, which is no file' "$work/said" || { cat "$work/said" >&2; exit 1; }
 echo "ok      refuses a library that is not there"
 install_sdist given "$no_cargo" "WXSUB_LIBRARY=$library"
-(cd "$work" && "$there/bin/wxsub" version | grep "^$there/lib/.*/wxsub/libwxsub.so$")
+(cd "$work" && "$there/bin/python" -c 'import wxsub; print(wxsub._native.lib._name)' | grep "^$there/lib/.*/wxsub/libwxsub.so$")
+if "$there/bin/wxsub" version 2>"$work/said"; then echo "wxsub: a program from nowhere?" >&2; exit 1; fi
+grep -q 'built without the operator.s program' "$work/said" || { cat "$work/said" >&2; exit 1; }
 echo "ok      takes a library from elsewhere in"
 install_sdist system "$no_cargo" WXSUB_LIBRARY=libwxsub.so.1
 mkdir "$work/system"
 cp "$library" "$work/system/libwxsub.so.1"
-(cd "$work" && LD_LIBRARY_PATH=$work/system "$there/bin/wxsub" version | grep '^libwxsub.so.1$')
+(cd "$work" && LD_LIBRARY_PATH=$work/system "$there/bin/python" -c 'import wxsub; print(wxsub._native.lib._name)' |
+  grep '^libwxsub.so.1$')
 echo "ok      leaves it to the system's loader"
 
 if [ "$build_sdist" = 1 ]; then

@@ -1,7 +1,7 @@
 """What can be told of a wheel without running it: python wheel_check.py WHEEL…
 
-Every file is the one that RECORD names, the tags are those of the file name, and there is exactly one library, for the
-machine and the C library that the tags promise, which needs nothing but the system's libraries.
+Every file is the one that RECORD names, the tags are those of the file name, and there is exactly one library and one
+program, for the machine and the C library that the tags promise, which need nothing but the system's libraries.
 """
 
 import base64
@@ -33,7 +33,7 @@ def said(*command: str) -> str:
 
 def needed(library: Path) -> "list[str]":
     """The libraries that it names."""
-    if library.suffix == ".dll":
+    if library.suffix in (".dll", ".exe"):
         return re.findall(r"DLL Name: (\S+)", said("x86_64-w64-mingw32-objdump", "-p", str(library)))
     return re.findall(r"\(NEEDED\).*\[(.*)\]", said("readelf", "-dW", str(library)))
 
@@ -70,7 +70,7 @@ def check(path: Path) -> None:
         facts = wheel.read(f"{info}/WHEEL").decode()
         assert "Root-Is-Purelib: false" in facts, facts
         assert re.findall(r"(?m)^Tag: (\S+)$", facts) == [f"py3-none-{p}" for p in platforms], facts
-        assert "wxsub = wxsub.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+        assert "wxsub = wxsub.__main__:main" in wheel.read(f"{info}/entry_points.txt").decode()
         names = wheel.namelist()
         libraries = [n for n in names if n.endswith((".so", ".dll", ".dylib")) or ".so." in n]
         assert libraries == [f"wxsub/{library_name}"], libraries
@@ -80,6 +80,7 @@ def check(path: Path) -> None:
             assert f"{info}/licenses/LICENSE-{licence}" in names, licence
         with tempfile.TemporaryDirectory() as folder:
             needs, shown = check_library(Path(wheel.extract(libraries[0], folder)), kind, may_need)
+            check_program(wheel, folder, kind, may_need)
     print(f"ok      {path.name}: {len(shown)} functions, needs {' '.join(sorted(set(needs), key=str.lower))}")
 
 
@@ -94,6 +95,19 @@ def check_library(library: Path, kind: str, may_need: str) -> "tuple[list[str], 
     foreign = [name for name in shown if not name.startswith("wxsub_")]
     assert not foreign, f"shows {foreign}"
     return needs, shown
+
+
+def check_program(wheel: zipfile.ZipFile, folder: str, kind: str, may_need: str) -> None:
+    """The operator's program, which is executable once it is installed."""
+    (name,) = [n for n in wheel.namelist() if n.startswith("wxsub/bin/")]
+    windows = "PE32" in kind
+    assert name == ("wxsub/bin/wxsub.exe" if windows else "wxsub/bin/wxsub"), name
+    assert wheel.getinfo(name).external_attr >> 16 & 0o111 == 0o111, "it is executable"
+    program = Path(wheel.extract(name, folder))
+    is_one = said("file", "-b", str(program))
+    assert re.search(kind.replace("shared object", "(shared object|pie executable|executable)"), is_one), is_one
+    foreign = [name for name in needed(program) if not re.fullmatch(may_need, name)]
+    assert not foreign, f"the program needs {foreign}"
 
 
 if __name__ == "__main__":

@@ -37,12 +37,14 @@ mkdir -p "$package" "$out"
 for target in "${targets[@]}"; do
   prefix=dist/prefix/wxsub-$version-$target
   case $target in
-    x86_64-linux-gnu) library=lib/libwxsub.so folder=Linux name=libwxsub.so ;;
-    x86_64-windows-gnu) library=bin/wxsub.dll folder=Windows name=wxsub.dll ;;
+    x86_64-linux-gnu) library=lib/libwxsub.so folder=Linux name=libwxsub.so program=wxsub ;;
+    x86_64-windows-gnu) library=bin/wxsub.dll folder=Windows name=wxsub.dll program=wxsub.exe ;;
     *) echo "wxsub: Unity has no servers on $target"; continue ;;
   esac
   [ -f "$prefix/$library" ] || { echo "wxsub: no $prefix/$library: scripts/dist.sh builds it" >&2; exit 1; }
   install -D -m 644 "$prefix/$library" "$package/Runtime/Plugins/$folder/x86_64/$name"
+  # Unity neither imports nor ships a folder that ends in "~"; Wxsub.Simulator starts it in the editor.
+  install -D -m 755 "$prefix/bin/$program" "$package/Program~/$folder/$program"
 done
 licences=dist/THIRD-PARTY-LICENSES.txt
 [ -f "$licences" ] || { echo "wxsub: no $licences: scripts/dist.sh writes it" >&2; exit 1; }

@@ -15,9 +15,15 @@ SERVER = "UNITY_EDITOR || UNITY_SERVER || WXSUB_STANDALONE"
 PLUGINS = {"libwxsub.so": ("Linux", "Linux64"), "wxsub.dll": ("Windows", "Win64")}
 
 
+def is_imported(path: Path) -> bool:
+    """Not a folder that ends in "~", nor what is in it; but the samples are copied into projects with their .meta."""
+    hidden = [part for part in path.parts if part.endswith("~")]
+    return not hidden or (hidden == ["Samples~"] and path.name != "Samples~")
+
+
 def metas(package: Path) -> None:
     """One beside each asset, none without one, no id twice."""
-    assets = [p for p in package.rglob("*") if p.suffix != ".meta" and not p.name.endswith("~")]
+    assets = [p for p in package.rglob("*") if p.suffix != ".meta" and is_imported(p.relative_to(package))]
     for asset in assets:
         meta = asset.with_name(asset.name + ".meta")
         assert meta.is_file(), f"{asset} has no .meta"
