@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks, before and after: builds this tree's benchmarks against an older checkout of the library too, and lets both
-# take turns, so that a noisy neighbour harms both alike.
+# take turns, so that other load on the machine affects both alike.
 #   scripts/bench.sh [--before DIR] [--turns N] BENCHMARK [OPTION ...]      as in: scripts/bench.sh --before ../old send --threads 8,64
 # Without --before only this tree is measured. A tree that has other names for the simulator's folder keeps them.
 set -euo pipefail

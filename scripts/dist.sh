@@ -41,9 +41,9 @@ for target in "${targets[@]}"; do
     *-windows-*) static=- ;;
     *) static=$(built_folder "$target")/libwxsub.a ;;
   esac
-  packaging/prefix/build.sh "$target" "$(built_library "$target")" "$static" "$(prefix_of "$target")" \
-    "$dist/THIRD-PARTY-LICENSES.txt"
   ending=$(program_ending "$target")
+  packaging/prefix/build.sh "$target" "$(built_library "$target")" "$static" "$(built_folder "$target")/wxsub$ending" \
+    "$(prefix_of "$target")" "$dist/THIRD-PARTY-LICENSES.txt"
   install -D -m 755 "$(built_folder "$target")/wxsub-simulator$ending" "$dist/simulator/$target/wxsub-simulator$ending"
   case $target in
     *-windows-*) (cd "$dist/prefix" && zip -qr -X "$dist/$name.zip" "$name") ;;

@@ -16,7 +16,7 @@ cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuz
 seconds=${1:-60}
 shift $(($# > 0))
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(config message answers wechat event calls record)
+[ ${#targets[@]} -gt 0 ] || targets=(config message answers ask admin event calls wechat redis record)
 
 failed=0
 for target in "${targets[@]}"; do
@@ -26,14 +26,16 @@ for target in "${targets[@]}"; do
   # client. libFuzzer's option alone leaves the check at the exit. tests/hosts/c/rounds.c watches for leaks over thousands of
   # clients.
   leaks=1
-  case $target in wechat | calls) leaks=0 ;; esac
+  case $target in wechat | calls | config | redis) leaks=0 ;; esac
   log=$(mktemp)
   echo "wxsub: fuzzing $target for $seconds s"
   if ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=$leaks" \
     cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
     -max_total_time="$seconds" -timeout=25 -max_len=2048 -detect_leaks="$leaks" \
     -print_final_stats=1 -verbosity=1 >"$log" 2>&1; then
-    sed -n 's/^stat::number_of_executed_units: *\(.*\)/  \1 runs, nothing found/p' "$log"
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    places=$(sed -n 's/^#[0-9]*[[:space:]]*DONE *cov: \([0-9]*\).*/\1/p' "$log")
+    echo "  $runs runs, $places places reached, nothing found"
   else
     failed=1
     tail -n 60 "$log"

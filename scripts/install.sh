@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the library for this machine and installs it: PREFIX=/usr/local DESTDIR= scripts/install.sh
+# Builds the library and the operator's program for this machine and installs them: PREFIX=/usr/local DESTDIR= scripts/install.sh
 #
 # Builds as whoever calls it, and copies with sudo when the place is not theirs. With DESTDIR (for those who make
 # packages) the files land below that folder, and the linker's cache is left alone.
@@ -17,13 +17,15 @@ case $(rustc -vV | sed -n 's/^host: //p') in
   *) echo "wxsub: this installs on Linux with glibc only" >&2; exit 1 ;;
 esac
 
-echo "wxsub: building the library (a few minutes the first time)"
+echo "wxsub: building the library and the operator's program (some minutes the first time)"
 built=${CARGO_TARGET_DIR:-target}/release
 cargo build --quiet --release --lib
+# Not together: cargo would give the library the features that the program's dependencies want.
+cargo build --quiet --release -p wxsub-cli
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-packaging/prefix/build.sh "$target" "$built/libwxsub.so" "$built/libwxsub.a" "$work/prefix"
+packaging/prefix/build.sh "$target" "$built/libwxsub.so" "$built/libwxsub.a" "$built/wxsub" "$work/prefix"
 
 as_root=()
 existing=$destination

@@ -48,7 +48,7 @@ run_program() {
   local start=$SECONDS
   WXSUB_SIM=$url WXSUB_APPID=wx0000000000000000 WXSUB_SECRET=simulator-secret WXSUB_TMP="$folder/files" \
     WXSUB_LIBRARY="$library/libwxsub.so" LD_LIBRARY_PATH="$library" \
-    timeout 900 "$@" >"$folder/output" 2>&1 || status=$?
+    timeout 3600 "$@" >"$folder/output" 2>&1 || status=$?
   kill "$simulator_pid"
   wait "$simulator_pid" 2>/dev/null || true
   if [ "$status" -eq 0 ]; then

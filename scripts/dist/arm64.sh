@@ -1,4 +1,4 @@
-# Sourced by test-wheels.sh: Debian's Python for aarch64, unpacked into a folder and run by qemu. Nothing of it is
+# Sourced by packaging/python/test.sh: Debian's Python for aarch64, unpacked into a folder and run by qemu. Nothing of it is
 # installed, and the machine's own apt knows nothing of it.
 
 # arm64_python FOLDER: makes it. FOLDER/python is then a program that runs it, and FOLDER/packages the place where it

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# scripts/dist/library.sh TARGET [CARGO_FEATURE_FLAG...]: cross-builds the library and the simulator for one target.
+# scripts/dist/library.sh TARGET [CARGO_FEATURE_FLAG...]: cross-builds the library, the operator's program and the
+# simulator for one target.
 #
 # Linux: cargo-zigbuild, whose linker knows the symbols of old glibcs (2.17: CentOS 7) and of musl. Windows: MinGW. Where
 # rustup's own standard library is not for the target, Debian's newer compiler builds one from its source.
@@ -56,7 +57,7 @@ esac
 
 cd "$root" # .cargo/config.toml says how SQLite is built
 # Not together: cargo would give the library the features that the simulator's dependencies want.
-for what in "-p wxsub --lib $*" "-p wxsub-simulator --bins"; do
+for what in "-p wxsub --lib $*" "-p wxsub-simulator --bins" "-p wxsub-cli --bins"; do
   # shellcheck disable=SC2086 # several words
   RUSTFLAGS="$flags" CARGO_TARGET_DIR=$build/$target \
     nice cargo "$command" --release --locked --target "$triple" "${with[@]}" $what

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""scripts/dist/licenses.py TRIPLE...: prints the licences of everything that is compiled into the library and the simulator.
+"""scripts/dist/licenses.py TRIPLE...: prints the licences of everything that is compiled into the library, the
+operator's program and the simulator.
 
 The crates are those that cargo links for these targets; their texts are the files that came with them. A crate without
 such a file (unless under Apache-2.0, whose text is the same for all), or under a licence that is not known to suit us, is
@@ -118,6 +119,12 @@ def standard_library():
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
+def console():
+    """What the operator's program hands to the browser, and its licence."""
+    vendor = pathlib.Path(__file__).parents[2] / "tools/wxsub/console/vendor"
+    return "uPlot (in the operator's program)", (vendor / "LICENSE").read_text("utf-8").strip()
+
+
 def main(triples):
     crates, in_library, faults = {}, set(), []
     for triple in triples:
@@ -138,12 +145,14 @@ def main(triples):
             faults.append(f"{name}: its package holds no licence file")
         for text in found:
             of_text.setdefault(text, []).append(name)
+    name, text = console()
+    of_text.setdefault(text, []).append(name)
     if faults or not crates:
         sys.exit("\n".join(faults) or "no crates found")
 
     rule = "=" * 100
     print("wxsub itself is licensed under MIT or Apache-2.0, at your choice. These are in its binaries, too.\n")
-    for title, wanted in (("The library", True), ("The simulator, beside those", False)):
+    for title, wanted in (("The library", True), ("The operator's program and the simulator, beside those", False)):
         print(f"{title}:")
         for key, package in sorted(crates.items(), key=lambda item: (item[1]["name"], item[1]["version"])):
             if (key in in_library) is wanted:

@@ -15,6 +15,8 @@ start_simulator() {
   rm -f "$said"
   [ -n "$sim" ] || { echo "wxsub: the simulator did not start" >&2; exit 1; }
   export WXSUB_SIM=$sim WXSUB_APPID=wx0000000000000000 WXSUB_SECRET=simulator-secret
+  # For the suites that start one themselves.
+  export WXSUB_SIMULATOR=$program
 }
 
 stop_simulator() {
