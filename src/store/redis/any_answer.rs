@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::format::FORMAT;
 use super::resp::{self, Value};
 use super::slots::Slots;
-use super::{FORMAT, RedisEngine, durability};
+use super::{RedisEngine, durability};
 use crate::clock::{self, Deadline};
 use crate::config::{Config, StoreAt};
 use crate::error::{Error, Status};

@@ -12,10 +12,12 @@ mod durability;
 mod engine;
 mod entries;
 mod error;
+mod format;
 mod journal;
 mod keys;
 mod node;
 mod player_locks;
+mod proof;
 mod resolve;
 mod resp;
 mod router;
@@ -46,19 +48,14 @@ use crate::panics;
 use agenda::whole;
 use announcement::Announcement;
 use error::Failure;
-use keys::{At, BUCKETS, Keys, Place};
+use keys::{Keys, Place};
 use player_locks::{Guard, Memory, PlayerLocks};
 use resp::Value;
 use router::{Request, Router};
-use script::{Attempt, Command, Outcome, time_ms};
+use script::{Command, time_ms};
 use seen::Seen;
 use step_run::{Next, Run};
 
-/// What kind of ledger this is. Another one under the same names is not touched.
-const FORMAT: &str = "wxsub 2";
-/// The keys of the account by which the ledger before this one is known, and that of its players.
-const OLD_ACCOUNT: [&str; 7] = ["opened", "version", "changes", "next", "swept", "templates", "forced"];
-const OLD_PLAYERS: &str = "counts";
 /// The clock of a server that answers later than this is not taken over.
 const LONGEST_CLOCK_CALL: Duration = Duration::from_millis(400);
 /// How long steps that were put off wait for others to go with, and how many go at once.
@@ -158,95 +155,6 @@ impl Drop for RedisEngine {
 }
 
 impl Core {
-    /// Makes sure that the ledger there is one of ours, or begins one.
-    fn claim_format(&self, deadline: Deadline) -> Result<(), Error> {
-        let described = |failure: Failure| failure.undone().describe(&self.location);
-        let format = At { key: self.keys.own(Place::Account, "format"), field: Vec::new() };
-        let old = OLD_ACCOUNT.map(|what| self.keys.own(Place::Account, what));
-        let exists: Vec<&[u8]> = [&b"EXISTS"[..]].into_iter().chain(old.iter().map(Vec::as_slice)).collect();
-        let commands = vec![Command::plain(&[&b"GET"[..], &format.key]), Command::plain(&exists)];
-        let answers = self.read_with_time(commands, deadline).map_err(described)?;
-        let found = answers[0].text().map(ToOwned::to_owned);
-        match &found {
-            Some(found) if found == FORMAT => {}
-            Some(found) => return Err(self.other_ledger(found)),
-            None if answers[1].number() != Some(0) || self.has_old_players(deadline).map_err(described)? => {
-                return Err(self.other_ledger("wxsub 1"));
-            }
-            None => {}
-        }
-        // A write, so that a server that takes none says so to whoever opens.
-        let mut attempt = Attempt::new(None, [(&format, Some(found.as_deref().map(str::as_bytes)))].into_iter());
-        attempt.then("SET", &format.key, &[FORMAT.as_bytes()]);
-        let request = self.request(Place::Account, vec![attempt.into_command()]);
-        let answers = self.router.exchange(&request, deadline).map_err(described)?;
-        match Outcome::read(answers.values.into_iter().next()).map_err(described)? {
-            Outcome::Found(_, values) if values != [Some(FORMAT.into())] => Err(self.other_ledger("another")),
-            _ => Ok(()),
-        }
-    }
-
-    fn has_old_players(&self, deadline: Deadline) -> Result<bool, Failure> {
-        let request = |bucket| {
-            let place = Place::Bucket(bucket);
-            let exists = Command::plain(&[&b"EXISTS"[..], &self.keys.own(place, OLD_PLAYERS)]);
-            Request::read(self.keys.slot(place), vec![exists])
-        };
-        let requests: Vec<Request> = (0..BUCKETS).map(request).collect();
-        let answers = self.read_all(&requests, deadline)?;
-        Ok(answers.iter().any(|answers| answers[0].number() != Some(0)))
-    }
-
-    fn other_ledger(&self, found: &str) -> Error {
-        let found: String = found.chars().take(20).map(|c| if c.is_control() { '?' } else { c }).collect();
-        let text = format!(
-            "store {}: the ledger of this appid there is of another version ({found}; this one writes {FORMAT}); it was not touched. Use the wxsub that wrote it, or another \"store_prefix\"",
-            self.location
-        );
-        Error { retry: crate::error::Retry::Never, ..Error::new(Status::Store, text) }
-    }
-
-    fn require_proofs(&self, deadline: Deadline) -> Result<(), Failure> {
-        self.on_each_master(deadline, |place| {
-            self.router.require_proof(self.keys.slot(place), &self.write_for_proof(place), deadline)
-        })
-    }
-
-    /// A write on each server and the proof behind it, which covers all that was written there before.
-    fn prove_all(&self, deadline: Deadline) -> Result<(), Failure> {
-        self.on_each_master(deadline, |place| {
-            let (slot, write) = (self.keys.slot(place), self.write_for_proof(place));
-            let request = Request { slot, commands: vec![write.clone()], prove: Some(write), repeatable: true };
-            match self.router.exchange(&request, deadline)?.proof {
-                Some(_) => Ok(()),
-                None => {
-                    Err(Failure::Lost("the server did not confirm in time that it keeps what was written".to_owned()))
-                }
-            }
-        })
-    }
-
-    /// Does this once for each server that has players.
-    fn on_each_master(&self, deadline: Deadline, work: impl Fn(Place) -> Result<(), Failure>) -> Result<(), Failure> {
-        let mut known = Vec::new();
-        for bucket in 0..BUCKETS {
-            let place = Place::Bucket(bucket);
-            let owner = self.router.owner(self.keys.slot(place), deadline)?;
-            if !known.contains(&owner) {
-                work(place)?;
-                known.push(owner);
-            }
-        }
-        Ok(())
-    }
-
-    /// A write that matters to nobody; the proof behind it covers all that was written before it.
-    fn write_for_proof(&self, place: Place) -> Command {
-        let mut attempt = Attempt::new(None, [].into_iter());
-        attempt.then("SET", &self.keys.written(place), step_run::WRITTEN);
-        attempt.into_command()
-    }
-
     fn described<R>(&self, done: Result<R, Failure>) -> Result<R, Error> {
         done.map_err(|failure| failure.undone().describe(&self.location))
     }

@@ -11,6 +11,9 @@ mod server;
 
 use serde_json::{Value as Json, json};
 
+use super::format::FORMAT;
+use super::keys::{At, BUCKETS};
+use super::script::{Attempt, Outcome};
 use super::*;
 use crate::config::StoreAt;
 use crate::store::{Agenda, Changes, Name, Space, View, When};
