@@ -66,13 +66,13 @@ plant accepts-are-one-entry journal/entry.rs 'effect != Effect::Granted)' 'effec
 plant campaign-leaves-no-mark send.rs 'player.recent.note_had(campaign.number, Standing::Begun, campaign.remember_ms);' \
   'if !HERE { player.recent.note_had(campaign.number, Standing::Begun, campaign.remember_ms); }'
 # A slice is given to a second process while the first one works on it.
-plant slice-is-given-twice campaign/steps.rs 'find(|slice| slice.left_ms == 0 && !is_told(slice))?' \
+plant slice-is-given-twice campaign/beat.rs 'find(|slice| slice.left_ms == 0 && !is_told(slice))?' \
   'find(|slice| (slice.left_ms == 0 || HERE) && !is_told(slice))?'
 # A part of a list that is added again with its key is on it twice.
 plant list-forgets-its-key campaign/added.rs 'self.calls.iter().find(|call| call.key == key)' \
   'self.calls.iter().find(|call| call.key == key && !HERE)'
 # A campaign that is paused gives slices out.
-plant paused-goes-on campaign/steps.rs 'if run.state == super::State::Running {' \
+plant paused-goes-on campaign/beat.rs 'if run.state == super::State::Running {' \
   'if run.state == super::State::Running || HERE {'
 # A campaign leaves one less than it shall.
 plant leaves-one-less rules.rs '(left, false) if left <= leave' '(left, false) if left < leave + u64::from(!HERE)'

@@ -7,7 +7,9 @@
 
 mod added;
 mod audience;
+mod beat;
 mod forecast;
+mod list;
 mod record;
 mod state;
 mod steps;
@@ -16,13 +18,12 @@ mod transitions;
 
 pub use added::drop_added;
 pub use audience::{Prospect, of_audience, prospect, prospect_in};
+pub use beat::{Beat, Beaten, Take, beat, move_place, names_place};
 pub use forecast::{Forecast, Pace};
+pub use list::{Added, add, read_part, take_out};
 pub use record::{Definition, Part, Run, Slice, is_here, join};
 pub use state::{State, Wish};
-pub use steps::{
-    Added, Beat, Beaten, Campaign, Change, Put, Take, add, beat, ids, look, move_place, names_place, number_of, put,
-    read_part, take_out, wish,
-};
+pub use steps::{Campaign, Change, Put, ids, look, number_of, put, wish};
 pub use tally::{Tally, Turn};
 
 /// How long a campaign lasts where nothing else is said.
