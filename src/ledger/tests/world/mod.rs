@@ -13,6 +13,7 @@ mod history;
 mod journal;
 mod people;
 mod rng;
+mod stored;
 mod tasks;
 mod truth;
 mod wechat;
@@ -28,7 +29,8 @@ use campaigns::{Drive, Hand, TurnEnd, TurnOf};
 use journal::Told;
 use people::{HostRules, Life, Unit, Unsent};
 use rng::Rng;
-use tasks::{Next, Phase, SendTask, Task, TokenTask, number_of};
+use stored::number_of;
+use tasks::{Next, Phase, SendTask, Task, TokenTask};
 use truth::{Act, Effect, Stored, Truth, read_totals};
 use wechat::{Fate, Pushed, Request, Wechat};
 
