@@ -192,7 +192,7 @@ fn tell(args: &ArgMatches, status: &Value) -> Result<(), Failure> {
 /// How often a watched campaign is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Follows a campaign until it rests; exit code 42 where it does before its end.
+/// Follows a campaign until it pauses or ends; exit code 42 if it did not finish.
 fn watch(args: &ArgMatches, client: &Client, mut status: Value) -> Result<u8, Failure> {
     interrupt::now_says(text::WATCH_INTERRUPTED, 0);
     let is_on = |status: &Value| matches!(status["state"].as_str(), Some("running" | "waiting"));

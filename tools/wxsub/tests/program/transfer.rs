@@ -88,7 +88,7 @@ fn wrong_rows_are_named_by_their_lines() {
         assert!(done.err.contains(says), "not {says}: {done:?}");
     };
     refused("player,template\n", &["--mode", "set"], 1, "no column openid");
-    refused("openid,template_id,count\no-a,t,many\n", &["--mode", "set"], 1, "line 2: count many is no number");
+    refused("openid,template_id,count\no-a,t,many\n", &["--mode", "set"], 1, "line 2: count many is not a number");
     refused("openid,template_id,count\no-a,t\n", &["--mode", "set"], 1, "line: 2");
     refused("openid,template_id,count\n", &[], 2, "--mode");
 }
