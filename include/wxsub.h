@@ -50,7 +50,6 @@
  *    was lost is looked for, and done once; where it can't be told by the deadline whether it was, retry is
  *    WXSUB_RETRY_UNSAFE.
  *  - A message of the outbox that a process put there just before it died may be found up to 30 seconds late.
- *  - Of a player's acts that came one way only, the last 256 within two hours are remembered for pairing.
  */
 
 
@@ -161,7 +160,8 @@
 /// wxsub_result.retry: the same call would end the same way.
 #define WXSUB_RETRY_NEVER 0
 
-/// wxsub_result.retry: nothing was sent; the same call may work later, not before retry_after_ms.
+/// wxsub_result.retry: nothing was done (sent, counted or stored); the same call may work later, not before
+/// retry_after_ms.
 #define WXSUB_RETRY_LATER 1
 
 /// wxsub_result.retry: it may have been done; the same call may send, or count, twice, unless it has a key.
@@ -415,8 +415,8 @@ const char *wxsub_status_name(wxsub_status status);
 ///
 /// `config_json`: strict JSON, UTF-8.
 ///   "appid"                   string, required: the game's appid
-///   "secret"                  string, required: the game's secret; optional with "token": "external", but a login
-///                             needs it all the same, and for an observer
+///   "secret"                  string, required: the game's secret; optional for an observer, and with "token":
+///                             "external", where only a login needs it
 ///   "role"                    "sender" (default), "observer": "observer": for operators' programs beside the game:
 ///                             sends nothing, claims no stored message, renews no token and needs no secret. Sends,
 ///                             submits and logins are WXSUB_E_CONFIG, and wxsub_check looks at the store only
@@ -455,8 +455,9 @@ const char *wxsub_status_name(wxsub_status status);
 ///                             refused
 ///   "utc_offset"              string, default "+08:00": the time zone in which days are counted; the same for all
 ///                             processes of a store
-///   "history_days"            0 to 3650, default 30, in Redis 3: how long it is kept what became of each answer and
-///                             message; 0: not at all. In Redis at most some two million entries, the newest
+///   "history_days"            0 to 3650, default 30, in Redis 3: for how many days it is kept what became of each
+///                             answer and message; 0: not at all. In Redis at most some two million entries, the
+///                             newest
 ///   "funnel_days"             1 to 3650, default 400: how long the numbers of each day and template are kept
 ///   "rules"                   object, default none: what keeps messages back that the rules bind (campaigns, and
 ///                             sends and stored messages with the option rules): {"per_day": N, "per_week": N,
@@ -633,8 +634,11 @@ wxsub_status wxsub_ask(const struct wxsub_client *client,
 ///                      surely not sent; call again after retry_after_ms
 ///   WXSUB_E_UNKNOWN    maybe sent; the unit is given back. Call again only if twice is better than never
 ///   WXSUB_E_AUTH       tell an operator: the message says what to fix
+///   WXSUB_E_SKIPPED    a rule or a mute kept it back; surely not sent; the message names the rule. With
+///                      WXSUB_RETRY_LATER call again after retry_after_ms
 ///   WXSUB_E_BANNED, WXSUB_E_WECHAT
 ///                      errcode and message say why
+///   WXSUB_E_CONFIG     the client is an observer ("role")
 ///   WXSUB_E_ARG        the call is wrong; WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_CANCELLED, WXSUB_E_PANIC,
 ///                      WXSUB_E_INTERNAL as their names say
 /// `out` may be NULL.
@@ -683,7 +687,7 @@ wxsub_status wxsub_set_token(const struct wxsub_client *client,
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
-/// and try again next tick), WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+/// and try again next tick), WXSUB_E_ARG, WXSUB_E_CONFIG (an observer), WXSUB_E_STATE, WXSUB_E_FORKED.
 wxsub_status wxsub_submit(const struct wxsub_client *client,
                           const char *message_json,
                           const char *options_json,
@@ -821,8 +825,8 @@ wxsub_status wxsub_open_event(const struct wxsub_client *client,
 ///
 /// `out` gets the player; it may not be NULL, and is not touched when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_WECHAT (40029 invalid, 40163 used, 40226 blocked: let the game call wx.login
-/// again), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret), WXSUB_E_CONNECT (no answer; the code
-/// may be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
+/// again), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret, or an observer), WXSUB_E_CONNECT (no
+/// answer; unlike for a send the request may have left, and the code be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
 wxsub_status wxsub_login(const struct wxsub_client *client,
                          const char *code,
                          struct wxsub_identity *out,

@@ -1,4 +1,4 @@
-//! A client's life: `wxsub_init`, `wxsub_set_log`, `wxsub_free`.
+//! A client's life: `wxsub_init`, `wxsub_set_log`, `wxsub_shutdown`, `wxsub_free`.
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;

@@ -27,8 +27,11 @@ use crate::error::Status;
 ///                      surely not sent; call again after retry_after_ms
 ///   WXSUB_E_UNKNOWN    maybe sent; the unit is given back. Call again only if twice is better than never
 ///   WXSUB_E_AUTH       tell an operator: the message says what to fix
+///   WXSUB_E_SKIPPED    a rule or a mute kept it back; surely not sent; the message names the rule. With
+///                      WXSUB_RETRY_LATER call again after retry_after_ms
 ///   WXSUB_E_BANNED, WXSUB_E_WECHAT
 ///                      errcode and message say why
+///   WXSUB_E_CONFIG     the client is an observer ("role")
 ///   WXSUB_E_ARG        the call is wrong; WXSUB_E_STATE, WXSUB_E_FORKED, WXSUB_E_CANCELLED, WXSUB_E_PANIC,
 ///                      WXSUB_E_INTERNAL as their names say
 /// `out` may be NULL.

@@ -21,7 +21,7 @@ use crate::error::{Error, Status, Verdict};
 ///
 /// `ticket` (may be NULL) gets the ticket; 0 when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_QUEUE_FULL ("queue_capacity" messages wait, or as many tickets have no polled result yet: poll,
-/// and try again next tick), WXSUB_E_ARG, WXSUB_E_STATE, WXSUB_E_FORKED.
+/// and try again next tick), WXSUB_E_ARG, WXSUB_E_CONFIG (an observer), WXSUB_E_STATE, WXSUB_E_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_submit(
     client: *const wxsub_client,

@@ -15,7 +15,8 @@ pub type wxsub_status = i32;
 
 /// wxsub_result.retry: the same call would end the same way.
 pub const WXSUB_RETRY_NEVER: i32 = 0;
-/// wxsub_result.retry: nothing was sent; the same call may work later, not before retry_after_ms.
+/// wxsub_result.retry: nothing was done (sent, counted or stored); the same call may work later, not before
+/// retry_after_ms.
 pub const WXSUB_RETRY_LATER: i32 = 1;
 /// wxsub_result.retry: it may have been done; the same call may send, or count, twice, unless it has a key.
 pub const WXSUB_RETRY_UNSAFE: i32 = 2;
