@@ -279,7 +279,7 @@ fn told(part: EventPart, applied: Applied) -> Verdict {
             let template_id = template.id().to_owned();
             let (flags, quota, remaining, what) = match applied {
                 Applied::Now { quota, remaining } if remaining >= 0 => {
-                    (0, quota, remaining, format!("an uncertain send was settled: {}", late.message))
+                    (0, quota, remaining, format!("a message that was maybe sent is settled: {}", late.message))
                 }
                 Applied::Ignored(_) => (0, QuotaChange::Untouched, -1, UNSIGNED.to_owned()),
                 Applied::Now { .. } | Applied::Paired(_) | Applied::Full(_) => {

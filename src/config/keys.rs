@@ -81,7 +81,7 @@ pub const CONFIGURATION: &[Key] = &[
         "secret",
         Kind::Text(0),
         Default::Required,
-        "the game's secret; optional with `\"token\": \"external\"`, but a login needs it all the same, and for an observer",
+        "the game's secret; optional for an observer, and with `\"token\": \"external\"`, where only a login needs it",
     ),
     key(
         "role",
@@ -179,7 +179,7 @@ pub const CONFIGURATION: &[Key] = &[
         "history_days",
         Kind::Whole(0, MAX_DAYS),
         Default::Words("30, in Redis 3"),
-        "how long it is kept what became of each answer and message; 0: not at all. In Redis at most some two million \
+        "for how many days it is kept what became of each answer and message; 0: not at all. In Redis at most some two million \
          entries, the newest",
     ),
     key(

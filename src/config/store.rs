@@ -181,7 +181,7 @@ fn node(text: &str) -> Result<(String, u16), String> {
     let port = match port {
         None => DEFAULT_PORT,
         // Not shown: where the host was forgotten it is the password.
-        Some(port) => port.parse().map_err(|_| format!("what follows {host}: is no port"))?,
+        Some(port) => port.parse().map_err(|_| format!("the port after {host}: is not a number from 0 to 65535"))?,
     };
     Ok((host.to_owned(), port))
 }

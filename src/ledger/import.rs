@@ -135,7 +135,9 @@ pub fn import_record(record: ImportedRecord) -> Operation<()> {
 fn put(record: &ImportedRecord, view: &View<'_>, changes: &mut Changes) -> Result<(), Stop> {
     let ImportedRecord { name, value, .. } = record;
     if !may_leave(name) {
-        return Err(Error::new(Status::Arg, "it belongs to one ledger only").into());
+        return Err(
+            Error::new(Status::Arg, "not imported: this record is valid only in the ledger that wrote it").into()
+        );
     }
     let whole = || value.as_deref().ok_or_else(|| Error::new(Status::Arg, "value is missing"));
     match name.space() {

@@ -1,5 +1,5 @@
-//! One act counts once: a player's answer reaches us from the game (a report) and from WeChat (an event), in either
-//! order, and the second of a pair changes nothing.
+//! One player action counts once: a player's answer reaches us from the game (a report) and from WeChat (an event), in
+//! either order, and the second of a pair changes nothing.
 
 use super::player::Player;
 use super::recent::Mark;

@@ -1,5 +1,5 @@
-//! Results that wait to be polled. Each has its slot from the moment its ticket is handed out, so none is ever dropped
-//! for want of room.
+//! Results that wait to be polled. A ticket's result has its slot from the moment the ticket is handed out, so none is
+//! dropped for want of room; an outcome may be.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -61,7 +61,7 @@ pub fn import_entry(player: &Name, entry: ImportedEntry) -> Operation<()> {
 /// [`Status::Arg`]: it is none.
 pub fn check_counter(name: &[u8], n: i64) -> Result<(), Error> {
     if name.len() > MAX_NAME || read_name(name).is_err() {
-        return Err(Error::new(Status::Arg, "numbers: a name is that of no number of the funnel"));
+        return Err(Error::new(Status::Arg, "numbers: unknown counter name"));
     }
     if n.unsigned_abs() > MOST_COUNTED {
         return Err(Error::new(Status::Arg, format!("a number of the funnel is {n}, at most {MOST_COUNTED} is taken")));

@@ -102,17 +102,17 @@ impl Failure {
     /// The same, when a step, or one before it, may have been carried out.
     pub fn in_doubt(&self, location: &str) -> Error {
         let why = match self {
-            Failure::Unreached(why) => format!("it was not reached: {why}. Is it running? A try before"),
-            Failure::Lost(why) => why.clone(),
-            Failure::TooLate => "no answer came in time".to_owned(),
+            Failure::Unreached(why) => format!("it was not reached: {why}. Is it running? Of an earlier try"),
+            Failure::Lost(why) => format!("{why}:"),
+            Failure::TooLate => "no answer came in time:".to_owned(),
             Failure::Unproven(tried) => {
                 return doubtful(location, &format!("done, but not confirmed to be on disk: {tried}"));
             }
             // The server's own words would push out what must be said here.
-            Failure::Refused { code, text } => format!("{} (it said: {code}); a try before", advice(code, text).0),
-            Failure::Config(what) => format!("{what}; a try before"),
+            Failure::Refused { code, text } => format!("{} (it said: {code}); of an earlier try", advice(code, text).0),
+            Failure::Config(what) => format!("{what}; of an earlier try"),
         };
-        doubtful(location, &format!("{why}: it is not known whether it was done"))
+        doubtful(location, &format!("{why} it is not known whether it was done"))
     }
 
     fn in_words(&self) -> (String, u32) {

@@ -1,7 +1,7 @@
 //! Events that WeChat pushes to the game's own HTTP endpoint: query string and body in, list of changes out.
 //!
 //! Pure: the time is a parameter; there is no socket, no file and no state. The facts are section 6 of
-//! `wechat-api.md`. One request goes through these stations, each in its own file:
+//! `wechat-api.md`. One request goes through these steps, each in its own file:
 //! query → signature → age → decryption → body (XML or JSON → tree) → changes.
 //!
 //! The signature is looked at before a byte of the body, so whoever does not know the token reaches no parser and no

@@ -1,6 +1,6 @@
 //! Message templates: what a value may be, before WeChat is asked.
 //!
-//! A pure room: values in, values out. The facts are those of `wechat-api.md`, section 4 (rules by keyword type) and
+//! Pure: values in, values out. The facts are those of `wechat-api.md`, section 4 (rules by keyword type) and
 //! section 5 (`gettemplate`). One principle decides everything that they leave open: a value that passes wrongly costs
 //! one 47003, a value refused wrongly costs a player's message. **In doubt, pass.**
 //!

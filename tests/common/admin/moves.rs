@@ -279,7 +279,7 @@ pub fn a_wrong_record_changes_nothing(stores: &dyn Stores) {
         (json!({"space": "history", "at_ms": 1, "value": player["value"]}), "no entry of a history"),
         (json!({"space": "history", "at_ms": "now", "value": "AAAA"}), "at_ms"),
         (json!({"space": "funnel", "day": "today", "numbers": []}), "no day"),
-        (json!({"space": "funnel", "day": "2026-11-29", "numbers": [["AAAA", 1]]}), "no number of the funnel"),
+        (json!({"space": "funnel", "day": "2026-11-29", "numbers": [["AAAA", 1]]}), "unknown counter name"),
         (json!({"space": "funnel", "day": "2026-11-29", "numbers": [["?", 1]]}), "numbers"),
         (json!({"space": "funnel", "day": "2026-11-29", "numbers": [[number, i64::MAX]]}), "at most"),
         (json!({"space": "funnel", "day": "2026-11-29", "numbers": [[number, i64::MIN]]}), "at most"),

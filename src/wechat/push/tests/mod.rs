@@ -14,7 +14,7 @@ mod vectors;
 use super::{Change, Event, EventConfig, Refusal, Verified, verify};
 use sealer::{NOW, Sealer};
 
-/// What a request is, once it has passed all stations.
+/// What a request is, once it has passed all steps.
 #[derive(Debug, PartialEq)]
 enum Opened {
     Echo(String),
