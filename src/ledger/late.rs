@@ -48,10 +48,10 @@ pub fn settle_late(
         return Ok(Late::Nothing);
     }
     let started_before_ms = created_ms.saturating_add(SKEW_MS);
-    let doubts = player.recent.in_doubt.iter().enumerate();
     let fits = |send: &StartedSend| template.is(&send.template) && send.started_ms < started_before_ms;
-    let oldest = doubts.filter(|(_, doubt)| fits(&doubt.send)).min_by_key(|(_, doubt)| doubt.send.started_ms);
-    let Some(at) = oldest.map(|(at, _)| at) else { return Ok(Late::Nothing) };
+    // They stand in the order in which they began, whatever clock was set in between.
+    let oldest = player.recent.in_doubt.iter().position(|doubt| fits(&doubt.send));
+    let Some(at) = oldest else { return Ok(Late::Nothing) };
     let send = player.recent.in_doubt.remove(at).send;
     if matches!(outcome, Outcome::Returned | Outcome::Cleared) {
         player.recent.forget_taken();

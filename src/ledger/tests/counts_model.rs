@@ -87,8 +87,8 @@ impl Model {
     fn told(&mut self, template: usize, created_ms: i64) -> bool {
         self.put_in_doubt();
         let fits = |send: &ModelSend| send.template == template && send.started_ms < created_ms + SKEW;
-        let oldest = self.in_doubt.iter().filter(|send| fits(send)).min_by_key(|send| send.started_ms).cloned();
-        let Some(send) = oldest else { return false };
+        // They stand in the order in which they began.
+        let Some(send) = self.in_doubt.iter().find(|send| fits(send)).cloned() else { return false };
         self.in_doubt.retain(|other| other.holder != send.holder);
         if let Some(granted) = send.unit {
             self.spend(template, granted);

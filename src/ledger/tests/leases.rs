@@ -180,6 +180,18 @@ fn a_send_that_an_event_settled_is_not_settled_again_by_its_late_holder(new: New
     assert_eq!(fixture.succeed(&other, 2), 1);
     assert!(!settled(&fixture, 99));
     assert_eq!(fixture.left(), 1);
+
+    // Of two in doubt the one that began first is settled, also where the clock was set back in between.
+    let mut fixture = new();
+    fixture.accept(3);
+    let first = fixture.held();
+    fixture.pass(LEASE);
+    fixture.set_clock(-HOUR);
+    let second = fixture.held();
+    fixture.pass(LEASE + HOUR);
+    assert!(settled(&fixture, 1));
+    assert_eq!(fixture.succeed(&first, 1), 2);
+    assert_eq!(fixture.succeed(&second, 2), 1, "it is another message");
 }
 
 /// A count leaves when there is no room, and comes back from zero; an old hold knows a greater number.

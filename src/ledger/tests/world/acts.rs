@@ -117,6 +117,11 @@ impl World {
                 if let Some(request) = self.wechat.taken_as(msgid) {
                     self.note_late(player, template, request.life);
                 }
+                // Of several in doubt it settles the first that fits its time, by clocks that may have been set; the other
+                // one stays unknown, whatever its holder is told later.
+                if self.in_doubt(player, template)? > 1 {
+                    self.truth.told.open[template] += 1;
+                }
                 let (effect, template) = (Effect::Spend(template), self.templates[template].clone());
                 let part = EventPart::Sent { template, verdict: Box::new(sent(msgid)), outcome: Outcome::Spent };
                 ((format!("sent {msgid}"), part), effect, EPOCH + created)

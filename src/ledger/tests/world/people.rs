@@ -1,6 +1,8 @@
 //! What the host asks about a player: mute, forget, what he came in by; and what its rules allow a process.
 
 use super::*;
+use crate::ledger::player::{Player, PlayerNames};
+use crate::store::{Changes, Operation, View};
 
 /// A life of a player's, until he is forgotten.
 #[derive(Clone, Copy, Debug)]
@@ -219,8 +221,8 @@ impl World {
     pub fn note(&mut self, p: usize, send: &SendTask, verdict: Verdict) {
         // Nobody waits for it, and it may be lost.
         let (player, key) = (send.player, send.key.clone());
-        let campaign = send.turn.as_ref().map(|turn| self.campaigns[turn.campaign].id.clone());
-        let unsent = Unsent { player, template: send.template, key, campaign, verdict };
+        let campaign = send.turn.as_ref().map(|turn| self.campaigns[turn.campaign].of_send(self.wall()));
+        let unsent = Unsent { player, template: send.template, key, campaign, verdict, ended_ms: self.wall() };
         self.defer(p, player, Effect::Nothing, Deferred::Note(Box::new(unsent)));
     }
 }
@@ -230,17 +232,55 @@ pub struct Unsent {
     player: usize,
     template: usize,
     key: Option<String>,
-    campaign: Option<String>,
+    campaign: Option<CampaignSend>,
     verdict: Verdict,
+    ended_ms: i64,
 }
 
 impl World {
+    /// Whether the history does not tell yet how the player's turn in this campaign ended.
+    fn is_untold(&self, player: usize, number: u64) -> Checked<bool> {
+        let names = PlayerNames::new(&self.openids[player]);
+        let reads = names.and([]);
+        let decide = Box::new(move |view: &View<'_>| {
+            Ok((Changes::default(), !Player::load(view, &names)?.player.recent.is_told_unsent(number)))
+        });
+        let look = Operation { reads, proven: false, trace: None, decide };
+        self.engine.ask(look, soon()).map_err(|e| e.message)
+    }
+
+    /// Sends to the player that may be in doubt.
+    pub fn in_doubt(&self, player: usize, template: usize) -> Checked<usize> {
+        let (names, template) = (PlayerNames::new(&self.openids[player]), self.templates[template].clone());
+        let reads = names.and([]);
+        let decide = Box::new(move |view: &View<'_>| {
+            let recent = &Player::load(view, &names)?.player.recent;
+            let sends = recent.in_doubt.iter().map(|doubt| &doubt.send);
+            let leased = recent.lease.iter().filter_map(|lease| lease.send.as_ref());
+            Ok((Changes::default(), sends.chain(leased).filter(|send| template.is(&send.template)).count()))
+        });
+        let look = Operation { reads, proven: false, trace: None, decide };
+        self.engine.ask(look, soon()).map_err(|e| e.message)
+    }
+
+    fn is_forgotten_since(&self, player: usize, at_ms: i64) -> Checked<bool> {
+        let look = crate::ledger::was_forgotten(&self.openids[player], at_ms);
+        self.engine.ask(look, soon()).map_err(|e| e.message)
+    }
+
     pub fn take_note(&mut self, unsent: Unsent) -> Checked {
-        let Unsent { player, template, key, campaign, verdict } = unsent;
+        let Unsent { player, template, key, campaign, verdict, ended_ms } = unsent;
         let status = verdict.status;
-        let (openid, id) = (self.openids[player].clone(), self.templates[template].clone());
-        let taken = self.take(player, Effect::Nothing, note_unsent(&openid, id, key, campaign, verdict))?;
-        self.truth.told.ended_unsent(template, status, taken.is_ok());
+        let is_new = match &campaign {
+            Some(send) => self.is_forgotten_since(player, ended_ms)? || self.is_untold(player, send.number)?,
+            None => true,
+        };
+        let (openid, template_id) = (self.openids[player].clone(), self.templates[template].clone());
+        let unsent = crate::ledger::Unsent { template: template_id, key, campaign, verdict, ended_ms };
+        let taken = self.take(player, Effect::Nothing, note_unsent(&openid, unsent))?;
+        if is_new {
+            self.truth.told.ended_unsent(template, status, taken.is_ok());
+        }
         Ok(())
     }
 }
