@@ -5,6 +5,9 @@ use super::steps::{Campaign, Change, on_campaign};
 use super::tally::Tally;
 use crate::store::{Changes, Operation, View};
 
+/// How far ahead a campaign's pace is reserved at most: so many times what a process wants, and microseconds.
+const MOST_AHEAD: (i64, i64) = (256, 60_000_000);
+
 /// What a process tells of its slices, and what it wants.
 #[derive(Clone, Debug, Default)]
 pub struct Beat {
@@ -96,12 +99,20 @@ pub fn beat(id: String, beat: Beat) -> Operation<Option<(Beaten, Campaign, Optio
             beaten.taken = beat.take.as_ref().and_then(|take| take_slice(run, definition, take, &beat));
             if let Some(rate) = definition.per_1000_s.filter(|_| beat.pace > 0) {
                 let interval_us = (1_000_000_000 / rate.max(1)).cast_signed();
-                beaten.pace_us = run.pace_us.max(view.time.wall_ms.saturating_mul(1000));
-                run.pace_us = beaten.pace_us.saturating_add(interval_us.saturating_mul(i64::from(beat.pace)));
+                let block_us = interval_us.saturating_mul(i64::from(beat.pace));
+                beaten.pace_us = pace_from(run.pace_us, view.time.wall_ms.saturating_mul(1000), block_us);
+                run.pace_us = beaten.pace_us.saturating_add(block_us);
             }
         }
         Ok(beaten)
     })
+}
+
+/// When the next messages may begin: behind those that others have reserved. What lies further ahead than so many
+/// processes reserve was written by a clock that was ahead, and holds nobody up.
+fn pace_from(reserved_us: i64, now_us: i64, block_us: i64) -> i64 {
+    let furthest_us = now_us.saturating_add(block_us.saturating_mul(MOST_AHEAD.0).max(MOST_AHEAD.1));
+    if reserved_us > furthest_us { now_us } else { reserved_us.max(now_us) }
 }
 
 fn take_slice(run: &mut Run, definition: &Definition, take: &Take, beat: &Beat) -> Option<Slice> {
@@ -157,4 +168,26 @@ pub fn move_place(id: &str, place: Box<[u8]>, instead: Box<[u8]>) -> Operation<(
         Ok((changes, ()))
     });
     Operation { reads, proven: false, trace: None, decide }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_no_campaign_up() {
+        const HOUR_US: i64 = 3_600_000_000;
+        for (ahead_us, block_us, waits_us) in [
+            (-5, 1_000_000, 0),
+            (0, 1_000_000, 0),
+            (400_000, 500_000, 400_000),
+            (59_000_000, 500_000, 59_000_000),
+            (3 * HOUR_US, 500_000, 0),
+            // One message an hour, and forty processes.
+            (40 * HOUR_US, HOUR_US, 40 * HOUR_US),
+            (i64::MAX - HOUR_US, HOUR_US, 0),
+        ] {
+            assert_eq!(pace_from(HOUR_US + ahead_us, HOUR_US, block_us), HOUR_US + waits_us, "{ahead_us} {block_us}");
+        }
+    }
 }
