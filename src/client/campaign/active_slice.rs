@@ -1,15 +1,21 @@
 //! A slice of players that this process works on.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::turn::Player;
 use crate::ledger::campaign::{Tally, Turn};
 
+/// Slices that this process has had in hand.
+static IN_HAND: AtomicU64 = AtomicU64::new(0);
+
 /// A slice, and how far its players are.
 pub struct ActiveSlice {
     /// Which.
     pub number: u64,
+    /// Which time in hand: a turn of an earlier time, when the slice was lost in between, is none of this one's.
+    pub serial: u64,
     /// Players whose turn has not come.
     todo: VecDeque<Player>,
     /// Those who are to be tried again, and when.
@@ -22,7 +28,8 @@ pub struct ActiveSlice {
 
 impl ActiveSlice {
     pub fn new(number: u64, players: impl IntoIterator<Item = Player>, tally: Tally) -> ActiveSlice {
-        ActiveSlice { number, todo: players.into_iter().collect(), later: Vec::new(), running: 0, tally }
+        let serial = IN_HAND.fetch_add(1, Ordering::Relaxed);
+        ActiveSlice { number, serial, todo: players.into_iter().collect(), later: Vec::new(), running: 0, tally }
     }
 
     /// The player whose turn is next.
@@ -49,22 +56,19 @@ impl ActiveSlice {
 
     /// A turn has ended for good.
     pub fn end(&mut self, turn: Turn) {
-        // One of an earlier time in hand may come back late.
-        self.running = self.running.saturating_sub(1);
+        self.running -= 1;
         self.tally.count(turn);
     }
 
     /// A turn comes again, first of all.
     pub fn put_back(&mut self, player: Player) {
-        // One of an earlier time in hand may come back late.
-        self.running = self.running.saturating_sub(1);
+        self.running -= 1;
         self.todo.push_front(player);
     }
 
     /// A turn comes again after a while.
     pub fn put_off(&mut self, player: Player, pause: Duration) {
-        // One of an earlier time in hand may come back late.
-        self.running = self.running.saturating_sub(1);
+        self.running -= 1;
         self.later.push((Instant::now() + pause, player));
     }
 
