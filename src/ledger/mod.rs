@@ -59,7 +59,7 @@ pub use inspect::{counts_in, has_probe, identity, inspect_player, leave_probe, m
 #[cfg(test)]
 pub use journal::Funnel;
 pub use journal::{
-    Answered, Column, Effect, Entry, ImportedEntry, Opening, Row, What, add_counters, check_counter, funnel,
+    Answered, Column, Effect, Entry, ImportedEntry, Opening, Row, Unsent, What, add_counters, check_counter, funnel,
     import_entry, mute, note_unsent, opened,
 };
 pub use kept_a_day::{answered, keep_answer};

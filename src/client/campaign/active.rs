@@ -92,10 +92,11 @@ impl Active {
             // Of one whom the ledger does not know, maybe since he was forgotten, nothing is written down.
             if !begun && verdict.skipped != Some(SkipReason::NotKnown) {
                 let template = campaigns.templates.id_of(&self.plan.template_id, Deadline::in_ms(STORE_MS));
-                campaigns.core.note_unsent_of(&player.openid, template, None, Some(&self.plan.id), verdict);
+                let send = self.plan.send(campaigns.core.engine.wall_ms());
+                campaigns.core.note_unsent(&player.openid, template, None, Some(send), verdict);
             }
         }
-        let Some(slice) = self.slices.iter_mut().find(|active| active.number == slice) else { return };
+        let Some(slice) = self.slices.iter_mut().find(|active| active.serial == slice) else { return };
         match fate {
             Fate::End(turn) => slice.end(turn),
             Fate::Again(pause, counts) => {
@@ -276,7 +277,7 @@ impl Active {
                 self.allowed -= 1;
                 self.next_start += interval;
             }
-            let next = self.slices.iter_mut().find_map(|slice| slice.next().map(|player| (slice.number, player)));
+            let next = self.slices.iter_mut().find_map(|slice| slice.next().map(|player| (slice.serial, player)));
             let Some((slice, player)) = next else { return STEP };
             let turn = Turn::new(Arc::clone(&self.plan), slice, player, Arc::clone(&campaigns.mailbox));
             campaigns.queue.push_turn(turn);

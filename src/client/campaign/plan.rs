@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Status};
-use crate::ledger::campaign::{self, Campaign};
+use crate::ledger::CampaignSend;
+use crate::ledger::campaign::{self, Campaign, REMEMBER_MS};
 use crate::wechat::Message;
 
 /// A campaign that is being worked on.
@@ -43,6 +44,12 @@ impl Plan {
             message: Message::to_many(given.get("message").cloned().unwrap_or_default())?,
             stopped: AtomicBool::new(false),
         })
+    }
+
+    /// What the ledger must know of a send of it, as of this time.
+    pub fn send(&self, wall_ms: i64) -> CampaignSend {
+        let remember_ms = self.expires_ms.saturating_sub(wall_ms).saturating_add(REMEMBER_MS);
+        CampaignSend { id: self.id.clone(), number: self.number, leave: self.leave, remember_ms }
     }
 
     /// The message to this player; `data`: his own, as JSON.

@@ -7,8 +7,7 @@ use crate::client::options::Options;
 use crate::client::send::Executed;
 use crate::clock::Deadline;
 use crate::error::{Error, Retry, SkipReason, Status, Verdict};
-use crate::ledger::campaign::REMEMBER_MS;
-use crate::ledger::{self, CampaignSend, Skip, Standing};
+use crate::ledger::{self, Skip, Standing};
 use crate::panics;
 
 /// A player of a slice.
@@ -47,7 +46,7 @@ impl Result {
 pub struct Ended {
     /// Of which campaign.
     pub plan: Arc<Plan>,
-    /// Of which slice.
+    /// Of which slice, by its serial.
     pub slice: u64,
     /// Whose.
     pub player: Player,
@@ -117,8 +116,7 @@ impl Campaigns {
         let deadline = self.core.deadline();
         let prepared = self.sender.prepare(message, deadline)?;
         let options = Options { rules: plan.rules, expires_at: Some(plan.expires_ms), ..Options::default() };
-        let remember_ms = plan.expires_ms.saturating_sub(self.core.engine.wall_ms()).saturating_add(REMEMBER_MS);
-        let campaign = CampaignSend { id: plan.id.clone(), number: plan.number, leave: plan.leave, remember_ms };
+        let campaign = plan.send(self.core.engine.wall_ms());
         let executed = self.sender.execute_campaign(&prepared, &options, campaign)?;
         self.core.touch_maintenance();
         Ok(match executed {

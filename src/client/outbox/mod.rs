@@ -53,7 +53,7 @@ impl Outbox {
         });
         let prepared = prepared.inspect_err(|e| {
             let template = self.templates.id_of(&template_id, deadline);
-            self.core.note_unsent(&openid, template, options.key.as_deref(), &e.clone().into());
+            self.core.note_unsent(&openid, template, options.key.as_deref(), None, &e.clone().into());
         })?;
         let Prepared { openid, template, checked, body, .. } = prepared;
         // It was a text when it came.

@@ -135,7 +135,7 @@ impl Sender {
         };
         if !begun {
             let template = self.templates.id_of(&template_id, self.core.deadline());
-            self.core.note_unsent(&touser, template, options.key.as_deref(), &verdict);
+            self.core.note_unsent(&touser, template, options.key.as_deref(), None, &verdict);
         }
         self.core.touch_maintenance();
         log_line!(self.core.log, Debug, "send {touser} {template_id}: {:?}, {}", verdict.status, verdict.message);

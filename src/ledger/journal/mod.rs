@@ -18,4 +18,4 @@ pub use funnel::Funnel;
 pub use funnel::column_of;
 pub use funnel::{Column, Row, funnel};
 pub use import::{ImportedEntry, add_counters, check_counter, import_entry};
-pub use steps::{Opening, mute, note_unsent, opened};
+pub use steps::{Opening, Unsent, mute, note_unsent, opened};

@@ -4,24 +4,44 @@ use super::enter::{Told, count, ended_unsent, enter, enter_send};
 use super::entry::{Entry, What};
 use super::funnel::Column;
 use crate::error::Verdict;
+use crate::ledger::forget::{trace_read, was_forgotten_since};
 use crate::ledger::player::{Player, PlayerNames};
+use crate::ledger::rules::CampaignSend;
 use crate::ledger::template::{Template, TemplateId};
 use crate::store::{Changes, Operation, View};
 
-/// A message that ended without a send: its count was 0, its template unknown, its time over. Nobody waits for this.
-pub fn note_unsent(
-    openid: &str,
-    template: TemplateId,
-    key: Option<String>,
-    campaign: Option<String>,
-    verdict: Verdict,
-) -> Operation<()> {
+/// A message that ended without a send: its count was 0, its template unknown, its time over.
+pub struct Unsent {
+    /// Its template.
+    pub template: TemplateId,
+    /// Its key.
+    pub key: Option<String>,
+    /// The campaign that it is of: there it is told once of each player.
+    pub campaign: Option<CampaignSend>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// When, Unix milliseconds: a player who was forgotten since leaves no more than a number.
+    pub ended_ms: i64,
+}
+
+/// Counts and enters a message that ended without a send. Nobody waits for this.
+pub fn note_unsent(openid: &str, unsent: Unsent) -> Operation<()> {
+    let Unsent { template, key, campaign, verdict, ended_ms } = unsent;
     let names = PlayerNames::new(openid);
-    let (reads, trace) = (names.and([]), names.trace());
+    let (reads, trace) = (names.and([trace_read(&names.lasting)]), names.trace());
     let decide = Box::new(move |view: &View<'_>| {
         let mut changes = Changes::default();
         let mut loaded = Player::load(view, &names)?;
+        let is_forgotten = was_forgotten_since(&names.lasting, ended_ms, view)?;
+        if let Some(send) = campaign.as_ref().filter(|_| !is_forgotten)
+            && !loaded.player.recent.note_unsent(send.number, send.remember_ms)
+        {
+            return Ok((changes, ()));
+        }
         ended_unsent(&mut changes, view, template.counted_as(), verdict.status);
+        if is_forgotten {
+            return Ok((changes, ()));
+        }
         let remaining = loaded.player.remaining(&template);
         let told = Told {
             what: What::Send,
@@ -29,7 +49,7 @@ pub fn note_unsent(
             verdict: &Verdict { remaining, ..verdict.clone() },
             key: key.as_deref(),
             before: Some(remaining),
-            campaign: campaign.as_deref(),
+            campaign: campaign.as_ref().map(|send| send.id.as_str()),
         };
         enter_send(&mut changes, view, &mut loaded.player, &names.lasting, told);
         loaded.save(view, &mut changes);

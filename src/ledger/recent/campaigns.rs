@@ -1,4 +1,4 @@
-//! Campaigns whose message a player had, or may have had: each reaches a player once.
+//! What a player's record says of campaigns: each reaches a player once, and what became of his turn is told once.
 
 use super::Recent;
 
@@ -14,13 +14,13 @@ pub enum Standing {
     Sent,
 }
 
-/// A campaign whose message the player had, or may have had.
+/// A campaign in which the player had his turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Had {
     /// Names the campaign.
     pub campaign: u64,
-    /// How far it came.
-    pub standing: Standing,
+    /// What he had. None: nothing, and that was told.
+    pub standing: Option<Standing>,
     /// How long this is remembered: the campaign is over then.
     pub left_ms: i64,
 }
@@ -28,16 +28,38 @@ pub struct Had {
 impl Recent {
     /// What the player had of this campaign.
     pub fn had(&self, campaign: u64) -> Option<Standing> {
-        self.had.iter().find(|had| had.campaign == campaign).map(|had| had.standing)
+        self.had.iter().find(|had| had.campaign == campaign).and_then(|had| had.standing)
     }
 
     /// A send of this campaign begins, or WeChat took it.
     pub fn note_had(&mut self, campaign: u64, standing: Standing, left_ms: i64) {
         self.had.retain(|had| had.campaign != campaign);
-        self.had.push(Had { campaign, standing, left_ms });
+        self.put_had(Had { campaign, standing: Some(standing), left_ms });
+    }
+
+    /// His turn in this campaign ended without a send. False: that was told before, since a slice that is left is worked
+    /// through again.
+    pub fn note_unsent(&mut self, campaign: u64, left_ms: i64) -> bool {
+        if self.is_told_unsent(campaign) {
+            return false;
+        }
+        if self.had(campaign).is_none() {
+            self.put_had(Had { campaign, standing: None, left_ms });
+        }
+        true
+    }
+
+    /// Whether it was told that the player's turn in this campaign ended without a send.
+    pub fn is_told_unsent(&self, campaign: u64) -> bool {
+        self.had.iter().any(|had| had.campaign == campaign && had.standing.is_none())
+    }
+
+    fn put_had(&mut self, had: Had) {
+        self.had.push(had);
         while self.had.len() > MAX_HAD {
-            let soonest = self.had.iter().enumerate().min_by_key(|(_, had)| had.left_ms).map_or(0, |(at, _)| at);
-            self.had.remove(soonest);
+            let worth = |had: &Had| (had.standing.is_some(), had.left_ms);
+            let least = self.had.iter().enumerate().min_by_key(|(_, had)| worth(had)).map_or(0, |(at, _)| at);
+            self.had.remove(least);
         }
     }
 

@@ -99,7 +99,11 @@ impl Recent {
         encode_list(&self.taken, to, |age_ms, to| to.unsigned(age_ms.cast_unsigned() / 1000));
         encode_list(&self.had, to, |had, to| {
             to.fixed(had.campaign, 8);
-            to.byte(u8::from(had.standing == Standing::Sent));
+            to.byte(match had.standing {
+                Some(Standing::Begun) => 0,
+                Some(Standing::Sent) => 1,
+                None => 2,
+            });
             to.signed(had.left_ms);
         });
         if let Some(last) = &self.last_sent {
@@ -135,7 +139,12 @@ impl Recent {
         })?;
         self.had = decode_list(has(HAS_HAD), from, |from| {
             let campaign = from.fixed(8)?;
-            let standing = if from.byte()? == 0 { Standing::Begun } else { Standing::Sent };
+            let standing = match from.byte()? {
+                0 => Some(Standing::Begun),
+                1 => Some(Standing::Sent),
+                2 => None,
+                _ => return Err(Damage::Broken),
+            };
             Ok(Had { campaign, standing, left_ms: from.signed()?.saturating_sub(passed.age_ms) })
         })?;
         let life_ms = self.taken_life_ms();

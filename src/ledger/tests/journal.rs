@@ -20,6 +20,8 @@ under_set_clocks! {
     numbers_are_of_the_day_on_which_a_send_began;
     a_stored_message_is_told_from_end_to_end;
     a_message_without_a_send_is_told;
+    a_turn_of_a_campaign_that_ends_without_a_send_is_told_once;
+    what_ends_behind_a_forget_is_only_counted;
 }
 
 fn entries(fixture: &Fixture) -> Vec<Entry> {
@@ -157,7 +159,7 @@ fn a_message_that_is_sent_again_is_one_message(new: New) {
 fn repeats_of_a_refusal_are_one_entry(new: New) {
     let mut fixture = new();
     let unsent = |fixture: &Fixture, template: &str, status| {
-        fixture.run(note_unsent("o", template_id(template), None, None, failed(status)));
+        fixture.run(note_unsent("o", unsent(fixture, template, None, failed(status))));
     };
     for n in 0..50 {
         fixture.pass(SECOND);
@@ -315,13 +317,63 @@ fn a_stored_message_is_told_from_end_to_end(new: New) {
 fn a_message_without_a_send_is_told(new: New) {
     let fixture = new();
     for status in [Status::Message, Status::NoQuota, Status::Expired, Status::Skipped, Status::Connect] {
-        fixture.run(note_unsent("o", template_id("t"), Some("k".to_owned()), None, failed(status)));
+        fixture.run(note_unsent("o", unsent(&fixture, "t", Some("k"), failed(status))));
     }
     let columns = [Column::BadMessage, Column::NoQuota, Column::Expired, Column::Skipped, Column::Other];
     assert_eq!(columns.map(|column| number(&fixture, "t", column)), [1; 5]);
     assert_eq!((number(&fixture, "t", Column::Begun), unknown(&fixture)), (5, 0));
     let what: Vec<What> = entries(&fixture).iter().map(|entry| entry.what).collect();
     assert_eq!(what, [What::Send, What::Skipped, What::Send, What::Send, What::Send]);
+}
+
+/// A slice that is left is worked through again, and those whom a rule had kept out are met anew.
+fn a_turn_of_a_campaign_that_ends_without_a_send_is_told_once(new: New) {
+    let mut fixture = new();
+    let of_campaign = |fixture: &Fixture, number| {
+        let campaign = Some(CampaignSend { id: format!("c{number}"), number, leave: 0, remember_ms: DAY });
+        let unsent = Unsent { campaign, ..unsent(fixture, "t", None, Skip::never(SkipReason::Muted).verdict()) };
+        fixture.run(note_unsent("o", unsent));
+        let numbers = [Column::Begun, Column::Skipped].map(|column| number_of(fixture, column));
+        (numbers, entries(fixture).len())
+    };
+    fixture.accept(2);
+    let before = entries(&fixture).len();
+    for _ in 0..3 {
+        fixture.pass(SECOND);
+        assert_eq!(of_campaign(&fixture, 7), ([1, 1], before + 1));
+    }
+    assert_eq!(of_campaign(&fixture, 8).0, [2, 2], "another campaign");
+    let wish = fixture.wish("t");
+    let campaign = Some(CampaignSend { id: "c7".to_owned(), number: 7, leave: 0, remember_ms: DAY });
+    let begun = fixture.begin(BeginSend { bound: Bound { campaign, ..Bound::default() }, ..wish });
+    let BeginResult::Held(hold) = begun else { panic!("that was no send: {begun:?}") };
+    fixture.settle(&hold, Outcome::Returned, failed(Status::Connect));
+    let begun = number_of(&fixture, Column::Begun);
+    assert_eq!(of_campaign(&fixture, 7).0, [begun + 1, 3], "a try was begun since");
+}
+
+fn number_of(fixture: &Fixture, column: Column) -> i64 {
+    number(fixture, "t", column)
+}
+
+fn what_ends_behind_a_forget_is_only_counted(new: New) {
+    let mut fixture = new();
+    fixture.accept(1);
+    let late = unsent(&fixture, "t", None, failed(Status::Skipped));
+    fixture.pass(SECOND);
+    let engine = Arc::clone(&fixture.engine);
+    let others = engine.names_of(crate::store::home_of("o"), 1000, soon()).unwrap();
+    fixture.run(forget("o", others));
+    let before = entries(&fixture).len();
+    fixture.run(note_unsent("o", late));
+    assert_eq!((number_of(&fixture, Column::Skipped), entries(&fixture).len()), (1, before));
+    assert_eq!((fixture.records(Space::Player), fixture.records(Space::Recent)), (0, 0));
+}
+
+/// A message to a player that has just ended without a send.
+fn unsent(fixture: &Fixture, template: &str, key: Option<&str>, verdict: Verdict) -> Unsent {
+    let (template, key) = (template_id(template), key.map(str::to_owned));
+    Unsent { template, key, campaign: None, verdict, ended_ms: fixture.wall() }
 }
 
 fn an_entry() -> impl Strategy<Value = Entry> {

@@ -106,6 +106,7 @@ macro_rules! campaign_tests {
             rules: a_budget_is_never_exceeded;
             rules: who_had_it_is_told_so_when_the_budget_is_used_up;
             rules: who_is_passed_over_is_told;
+            rules: a_pause_tells_nobody_twice;
             rules: a_forecast_is_what_happens;
             trouble: a_ban_stops_it;
             trouble: the_daily_limit_stops_it_for_today;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use wxsub::{Client, Retry, Status, Verdict};
 
-use super::{Stores, accept_all, ask, delivered, forecast, status, to_all, wait_for};
+use super::{Stores, accept_all, ask, delivered, forecast, status, to_all, try_ask, wait_for};
 use crate::common::admin::accept;
 use crate::common::{TEMPLATE, message, send};
 
@@ -181,6 +181,45 @@ pub fn who_is_passed_over_is_told(stores: &dyn Stores) {
     let acts: Vec<&str> =
         audit["audit"].as_array().expect("a list").iter().filter_map(|act| act["do"].as_str()).collect();
     assert_eq!(acts, ["campaign.put", "mute"], "{audit}");
+}
+
+/// A slice that was given back is worked through again, and those whom a rule keeps out are met again.
+pub fn a_pause_tells_nobody_twice(stores: &dyn Stores) {
+    let client = stores.open(0, json!({"workers": 2}));
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64 + 3_600_000;
+    let players: Vec<String> = (0..60).map(|n| format!("o{n}")).collect();
+    for (n, openid) in players.iter().enumerate() {
+        accept(&client, openid, TEMPLATE, 1);
+        if n % 2 == 0 {
+            ask(&client, json!({"do": "mute", "openid": openid, "until_ms": until}));
+        }
+    }
+    let put =
+        json!({"do": "campaign.put", "id": "c", "message": super::message(), "audience": "list", "per_second": 40});
+    ask(&client, put);
+    ask(&client, json!({"do": "campaign.add", "id": "c", "players": players}));
+    ask(&client, json!({"do": "campaign.start", "id": "c"}));
+    for seen in [15, 35] {
+        while super::status(&client, "c")["seen"].as_u64().expect("a number") < seen {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // A machine that stood still meanwhile may have come to the end.
+        if try_ask(&client, &json!({"do": "campaign.pause", "id": "c"})).is_err() {
+            break;
+        }
+        // Its slices are given back within the second.
+        std::thread::sleep(std::time::Duration::from_millis(1000));
+        ask(&client, json!({"do": "campaign.resume", "id": "c"}));
+    }
+    let done = wait_for(&client, "c", "done");
+    assert_eq!((&done["sent"], &done["skipped"]), (&json!(30), &json!({"muted": 30})), "{done}");
+    let told = ask(&client, json!({"do": "history", "what": "skipped", "limit": 1000}));
+    let times: Vec<u64> =
+        told["history"].as_array().expect("a list").iter().filter_map(|e| e["times"].as_u64()).collect();
+    assert!(
+        told["history"].as_array().is_some_and(|all| all.len() == 30) && times.iter().all(|times| *times == 1),
+        "{told}"
+    );
 }
 
 pub fn a_forecast_is_what_happens(stores: &dyn Stores) {
