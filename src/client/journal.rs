@@ -1,5 +1,6 @@
 //! What the ledger remembers for people: what became of a message or an answer, the numbers of days, and forgetting.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,28 +11,25 @@ use super::maintenance::Chore;
 use crate::clock::Deadline;
 use crate::error::{Error, Status, Verdict};
 use crate::ledger::campaign::{self, Campaign};
-use crate::ledger::{self, Answered, Effect, Entry, Forgotten, TemplateId, What};
+use crate::ledger::{self, Answered, CampaignSend, Effect, Entry, Forgotten, TemplateId, Unsent, What};
 use crate::store::{Space, home_of};
 use crate::wechat::{Endpoint, rule};
 
 /// How often lists are looked for that were left.
 const LISTS_EVERY: Duration = Duration::from_secs(3600);
+/// How long a round of that takes the thread that it shares.
+const LISTS_MS: u64 = 1000;
 /// Records of a player that are forgotten in one step.
 const FORGOTTEN_AT_ONCE: usize = 1000;
 
 impl Core {
     /// Counts and enters a message that ended without a send of its own; nobody waits for it.
-    pub fn note_unsent(&self, openid: &str, template: TemplateId, key: Option<&str>, verdict: &Verdict) {
-        self.note_unsent_of(openid, template, key, None, verdict);
-    }
-
-    /// The same; maybe of a campaign.
-    pub fn note_unsent_of(
+    pub fn note_unsent(
         &self,
         openid: &str,
         template: TemplateId,
         key: Option<&str>,
-        campaign: Option<&str>,
+        campaign: Option<CampaignSend>,
         verdict: &Verdict,
     ) {
         let is_known_by_key = verdict.flags & Verdict::REPLAYED != 0;
@@ -40,9 +38,9 @@ impl Core {
         // A store that fails can't record it either, and reads would wait for what was put off.
         let is_lost = verdict.status == Status::Store;
         if !is_known_by_key && !is_none && !is_lost {
-            let key = key.map(str::to_owned);
-            let campaign = campaign.map(str::to_owned);
-            self.engine.run_later(ledger::note_unsent(openid, template, key, campaign, verdict.clone()));
+            let (key, verdict) = (key.map(str::to_owned), verdict.clone());
+            let unsent = Unsent { template, key, campaign, verdict, ended_ms: self.engine.wall_ms() };
+            self.engine.run_later(ledger::note_unsent(openid, unsent));
         }
     }
 
@@ -121,21 +119,39 @@ impl Core {
 
     /// Drops what is left of the list of a campaign that has ended.
     pub fn drop_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<(), Error> {
+        self.drop_list_from(campaign, &mut 0, deadline).map(drop)
+    }
+
+    /// Goes on behind so many of its parts, and counts those that it drops; false: there was no time for the rest.
+    fn drop_list_from(&self, campaign: &Campaign, dropped: &mut usize, deadline: Deadline) -> Result<bool, Error> {
         self.engine.run(campaign::drop_added(&campaign.id), deadline)?;
-        let parts = campaign.run.parts_left();
-        parts.into_iter().try_for_each(|part| self.engine.run(campaign::take_out(&campaign.id, part, None), deadline))
+        for part in campaign.run.parts_left().into_iter().skip(*dropped) {
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            self.engine.run(campaign::take_out(&campaign.id, part, None), deadline)?;
+            *dropped += 1;
+        }
+        Ok(true)
     }
 }
 
 /// Whoever ended a campaign drops its list; what he could not drop goes now and then.
 pub struct ListMaintenance {
     core: Arc<Core>,
-    looked: Mutex<Option<Instant>>,
+    state: Mutex<ListState>,
+}
+
+#[derive(Default)]
+struct ListState {
+    looked: Option<Instant>,
+    /// Lists that were not dropped whole in one round, and how many of their parts were: a long one needs several.
+    dropped: HashMap<String, usize>,
 }
 
 impl ListMaintenance {
     pub fn new(core: Arc<Core>) -> ListMaintenance {
-        ListMaintenance { core, looked: Mutex::new(None) }
+        ListMaintenance { core, state: Mutex::default() }
     }
 }
 
@@ -145,11 +161,11 @@ impl Chore for ListMaintenance {
     }
 
     fn run(&self) -> Result<(), Error> {
-        let mut looked = self.looked.lock();
-        if looked.is_some_and(|looked| looked.elapsed() < LISTS_EVERY) {
+        let mut state = self.state.lock();
+        if state.looked.is_some_and(|looked| looked.elapsed() < LISTS_EVERY) {
             return Ok(());
         }
-        let (core, deadline) = (&self.core, self.core.deadline());
+        let (core, deadline) = (&self.core, Deadline::in_ms(LISTS_MS));
         for (id, ended) in core.engine.ask(campaign::ids(), deadline)? {
             if !ended {
                 continue;
@@ -158,10 +174,14 @@ impl Chore for ListMaintenance {
             // They go from the first to the last.
             let Some(last) = campaign.run.parts_left().last().copied() else { continue };
             if core.engine.ask(campaign::read_part(&campaign.id, last), deadline)?.is_some() {
-                core.drop_list(&campaign, deadline)?;
+                let dropped = state.dropped.entry(campaign.id.clone()).or_default();
+                if !core.drop_list_from(&campaign, dropped, deadline)? {
+                    return Ok(());
+                }
             }
+            state.dropped.remove(&campaign.id);
         }
-        *looked = Some(Instant::now());
+        state.looked = Some(Instant::now());
         Ok(())
     }
 }
