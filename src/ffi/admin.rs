@@ -34,12 +34,13 @@ const LEAST_CAPACITY: usize = 65_536;
 ///       funnel become those of the rows, on Redis but for days that it has closed, three days later; the history is
 ///       joined, on Redis only where no entry of a player nearby is newer: move into an empty one. The same
 ///       key within 24 hours changes nothing and answers the same; give one, since a failed call may have taken some rows
+///       (then retry is WXSUB_RETRY_UNSAFE)
 ///   {"do": "backup", "path"}
 ///       {"bytes": N}: copies the store's file while it is in use: one state of it, readable by its owner only, never over
 ///       a file that is there. Takes as long as it takes to write it. On Redis WXSUB_E_ARG
 ///   {"do": "outbox", "openid"?}
-///       {"messages": [{"openid", "template_id", "key" (cut at 64 bytes), "due_ms", "expires_ms", "tries", "why"}],
-///       "next"}: stored messages that wait or are being sent; `why` the last try failed
+///       {"messages": [{"openid", "template_id", "key" (cut at 64 bytes; then also "key_cut": true), "due_ms", "expires_ms",
+///       "tries", "why"}], "next"}: stored messages that wait or are being sent; `why` the last try failed
 ///   {"do": "history", "openid"?, "template_id"?, "status"?, "what"?, "from_ms"?, "to_ms"? (exclusive)}
 ///       {"history": [{"at_ms", "what", "openid", "template_id", "answer", "status", "errcode", "msgid", "key", "campaign",
 ///       "before", "after", "times", "message"}], "next"}, the newest first. "what" is report, event, send, stored, skipped,

@@ -1,10 +1,11 @@
 //! The operator's interface on Redis. What is asked, and what the answers must be, is in `common/admin/`.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use wxsub::Client;
 
 use crate::common::TestEnv;
-use crate::common::admin::{Stores, moves};
+use crate::common::admin::{Stores, accept, ask, moves};
 use crate::env::RedisEnv;
 use crate::servers::Server;
 
@@ -53,4 +54,22 @@ fn a_ledger_moves_from_a_file_to_redis_and_back() {
     let file =
         |name: &str| stores.env().client(json!({"store": stores.env().folder.path().join(name), "templates": "off"}));
     moves::a_ledger_moves_whole(&stores, &file("1.db"), &stores.open(0, json!({})), &file("2.db"));
+}
+
+/// A bucket's players share one stream of entries.
+#[test]
+fn a_player_s_last_entries_are_found_among_those_of_his_bucket() {
+    let bucket = |openid: &str| {
+        let digest = Sha256::digest(openid.as_bytes());
+        u16::from_be_bytes([digest[6], digest[7]]) % 1024
+    };
+    let other = (0..).map(|n| format!("o{n}")).find(|openid| bucket(openid) == bucket("o-quiet")).expect("one of them");
+    let stores = Prefixes::new();
+    let client = stores.open(0, json!({}));
+    accept(&client, "o-quiet", "A", 1);
+    accept(&client, &other, "A", 150);
+    let shown = ask(&client, json!({"do": "player", "openid": "o-quiet"}));
+    assert_eq!(shown["history"].as_array().map(Vec::len), Some(1), "{shown}");
+    let shown = ask(&client, json!({"do": "player", "openid": other}));
+    assert_eq!(shown["history"].as_array().map(Vec::len), Some(20), "{shown}");
 }

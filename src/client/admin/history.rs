@@ -15,6 +15,8 @@ use crate::wechat::check_id;
 const AT_ONCE: (usize, usize) = (8192, 1000);
 /// Entries that "player" shows.
 const SHOWN: usize = 20;
+/// Entries that are looked through for those.
+const LOOKED_THROUGH: usize = 4000;
 /// Bytes that they may take.
 const SHOWN_BYTES: usize = 16 * 1024;
 
@@ -150,15 +152,23 @@ fn name_of(status: Status) -> &'static str {
 /// The last entries of a player.
 pub fn last_of(call: &Call<'_>, openid: &str) -> Result<Vec<Row>, Error> {
     let filter = Filter { openid: Some(openid.to_owned()), ..Filter::default() };
-    let (entries, _) = read(call, &filter, 0, i64::MAX, None, 4 * SHOWN)?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    for logged in entries {
-        let Some(row) = row_of(call, &filter, &logged)? else { continue };
-        bytes += call.reply(&row)?.len();
-        if rows.len() == SHOWN || bytes > SHOWN_BYTES {
+    let (mut rows, mut bytes, mut looked, mut after) = (Vec::new(), 0, 0, None);
+    // What the store finds by the player may be others', in Redis nearly all of it.
+    while looked < LOOKED_THROUGH {
+        let (entries, more) = read(call, &filter, 0, i64::MAX, after, LOOKED_THROUGH / 8)?;
+        looked += entries.len();
+        for logged in &entries {
+            let Some(row) = row_of(call, &filter, logged)? else { continue };
+            bytes += call.reply(&row)?.len();
+            if rows.len() == SHOWN || bytes > SHOWN_BYTES {
+                return Ok(rows);
+            }
+            rows.push(row);
+        }
+        after = entries.last().map(|logged| logged.position.clone());
+        if !more || after.is_none() {
             break;
         }
-        rows.push(row);
     }
     Ok(rows)
 }

@@ -9,9 +9,10 @@ use super::export_journal::{FUNNEL, HISTORY};
 use super::import_journal::Journal;
 use super::{Call, once, wrong};
 use crate::client::count_watch;
-use crate::error::{Error, Status};
+use crate::error::{Error, Retry, Status};
 use crate::json;
 use crate::ledger::{self, ImportedCount, ImportedRecord, Meets, Piece};
+use crate::log::log_line;
 use crate::store::{Name, Space, home_of};
 use crate::wechat::check_id;
 
@@ -83,7 +84,7 @@ pub fn import(call: &Call<'_>) -> Result<String, Error> {
             match take(at, row) {
                 Ok(()) => reply.imported += 1,
                 Err(e) if e.status == Status::Arg => reply.refuse(at, e.message),
-                Err(e) => return Err(Error { message: format!("row {at}: {}", e.message), ..e }),
+                Err(e) => return Err(in_the_middle(at, reply.imported, e)),
             }
         }
         if reply.imported > 0 {
@@ -92,18 +93,29 @@ pub fn import(call: &Call<'_>) -> Result<String, Error> {
         }
         call.reply(&reply)
     });
-    keep_up(call)?;
+    keep_up(call);
     done
 }
 
+/// The store failed at this row, behind so many that were taken.
+fn in_the_middle(at: usize, taken: usize, e: Error) -> Error {
+    let message = format!("row {at}: {}", e.message);
+    if taken == 0 {
+        return Error { message, ..e };
+    }
+    Error { message: format!("{message}; {taken} rows before it were taken"), retry: Retry::Unsafe, ..e }
+}
+
 /// What many rows bring about in the store is taken care of; by an observer, who has nobody for it, at once.
-fn keep_up(call: &Call<'_>) -> Result<(), Error> {
+fn keep_up(call: &Call<'_>) {
     let core = &call.parts.core;
     core.touch_maintenance();
-    if core.config.observer && core.engine.needs_maintenance() {
-        core.engine.maintain(ledger::is_over)?;
+    if core.config.observer
+        && core.engine.needs_maintenance()
+        && let Err(e) = core.engine.maintain(ledger::is_over)
+    {
+        log_line!(core.log, Warn, "the store was not tidied up after an import: {}", e.message);
     }
-    Ok(())
 }
 
 impl Reply {
@@ -209,4 +221,19 @@ fn take_record(call: &Call<'_>, row: Value) -> Result<(), Error> {
     engine.run(ledger::import_record(ImportedRecord { name, value, recent }), call.deadline)?;
     count_watch::note_change(home);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "Nothing was changed" is what a host relies on to ask again.
+    #[test]
+    fn a_store_that_fails_behind_taken_rows_is_in_doubt() {
+        let busy = || Error::new(Status::Store, "busy").after_ms(100);
+        let none = in_the_middle(3, 0, busy());
+        assert_eq!((none.retry, none.message.as_str()), (Retry::Later, "row 3: busy"));
+        let some = in_the_middle(3, 2, busy());
+        assert_eq!((some.retry, some.message.as_str()), (Retry::Unsafe, "row 3: busy; 2 rows before it were taken"));
+    }
 }

@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use super::Parts;
 use super::core::usable_key;
 use crate::clock::Deadline;
-use crate::error::{Error, Status};
+use crate::error::{Error, Retry, Status};
 use crate::json;
 use crate::ledger;
 
@@ -161,17 +161,23 @@ pub fn once(call: &Call<'_>, key: Option<&str>, work: impl FnOnce() -> Result<St
     let engine = &call.parts.core.engine;
     let Some(key) = usable_key(key)? else {
         let reply = work()?;
-        engine.run(ledger::leave_probe(), call.deadline)?;
-        engine.prove_all(call.deadline)?;
+        engine.run(ledger::leave_probe(), call.deadline).map_err(not_confirmed)?;
+        engine.prove_all(call.deadline).map_err(not_confirmed)?;
         return Ok(reply);
     };
     if let Some(reply) = engine.ask(ledger::answered(call.what, key), call.deadline)? {
         return Ok(reply);
     }
     let reply = work()?;
-    engine.prove_all(call.deadline)?;
-    engine.run(ledger::keep_answer(call.what, key, reply.clone()), call.deadline)?;
+    engine.prove_all(call.deadline).map_err(not_confirmed)?;
+    engine.run(ledger::keep_answer(call.what, key, reply.clone()), call.deadline).map_err(not_confirmed)?;
     Ok(reply)
+}
+
+/// The store failed behind a request's work.
+fn not_confirmed(e: Error) -> Error {
+    let message = format!("done, but not confirmed to be kept: {}", e.message);
+    Error { message, retry: Retry::Unsafe, ..e }
 }
 
 /// A request that is not understood.

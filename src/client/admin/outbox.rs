@@ -27,6 +27,9 @@ struct Row {
     openid: String,
     template_id: String,
     key: Option<String>,
+    /// It is longer than what is told, and names another message, or none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    key_cut: bool,
     due_ms: i64,
     expires_ms: i64,
     tries: u32,
@@ -76,11 +79,12 @@ fn read(call: &Call<'_>, record: &Scanned) -> Result<Option<Message>, Error> {
 impl From<Message> for Row {
     fn from(message: Message) -> Row {
         let Message { openid, template_id, key, due_ms, expires_ms, tries, why, .. } = message;
+        let key_cut = key.as_ref().is_some_and(|key| key.len() > MAX_KEY);
         let cut = |mut key: String| {
             let end = (0..=key.len().min(MAX_KEY)).rev().find(|at| key.is_char_boundary(*at)).unwrap_or(0);
             key.truncate(end);
             key
         };
-        Row { openid, template_id, key: key.map(cut), due_ms, expires_ms, tries, why }
+        Row { openid, template_id, key: key.map(cut), key_cut, due_ms, expires_ms, tries, why }
     }
 }

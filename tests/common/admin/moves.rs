@@ -266,8 +266,11 @@ pub fn a_wrong_record_changes_nothing(stores: &dyn Stores) {
         (json!({"space": "key", "id": key["id"], "value": player["value"]}), "damaged"),
         (json!({"space": "key", "id": player["id"], "value": key["value"]}), "none of this space"),
         (json!({"space": "message", "id": key["id"], "value": key["value"]}), "damaged"),
-        (json!({"space": "account", "id": "bGVkZ2Vy", "value": player["value"]}), "one ledger only"),
-        (json!({"space": "account", "id": "dG9rZW46c3RhYmxlOg==", "value": player["value"]}), "one ledger only"),
+        (json!({"space": "account", "id": "bGVkZ2Vy", "value": player["value"]}), "only in the ledger that wrote it"),
+        (
+            json!({"space": "account", "id": "dG9rZW46c3RhYmxlOg==", "value": player["value"]}),
+            "only in the ledger that wrote it",
+        ),
         (json!({"space": "message", "id": key["id"], "value": "AAAA", "at": 3, "size": 9}), "does not follow"),
         (json!({"space": "message", "id": key["id"], "value": "AAAA", "at": 0}), "come together"),
         (json!({"space": "message", "id": key["id"], "value": "AAAA", "at": 0, "size": 2}), "does not follow"),
