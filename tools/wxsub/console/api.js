@@ -7,8 +7,23 @@ export class Refused extends Error {
   }
 }
 
+/** What the server gave this page with its address: cookies go to every port of the machine, this goes nowhere else. */
+const key = takeKey();
+
+function takeKey() {
+  const [, given] = /^#key=([0-9a-f]+)$/.exec(location.hash) || [];
+  if (given) history.replaceState(null, '', '/');
+  try {
+    if (given) localStorage.setItem('wxsub-key', given);
+    return localStorage.getItem('wxsub-key') || '';
+  } catch {
+    return given || ''; // A browser that keeps nothing: good until the page is loaded again.
+  }
+}
+
 export async function post(path, body = {}) {
-  const answer = await fetch(`/api/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const headers = { 'content-type': 'application/json', 'x-wxsub-console': key };
+  const answer = await fetch(`/api/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
   const text = await answer.text();
   let told;
   try {

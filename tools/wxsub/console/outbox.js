@@ -44,9 +44,9 @@ function show(body, stats, reply, before, write, draw) {
   );
 }
 
-function takeBack({ openid, key }, again) {
-  // A message without a key cannot be named.
-  if (!key) return '';
+function takeBack({ openid, key, key_cut: isCut }, again) {
+  // A message without a key, or with a long one that is not told whole, cannot be named.
+  if (!key || isCut) return '';
   const cancel = async () => {
     if (!(await confirmed(t('cancelTitle'), t('cancelText', key, openid), t('cancelIt'), t('keep')))) return;
     try {

@@ -52,8 +52,13 @@ impl Target {
 
 /// A new file that only its owner reads: there are openids in it.
 pub fn private(path: &Path) -> io::Result<File> {
+    // One that is there may be another's, open to others, or a link.
+    match std::fs::remove_file(path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

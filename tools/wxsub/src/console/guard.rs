@@ -33,14 +33,21 @@ pub struct Guard {
     /// Good for one exchange.
     token: Mutex<Option<String>>,
     first: String,
+    /// The cookie's value.
     session: String,
+    /// What the page says with each request. Browsers give cookies to every port of a host, and so to other users' programs
+    /// on this machine; what a page keeps, only pages of its own port see.
+    page: String,
 }
+
+/// Has it.
+const PAGE: HeaderName = HeaderName::from_static("x-wxsub-console");
 
 impl Guard {
     /// With a token and a session that nobody can guess.
     pub fn new(port: u16) -> Result<Guard, getrandom::Error> {
         let token = random()?;
-        Ok(Guard { port, first: token.clone(), token: Mutex::new(Some(token)), session: random()? })
+        Ok(Guard { port, first: token.clone(), token: Mutex::new(Some(token)), session: random()?, page: random()? })
     }
 
     /// The address to open.
@@ -68,7 +75,8 @@ impl Guard {
         if fetched == "cross-site" {
             return refused(text::OTHER_ORIGIN);
         }
-        if self.has_session(headers) { Admission::Session } else { refused(text::NO_SESSION) }
+        let is_page = method == Method::GET || same(&text_of(headers, &PAGE), &self.page);
+        if is_page && self.has_session(headers) { Admission::Session } else { refused(text::NO_SESSION) }
     }
 
     fn exchange(&self, given: &str) -> Admission {
@@ -80,11 +88,11 @@ impl Guard {
         let mut response = Response::new(Body::empty());
         let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie(), self.session);
         // Not a redirect: SameSite=Strict would keep the cookie from one that began at another site's link.
-        response.headers_mut().insert(REFRESH, HeaderValue::from_static("0; url=/"));
-        match HeaderValue::from_str(&cookie) {
-            Ok(cookie) => response.headers_mut().insert(SET_COOKIE, cookie),
-            Err(_) => return refused(text::WRONG_TOKEN),
-        };
+        let next = format!("0; url=/#key={}", self.page);
+        for (name, value) in [(REFRESH, next), (SET_COOKIE, cookie)] {
+            let Ok(value) = HeaderValue::from_str(&value) else { return refused(text::WRONG_TOKEN) };
+            response.headers_mut().insert(name, value);
+        }
         Admission::Exchanged(response)
     }
 
@@ -161,20 +169,23 @@ mod tests {
         let cookie = format!("a=b; wxsub_console_8900={}", guard.session);
         let cookie = ("cookie", cookie.as_str());
         let own = ("origin", "http://127.0.0.1:8900");
+        let page = ("x-wxsub-console", guard.page.as_str());
         for (fine, method, headers) in [
             (true, Method::GET, vec![host, cookie]),
             (true, Method::GET, vec![("host", "localhost:8900"), cookie]),
-            (true, Method::POST, vec![host, cookie, own]),
-            (false, Method::POST, vec![host, cookie]),
-            (false, Method::POST, vec![host, own]),
+            (true, Method::POST, vec![host, cookie, own, page]),
+            (false, Method::POST, vec![host, cookie, own]),
+            (false, Method::POST, vec![host, cookie, own, ("x-wxsub-console", &guard.session)]),
+            (false, Method::POST, vec![host, cookie, page]),
+            (false, Method::POST, vec![host, own, page]),
             (false, Method::GET, vec![host]),
             (false, Method::GET, vec![cookie]),
             (false, Method::GET, vec![("host", "evil.example:8900"), cookie]),
             (false, Method::GET, vec![("host", "127.0.0.1"), cookie]),
             (false, Method::GET, vec![("host", "127.0.0.1:8901"), cookie]),
-            (false, Method::POST, vec![host, cookie, ("origin", "http://evil.example")]),
-            (false, Method::POST, vec![host, cookie, ("origin", "null")]),
-            (false, Method::POST, vec![host, cookie, ("origin", "http://localhost:8900")]),
+            (false, Method::POST, vec![host, cookie, page, ("origin", "http://evil.example")]),
+            (false, Method::POST, vec![host, cookie, page, ("origin", "null")]),
+            (false, Method::POST, vec![host, cookie, page, ("origin", "http://localhost:8900")]),
             (false, Method::GET, vec![host, cookie, ("sec-fetch-site", "cross-site")]),
             (false, Method::GET, vec![host, ("cookie", "wxsub_console_8900=")]),
             (false, Method::GET, vec![host, ("cookie", "wxsub_console_8900=0")]),

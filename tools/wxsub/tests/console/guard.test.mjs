@@ -33,6 +33,8 @@ async function opened(t, args = []) {
 }
 
 const cookieOf = (answer) => answer.headers['set-cookie'][0].split(';')[0];
+/** What its page says with each request. */
+const pageOf = (answer) => ({ 'x-wxsub-console': answer.headers.refresh.match(/#key=([0-9a-f]{64})$/)[1] });
 
 test('the address is good once, and nothing is had without it', async (t) => {
   const { origin, first } = await opened(t);
@@ -52,8 +54,9 @@ test('the address is good once, and nothing is had without it', async (t) => {
 test('another Host and another Origin are refused, also with the cookie', async (t) => {
   const { origin, first } = await opened(t, ['--write']);
   assert.equal((await raw(origin, first, { headers: { host: 'evil.example' } })).status, 403);
-  const cookie = cookieOf(await raw(origin, first));
-  const json = { 'content-type': 'application/json' };
+  const exchanged = await raw(origin, first);
+  const cookie = cookieOf(exchanged);
+  const json = { 'content-type': 'application/json', ...pageOf(exchanged) };
   const ask = (headers, body = '{"do":"players"}') => raw(origin, '/api/ask', { method: 'POST', headers: { cookie, ...json, ...headers }, body });
   assert.equal((await ask({ origin })).status, 200);
   for (const headers of [
@@ -64,6 +67,9 @@ test('another Host and another Origin are refused, also with the cookie', async 
     { origin: `http://evil.example:${new URL(origin).port}`, host: `evil.example:${new URL(origin).port}` },
     { origin: origin.replace('http:', 'https:') },
     { origin, cookie: '' },
+    // Programs on other ports see the cookie, and no more.
+    { origin, 'x-wxsub-console': '' },
+    { origin, 'x-wxsub-console': cookie.split('=')[1] },
   ]) {
     const answer = await ask(headers);
     assert.equal(answer.status, 403, JSON.stringify(headers));
@@ -75,8 +81,10 @@ test('another Host and another Origin are refused, also with the cookie', async 
 test('nothing is changed without --write, and nothing but what it has buttons for with it', async (t) => {
   for (const write of [false, true]) {
     const { here, origin, first } = await opened(t, write ? ['--write'] : []);
-    const cookie = cookieOf(await raw(origin, first));
-    const post = (path, body) => raw(origin, path, { method: 'POST', headers: { cookie, origin, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const exchanged = await raw(origin, first);
+    const cookie = cookieOf(exchanged);
+    const headers = { cookie, origin, 'content-type': 'application/json', ...pageOf(exchanged) };
+    const post = (path, body) => raw(origin, path, { method: 'POST', headers, body: JSON.stringify(body) });
     for (const what of ['forget', 'mute', 'campaign.start', 'campaign.pause', 'campaign.resume', 'campaign.cancel']) {
       const answer = await post('/api/ask', { do: what, openid: 'o-nobody', id: 'x', until_ms: null });
       assert.equal(answer.status === 403, !write, `${what}: ${answer.text}`);
@@ -129,6 +137,6 @@ test('the page asks no other site, and is told to the browser as closed', async 
   assert.equal(headers['referrer-policy'], 'no-referrer');
   assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.deepEqual(page.errors, []);
-  assert.ok(!(await page.page.evaluate('location.href')).includes('token'));
+  assert.ok(!/token|key/.test(await page.page.evaluate('location.href')));
   await page.close();
 });

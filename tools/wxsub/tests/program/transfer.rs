@@ -33,7 +33,13 @@ fn counts_go_out_as_csv_and_in_again() {
     let world = World::new();
     let _server = crowd(&world, 250);
     let file = world.path("counts.csv").to_string_lossy().into_owned();
+    // Somebody else has put a link where the half of an export goes.
+    let elsewhere = world.path("elsewhere");
+    std::fs::write(&elsewhere, "not for openids").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&elsewhere, format!("{file}.part")).unwrap();
     assert_eq!(world.run(&["export", &file]).fine(), "250 rows\n");
+    assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "not for openids");
     let csv = std::fs::read_to_string(&file).unwrap();
     assert!(csv.starts_with("openid,template_id,count\n") && csv.lines().count() == 251, "{csv}");
     assert!(csv.contains(&format!("\no-player-0002,{TEMPLATE},3\n")), "{csv}");
