@@ -22,13 +22,13 @@ fn delivered(env: &TestEnv) -> HashMap<String, u64> {
     times
 }
 
-/// What became of a stored message. One whose announcement a failover took is not counted as waiting, and found within half
-/// a minute.
+/// What became of a stored message. One whose announcement a failover took is not counted as waiting; it is found within half
+/// a minute, and sent then.
 fn ended_as(client: &Client, player: &str, name: &str) -> Verdict {
     let mut found = client.lookup(player, name);
     wait_until("a stored message ends", || {
         found = client.lookup(player, name);
-        found.flags & Verdict::STORED == 0
+        found.flags & Verdict::STORED == 0 && found.status != Status::Busy
     });
     found
 }
