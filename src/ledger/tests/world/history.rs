@@ -272,9 +272,9 @@ fn every_history_keeps_what_was_promised() {
 
 /// Seeds that show faults which there once were: a holder came back late with a message of which an event had told, and which
 /// had settled another send; the end of a send was counted twice, by its holder and by whoever found it dead; an event told a
-/// player's next life of the one before; a campaign's turn that the ledger did not answer ended as failed; and a slice that a
-/// process lost and took again without knowing ended with its old tally; and an event settled the younger of two sends, since the
-/// clock had been set back.
+/// player's next life of the one before; a campaign's turn that the ledger did not answer ended as failed; a slice that a
+/// process lost and took again without knowing ended with its old tally; and an event settled the younger of two sends, since
+/// the clock had been set back.
 #[test]
 fn what_failed_once_stays_whole() {
     [719, 306, 100_106, 1_006_446, 50_008_444, 300_004_525, 700_037_503]
