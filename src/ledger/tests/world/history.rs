@@ -277,7 +277,7 @@ fn every_history_keeps_what_was_promised() {
 /// the clock had been set back.
 #[test]
 fn what_failed_once_stays_whole() {
-    [719, 306, 100_106, 1_006_446, 50_008_444, 300_004_525, 700_037_503]
+    [719, 306, 100_106, 1_006_446, 50_008_444, 300_004_525, 700_037_503, 800_006_311]
         .into_iter()
         .for_each(|seed| assert!(examine(seed) > 0));
 }

@@ -271,8 +271,9 @@ impl World {
     pub fn take_note(&mut self, unsent: Unsent) -> Checked {
         let Unsent { player, template, key, campaign, verdict, ended_ms } = unsent;
         let status = verdict.status;
+        let is_forgotten = self.is_forgotten_since(player, ended_ms)?;
         let is_new = match &campaign {
-            Some(send) => self.is_forgotten_since(player, ended_ms)? || self.is_untold(player, send.number)?,
+            Some(send) => is_forgotten || self.is_untold(player, send.number)?,
             None => true,
         };
         let (openid, template_id) = (self.openids[player].clone(), self.templates[template].clone());
@@ -280,6 +281,10 @@ impl World {
         let taken = self.take(player, Effect::Nothing, note_unsent(&openid, unsent))?;
         if is_new {
             self.truth.told.ended_unsent(template, status, taken.is_ok());
+        }
+        if is_forgotten {
+            // Nothing of the player may be left to tell that it was counted, should the answer be lost.
+            self.truth.told.ended_unsent(template, status, false);
         }
         Ok(())
     }
