@@ -38,6 +38,7 @@ run_program() {
   local folder="$scratch/run"
   rm -rf "$folder"
   mkdir -p "$folder/files"
+  : >"$folder/simulator"
   "$build/plain/debug/wxsub-simulator" >"$folder/simulator" &
   simulator_pid=$!
   for _ in $(seq 200); do
