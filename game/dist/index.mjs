@@ -76,8 +76,9 @@ function createOutbox({ storage, report, key, onError }) {
     }
   }
   const list = () => (stored() || []).concat(unsaved);
-  function write(entries) {
+  function change(edit) {
     const before = stored();
+    const entries = edit((before || []).concat(unsaved));
     try {
       if (before) {
         storage.setStorageSync(key, JSON.stringify(open(entries)));
@@ -91,6 +92,10 @@ function createOutbox({ storage, report, key, onError }) {
   }
   function pause() {
     return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2);
+  }
+  function wait() {
+    failures += 1;
+    timer = setTimeout(flush, pause());
   }
   function attempt({ id, kind, answer }, done) {
     const fail = (error) => {
@@ -109,7 +114,7 @@ function createOutbox({ storage, report, key, onError }) {
       Promise.resolve(report({ id, kind, answer })).then((result) => {
         if (result === true) {
           taken.add(id);
-          write(list());
+          change((entries) => entries);
         }
         end(result === true);
       }, fail);
@@ -118,29 +123,33 @@ function createOutbox({ storage, report, key, onError }) {
     }
   }
   function flush() {
-    const [entry] = list();
-    if (sending || !entry) return;
+    if (sending) return;
     clearTimeout(timer);
+    const known = stored();
+    const [entry] = (known || []).concat(unsaved);
+    if (!entry) {
+      if (!known) wait();
+      return;
+    }
     sending = entry.id;
     attempt(entry, (isTaken) => {
       sending = null;
-      failures = isTaken ? 0 : failures + 1;
-      if (isTaken) flush();
-      else timer = setTimeout(flush, pause());
+      if (!isTaken) return wait();
+      failures = 0;
+      flush();
     });
   }
   function add(kind, answer) {
     const entry = { id: newId(), kind, answer };
-    const entries = list();
-    const last = entries[entries.length - 1];
-    if (kind === "setting" && last && last.kind === kind && last.id !== sending) entries.pop();
-    const room = () => {
+    let kept = false;
+    change((entries) => {
+      const last = entries[entries.length - 1];
+      if (kind === "setting" && last && last.kind === kind && last.id !== sending) entries.pop();
       const minor = entries.findIndex((e) => isMinor(e) && e.id !== sending);
       if (entries.length >= MOST && minor >= 0) entries.splice(minor, 1);
-      return entries.length < MOST;
-    };
-    const kept = room() || kind !== "setting" && !isMinor(entry);
-    if (kept) write(entries.concat(entry));
+      kept = entries.length < MOST || kind !== "setting" && !isMinor(entry);
+      return kept ? entries.concat(entry) : entries;
+    });
     flush();
     return { id: entry.id, saved: kept && !unsaved.includes(entry) };
   }

@@ -47,9 +47,10 @@ export function createOutbox({ storage, report, key, onError }) {
 
   const list = () => (stored() || []).concat(unsaved);
 
-  /** Stores the list; what could not be stored stays in memory. */
-  function write(entries) {
+  /** Changes the list and stores it; what could not be stored stays in memory. One reading, for both. */
+  function change(edit) {
     const before = stored();
+    const entries = edit((before || []).concat(unsaved));
     try {
       // Written unread, the list would replace entries that are only out of reach.
       if (before) {
@@ -66,6 +67,11 @@ export function createOutbox({ storage, report, key, onError }) {
   /** Doubles with each failure, and spreads the players out. */
   function pause() {
     return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2);
+  }
+
+  function wait() {
+    failures += 1;
+    timer = setTimeout(flush, pause());
   }
 
   function attempt({ id, kind, answer }, done) {
@@ -85,7 +91,7 @@ export function createOutbox({ storage, report, key, onError }) {
       Promise.resolve(report({ id, kind, answer })).then((result) => {
         if (result === true) {
           taken.add(id);
-          write(list());
+          change((entries) => entries);
         }
         end(result === true);
       }, fail);
@@ -96,32 +102,37 @@ export function createOutbox({ storage, report, key, onError }) {
 
   /** Reports now what waits. */
   function flush() {
-    const [entry] = list();
-    if (sending || !entry) return;
+    if (sending) return;
     clearTimeout(timer);
+    const known = stored();
+    const [entry] = (known || []).concat(unsaved);
+    if (!entry) {
+      // Out of reach is not empty.
+      if (!known) wait();
+      return;
+    }
     sending = entry.id;
     attempt(entry, (isTaken) => {
       sending = null;
-      failures = isTaken ? 0 : failures + 1;
-      if (isTaken) flush();
-      else timer = setTimeout(flush, pause());
+      if (!isTaken) return wait();
+      failures = 0;
+      flush();
     });
   }
 
   /** Keeps an answer, and begins to report. */
   function add(kind, answer) {
     const entry = { id: newId(), kind, answer };
-    const entries = list();
-    const last = entries[entries.length - 1];
-    if (kind === 'setting' && last && last.kind === kind && last.id !== sending) entries.pop();
-    const room = () => {
+    let kept = false;
+    change((entries) => {
+      const last = entries[entries.length - 1];
+      if (kind === 'setting' && last && last.kind === kind && last.id !== sending) entries.pop();
       const minor = entries.findIndex((e) => isMinor(e) && e.id !== sending);
       if (entries.length >= MOST && minor >= 0) entries.splice(minor, 1);
-      return entries.length < MOST;
-    };
-    // `ask` made sure of room for a player's answer; the settings come again at the next login.
-    const kept = room() || (kind !== 'setting' && !isMinor(entry));
-    if (kept) write(entries.concat(entry));
+      // `ask` made sure of room for a player's answer; the settings come again at the next login.
+      kept = entries.length < MOST || (kind !== 'setting' && !isMinor(entry));
+      return kept ? entries.concat(entry) : entries;
+    });
     flush();
     return { id: entry.id, saved: kept && !unsaved.includes(entry) };
   }

@@ -51,10 +51,13 @@ export class FakeStorage {
   constructor() {
     this.items = new Map();
     this.failing = { get: false, set: false };
+    /** Readings until one fails, once. */
+    this.failsAfter = Infinity;
   }
 
   getStorageSync(key) {
-    if (this.failing.get) throw new Error('getStorageSync:fail');
+    this.failsAfter -= 1;
+    if (this.failing.get || this.failsAfter === -1) throw new Error('getStorageSync:fail');
     return this.items.get(key) ?? '';
   }
 

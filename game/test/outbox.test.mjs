@@ -214,6 +214,30 @@ test('a storage that can not be read now is not overwritten', async (t) => {
   assert.deepEqual(server.counts, { A: 1, B: 1, C: 1 });
 });
 
+for (let after = 0; after < 12; after += 1) {
+  test(`a reading that fails once, after ${after} others, loses no answer`, async (t) => {
+    const time = new Time(t);
+    const wechat = new FakeWeChat();
+    const server = new FakeServer();
+    server.mode = 'down';
+    const subscriber = start(wechat, server);
+    await subscriber.ask('A');
+    await subscriber.ask('B');
+    wechat.storage.failsAfter = after;
+    await subscriber.ask('C');
+    server.mode = 'ok';
+    await time.pass(600000);
+    assert.deepEqual(server.counts, { A: 1, B: 1, C: 1 });
+    assert.equal(subscriber.pending, 0);
+    // What could not be taken out then is told again by its id, and goes.
+    wechat.storage.failsAfter = Infinity;
+    await start(wechat, server).sync();
+    await settle();
+    assert.deepEqual(server.counts, { A: 1, B: 1, C: 1 });
+    assert.deepEqual(wechat.storage.entries, []);
+  });
+}
+
 for (const [name, text] of [
   ['no JSON', '{{{'],
   ['another shape', '{"a":1}'],

@@ -53,24 +53,26 @@ namespace WxsubClient
         internal Report Add(string kind, bool isMinor, string answerJson, out bool saved)
         {
             var report = new Report(Guid.NewGuid().ToString("N"), kind, isMinor, answerJson);
-            List<Report> list = List();
-            Report last = list.LastOrDefault();
-            if (kind == Setting && last != null && last.Kind == kind && last.Id != _sending)
+            bool kept = false;
+            Change(list =>
             {
-                list.RemoveAt(list.Count - 1);
-            }
-            int minor = list.FindIndex(other => other.IsMinor && other.Id != _sending);
-            if (list.Count >= Most && minor >= 0)
-            {
-                list.RemoveAt(minor);
-            }
-            // Ask made sure of room for a player's answer; the settings come again at the next login.
-            bool kept = list.Count < Most || (kind != Setting && !isMinor);
-            if (kept)
-            {
-                list.Add(report);
-                Write(list);
-            }
+                Report last = list.LastOrDefault();
+                if (kind == Setting && last != null && last.Kind == kind && last.Id != _sending)
+                {
+                    list.RemoveAt(list.Count - 1);
+                }
+                int minor = list.FindIndex(other => other.IsMinor && other.Id != _sending);
+                if (list.Count >= Most && minor >= 0)
+                {
+                    list.RemoveAt(minor);
+                }
+                // Ask made sure of room for a player's answer; the settings come again at the next login.
+                kept = list.Count < Most || (kind != Setting && !isMinor);
+                if (kept)
+                {
+                    list.Add(report);
+                }
+            });
             saved = kept && !_unsaved.Contains(report);
             Flush();
             return report;
@@ -83,26 +85,36 @@ namespace WxsubClient
             {
                 return;
             }
-            Report report = List().FirstOrDefault();
+            _timers.Cancel(_next);
+            List<Report> known = Stored();
+            Report report = With(known).FirstOrDefault();
             if (report == null)
             {
+                // Out of reach is not empty.
+                if (known == null)
+                {
+                    Wait();
+                }
                 return;
             }
-            _timers.Cancel(_next);
             _sending = report.Id;
             Attempt(report, isTaken =>
             {
                 _sending = null;
-                _failures = isTaken ? 0 : _failures + 1;
-                if (isTaken)
+                if (!isTaken)
                 {
-                    Flush();
+                    Wait();
+                    return;
                 }
-                else
-                {
-                    _next = _timers.After(Pause(), Flush);
-                }
+                _failures = 0;
+                Flush();
             });
+        }
+
+        private void Wait()
+        {
+            _failures++;
+            _next = _timers.After(Pause(), Flush);
         }
 
         private void Attempt(Report report, Action<bool> done)
@@ -126,7 +138,7 @@ namespace WxsubClient
                 {
                     if (isTaken && _taken.Add(report.Id))
                     {
-                        Write(List());
+                        Change(list => { });
                     }
                     end(isTaken);
                 });
@@ -145,7 +157,9 @@ namespace WxsubClient
             return longest * (0.5 + (_random.NextDouble() / 2));
         }
 
-        private List<Report> List() => (Stored() ?? new List<Report>()).Concat(_unsaved).ToList();
+        private List<Report> List() => With(Stored());
+
+        private List<Report> With(List<Report> stored) => (stored ?? new List<Report>()).Concat(_unsaved).ToList();
 
         /// <summary>What the storage holds for the server; null if it can't be read now.</summary>
         private List<Report> Stored()
@@ -164,10 +178,12 @@ namespace WxsubClient
         private List<Report> Open(IEnumerable<Report> reports) =>
             reports.Where(report => !_taken.Contains(report.Id)).ToList();
 
-        /// <summary>Stores the list; what could not be stored stays in memory.</summary>
-        private void Write(List<Report> list)
+        /// <summary>Changes the list and stores it; what could not be stored stays in memory. One reading, for both.</summary>
+        private void Change(Action<List<Report>> edit)
         {
             List<Report> before = Stored();
+            List<Report> list = With(before);
+            edit(list);
             try
             {
                 // Written unread, the list would replace reports that are only out of reach.

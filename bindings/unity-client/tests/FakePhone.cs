@@ -14,6 +14,9 @@ namespace WxsubClient.Tests
         internal bool InTap = true;
         internal bool StorageFull;
         internal bool StorageUnreadable;
+
+        /// <summary>Readings until one fails, once.</summary>
+        internal int FailsAfter = int.MaxValue;
         internal SubscriptionsSetting Setting = new SubscriptionsSetting { mainSwitch = true };
 
         /// <summary>The next answers; null: none until the test calls <see cref="Answer"/>.</summary>
@@ -114,7 +117,9 @@ namespace WxsubClient.Tests
             string text = defaultValue;
             Step(() =>
             {
-                if (!StorageUnreadable && Storage.TryGetValue(key, out string stored) && stored.Length > 0)
+                bool fails = StorageUnreadable || FailsAfter == 0;
+                FailsAfter = FailsAfter == int.MaxValue ? FailsAfter : FailsAfter - 1;
+                if (!fails && Storage.TryGetValue(key, out string stored) && stored.Length > 0)
                 {
                     text = stored;
                 }

@@ -17,6 +17,7 @@ namespace WxsubClient.Tests
             tests.Add("a clock that jumps back", Clock);
             tests.Add("a storage that is full", StorageFull);
             tests.Add("a storage that can not be read is not overwritten", StorageUnreadable);
+            tests.Add("a reading that fails once loses no answer", OneReadingFails);
             tests.Add("a storage of another make is begun anew", ForeignStorage);
             tests.Add("fifty answers at most; failures make room", Bounds);
             tests.Add("settings: what is reported, what is replaced", Settings);
@@ -161,6 +162,27 @@ namespace WxsubClient.Tests
             game.Server.Now = FakeServer.Mode.Ok;
             game.Pass(10);
             Check.List(new[] { "1", "1", "1" }, new[] { "A", "B", "C" }.Select(id => game.Server.Count(id).ToString()));
+        }
+
+        private static void OneReadingFails()
+        {
+            for (int after = 0; after < 16; after++)
+            {
+                var game = new Game();
+                game.Server.Now = FakeServer.Mode.Down;
+                game.Ask("A");
+                game.Ask("B");
+                game.Phone.FailsAfter = after;
+                game.Ask("C");
+                game.Server.Now = FakeServer.Mode.Ok;
+                game.Pass(600);
+                Check.List(new[] { "1", "1", "1" }, new[] { "A", "B", "C" }.Select(id => game.Server.Count(id).ToString()));
+                Check.Equal(0, game.Subscriber.Pending);
+                // What could not be taken out then is told again by its id, and goes.
+                game.Phone.FailsAfter = int.MaxValue;
+                new Game(game.Phone, game.Server).Subscriber.Sync();
+                Check.Equal(0, game.Stored().Length);
+            }
         }
 
         private static void ForeignStorage()
