@@ -160,6 +160,7 @@ class Awaiting(support.SimCase):
                 task = await self.stalled(client, game)
                 client.close(wait=False)
                 await self.ends_maybe(task)
+                self.assertEqual(game._handle, -1, "a closed client's descriptor would be ready for ever")
                 with self.assertRaises(wxsub.ClosedError):
                     await game.submit(message("o"))
 

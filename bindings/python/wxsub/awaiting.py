@@ -121,10 +121,7 @@ class AsyncClient:
         assert self._loop is not None
         self._leaving = True
         self._client._at_close.pop(id(self), None)
-        if self._handle >= 0:
-            self._loop.remove_reader(self._handle)
-            os.close(self._handle)
-            self._handle = -1
+        self._watch_no_more()
         try:
             if self._thread is not None:
                 await self._loop.run_in_executor(None, self._thread.join)
@@ -156,11 +153,18 @@ class AsyncClient:
             return False
         return True
 
+    def _watch_no_more(self) -> None:
+        if self._handle >= 0:
+            assert self._loop is not None
+            self._loop.remove_reader(self._handle)
+            os.close(self._handle)
+            self._handle = -1
+
     def _take(self) -> None:
         try:
             results = self._client.poll(_BATCH)
         except ClosedError:
-            self._end_all()
+            self._end_with_client()
         else:
             self._hand_out(results)
 
@@ -192,7 +196,12 @@ class AsyncClient:
 
     def _client_closed(self) -> None:
         """In the thread that closes it."""
-        self._in_loop(self._end_all)
+        self._in_loop(self._end_with_client)
+
+    def _end_with_client(self) -> None:
+        # A closed client's descriptor is ready for ever.
+        self._watch_no_more()
+        self._end_all()
 
     def _in_loop(self, function: Callable[..., object], *arguments: Any) -> None:
         assert self._loop is not None
