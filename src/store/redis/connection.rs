@@ -216,6 +216,9 @@ impl Connection {
             }
             self.until(until);
             let filled = self.input.len();
+            if filled - self.taken > resp::LONGEST_ANSWER {
+                return Err(Broken::For("an endless answer".to_owned()));
+            }
             self.input.resize(filled + CHUNK, 0);
             let read = self.socket.as_stream().read(&mut self.input[filled..]);
             self.input.truncate(filled + *read.as_ref().unwrap_or(&0));

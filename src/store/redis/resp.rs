@@ -6,6 +6,8 @@
 const DEPTH: usize = 8;
 /// The longest answer that is waited for.
 const LONGEST: usize = 64 << 20;
+/// So many bytes of an answer that does not end.
+pub const LONGEST_ANSWER: usize = 4 * LONGEST;
 
 /// The end of the year 9999.
 const LAST_MS: i64 = 253_402_300_799_999;

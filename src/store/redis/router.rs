@@ -21,6 +21,8 @@ use crate::config::{Config, RedisAt};
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// … up to this.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// A node that is asked for the slots has at least so long to answer.
+const LEAST_SHARE: Duration = Duration::from_millis(250);
 /// Redirections that are followed without a pause.
 const REDIRECTIONS: u32 = 5;
 /// A try with less time than this would only end in doubt.
@@ -253,6 +255,22 @@ impl Router {
         self.nodes.lock().values().map(|node| node.flights()).sum()
     }
 
+    /// Any node knows: those that have slots as far as is known, those that the configuration names, then all that were seen.
+    fn who_may_know(&self) -> Vec<Address> {
+        let shuffled = |mut nodes: Vec<Address>| {
+            fastrand::shuffle(&mut nodes);
+            nodes
+        };
+        let seen = self.nodes.lock().keys().cloned().collect();
+        let mut known = shuffled(self.slots.lock().owners());
+        for address in self.at.nodes.iter().cloned().chain(shuffled(seen)) {
+            if !known.contains(&address) {
+                known.push(address);
+            }
+        }
+        known
+    }
+
     /// Whose slot this is.
     pub fn owner(&self, slot: u16, deadline: Deadline) -> Result<Address, Failure> {
         if !self.at.cluster {
@@ -261,14 +279,13 @@ impl Router {
         if let Some(address) = self.slots.lock().owner(slot) {
             return Ok(address);
         }
-        // Any node knows; those that were seen, then those that the configuration names.
-        let mut known: Vec<Address> = self.nodes.lock().keys().cloned().collect();
-        fastrand::shuffle(&mut known);
-        known.extend(self.at.nodes.iter().cloned());
+        let known = self.who_may_know();
         let mut last = Failure::TooLate;
-        for address in known {
-            let patience = Deadline::in_ms(deadline.left().min(self.connect_timeout).as_millis() as u64);
-            let answer = self.ask(&address, &[Command::plain(&["CLUSTER", "SLOTS"])], patience);
+        for (at, address) in known.iter().enumerate() {
+            // One that is silent leaves time for the others.
+            let share = (deadline.left() / (known.len() - at) as u32).max(LEAST_SHARE).min(deadline.left());
+            let patience = Deadline::in_ms(share.min(self.connect_timeout).as_millis() as u64);
+            let answer = self.ask(address, &[Command::plain(&["CLUSTER", "SLOTS"])], patience);
             last = match answer.map(|values| values.into_iter().next()) {
                 Ok(Some(Value::Error(said))) => {
                     let failure = Failure::answered(&said);
@@ -276,14 +293,20 @@ impl Router {
                     match failure.passes() {
                         true => failure,
                         // Who may not ask is told by redirections.
-                        false if refused => return Ok(address),
+                        false if refused => return Ok(address.clone()),
                         false => return Err(failure),
                     }
                 }
                 Ok(answer) => {
                     let mut slots = self.slots.lock();
                     slots.learn(&answer.unwrap_or(Value::Nil), &address.0);
-                    match slots.owner(slot) {
+                    let (owner, is_whole, owners) = (slots.owner(slot), slots.gap().is_none(), slots.owners());
+                    drop(slots);
+                    if is_whole {
+                        // Others have left the cluster, or hold nothing.
+                        self.nodes.lock().retain(|node, _| owners.contains(node) || self.at.nodes.contains(node));
+                    }
+                    match owner {
                         Some(address) => return Ok(address),
                         None => uncovered(),
                     }
