@@ -250,9 +250,13 @@ pub fn move_count(
         }
     }
     if outcome == Outcome::Spent {
+        // An event may have told of it before, and the player have come in by it.
+        let is_known = msgid != 0 && player.recent.was_sent(template, msgid);
         let template = player.count(template).map_or(template.to_template(), |count| count.template.clone());
         player.recent.note_sent(&template, msgid);
-        player.recent.note_last_sent(&template);
+        if !is_known {
+            player.recent.note_last_sent(&template);
+        }
     }
     Ok(())
 }

@@ -215,6 +215,16 @@ fn an_opening_counts_once_for_the_last_message_of_three_days(new: New) {
     fixture.succeed(&hold, 0);
     fixture.pass(3 * DAY);
     assert_eq!(open(&fixture), Opening { counted: false, template: None });
+
+    // WeChat's event tells of a send before its late holder does.
+    let mut fixture = new();
+    fixture.accept(1);
+    let hold = fixture.held();
+    fixture.pass(LEASE);
+    fixture.sent_event(7).unwrap();
+    assert!(open(&fixture).counted);
+    fixture.succeed(&hold, 7);
+    assert!(!open(&fixture).counted, "it is the same message");
 }
 
 fn what_is_late_for_a_forgotten_player_changes_nothing(new: New) {
