@@ -63,7 +63,10 @@ pub fn forget(openid: &str, others: Vec<Name>) -> Operation<Forgotten> {
 pub fn was_forgotten_since(player: &Name, at_ms: i64, view: &View<'_>) -> Result<bool, Stop> {
     let name = trace_of(player);
     let Some(record) = view.get(&name)? else { return Ok(false) };
-    Ok(nonce::decode(&name, record, &view.time)?.is_some_and(|forgotten| forgotten.cast_signed() > at_ms))
+    // By the clock of that time and by today's, since either may have been wrong: what is lost by mistake is a grant.
+    let forgotten = nonce::decode_aged(&name, record, &view.time)?;
+    let forgotten_ms = forgotten.map(|(then_ms, age_ms)| then_ms.cast_signed().min(view.time.wall_ms - age_ms));
+    Ok(forgotten_ms.is_some_and(|forgotten_ms| forgotten_ms > at_ms))
 }
 
 /// The same, by itself.

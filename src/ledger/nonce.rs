@@ -56,6 +56,11 @@ pub fn save(name: &Name, digest: u64, life_ms: i64, time: &Time, changes: &mut C
 
 /// The body's digest; None: the nonce's time is over.
 pub fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Option<u64>, Damage> {
+    Ok(decode_aged(name, record, now)?.map(|(digest, _)| digest))
+}
+
+/// The same, with its age in milliseconds, by a clock that nobody sets.
+pub fn decode_aged(name: &Name, record: &[u8], now: &Time) -> Result<Option<(u64, i64)>, Damage> {
     let mut from = Decoder::open(name, record)?;
     let passed = Stamp::decode(&mut from)?.passed(now);
     from.fixed(4)?;
@@ -65,5 +70,5 @@ pub fn decode(name: &Name, record: &[u8], now: &Time) -> Result<Option<u64>, Dam
     let life_ms = from.signed()?;
     let digest = from.fixed(8)?;
     from.end()?;
-    Ok((passed.age_ms <= life_ms).then_some(digest))
+    Ok((passed.age_ms <= life_ms).then_some((digest, passed.age_ms)))
 }
