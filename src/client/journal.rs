@@ -1,6 +1,6 @@
 //! What the ledger remembers for people: what became of a message or an answer, the numbers of days, and forgetting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,18 +119,27 @@ impl Core {
 
     /// Drops what is left of the list of a campaign that has ended.
     pub fn drop_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<(), Error> {
-        self.drop_list_from(campaign, &mut 0, deadline).map(drop)
+        self.drop_list_behind(campaign, &mut None, deadline).map(drop)
     }
 
-    /// Goes on behind so many of its parts, and counts those that it drops; false: there was no time for the rest.
-    fn drop_list_from(&self, campaign: &Campaign, dropped: &mut usize, deadline: Deadline) -> Result<bool, Error> {
-        self.engine.run(campaign::drop_added(&campaign.id), deadline)?;
-        for part in campaign.run.parts_left().into_iter().skip(*dropped) {
+    /// Goes on behind the part that was dropped last; false: there was no time for the rest.
+    fn drop_list_behind(
+        &self,
+        campaign: &Campaign,
+        dropped: &mut Option<u64>,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        self.engine.run(campaign::drop_added(&campaign.id), self.deadline())?;
+        let before = *dropped;
+        let mut parts = campaign.run.parts_left();
+        parts.retain(|part| before.is_none_or(|last| *part > last));
+        parts.sort_unstable();
+        for part in parts {
             if deadline.is_over() {
                 return Ok(false);
             }
-            self.engine.run(campaign::take_out(&campaign.id, part, None), deadline)?;
-            *dropped += 1;
+            self.engine.run(campaign::take_out(&campaign.id, part, None), self.deadline())?;
+            *dropped = Some(part);
         }
         Ok(true)
     }
@@ -145,8 +154,10 @@ pub struct ListMaintenance {
 #[derive(Default)]
 struct ListState {
     looked: Option<Instant>,
-    /// Lists that were not dropped whole in one round, and how many of their parts were: a long one needs several.
-    dropped: HashMap<String, usize>,
+    /// A list that was not dropped whole in one round, and the part that was dropped last: a long one needs several.
+    dropped: HashMap<String, Option<u64>>,
+    /// Campaigns of this round that need no look any more.
+    done: HashSet<String>,
 }
 
 impl ListMaintenance {
@@ -165,25 +176,34 @@ impl Chore for ListMaintenance {
         if state.looked.is_some_and(|looked| looked.elapsed() < LISTS_EVERY) {
             return Ok(());
         }
-        let (core, deadline) = (&self.core, Deadline::in_ms(LISTS_MS));
-        for (id, ended) in core.engine.ask(campaign::ids(), deadline)? {
-            if !ended {
+        let (core, over) = (&self.core, Deadline::in_ms(LISTS_MS));
+        for (id, ended) in core.engine.ask(campaign::ids(), core.deadline())? {
+            if !ended || state.done.contains(&id) {
                 continue;
             }
-            let Some(campaign) = core.engine.ask(campaign::look(id), deadline)? else { continue };
-            // They go from the first to the last.
-            let Some(last) = campaign.run.parts_left().last().copied() else { continue };
-            if core.engine.ask(campaign::read_part(&campaign.id, last), deadline)?.is_some() {
-                let dropped = state.dropped.entry(campaign.id.clone()).or_default();
-                if !core.drop_list_from(&campaign, dropped, deadline)? {
+            if over.is_over() {
+                return Ok(());
+            }
+            let campaign = core.engine.ask(campaign::look(id.clone()), core.deadline())?;
+            if let Some(campaign) = campaign.filter(|campaign| has_list(core, campaign).unwrap_or(true)) {
+                let dropped = state.dropped.entry(id.clone()).or_default();
+                if !core.drop_list_behind(&campaign, dropped, over)? {
                     return Ok(());
                 }
             }
-            state.dropped.remove(&campaign.id);
+            state.dropped.remove(&id);
+            state.done.insert(id);
         }
+        state.done.clear();
         state.looked = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Whether there is anything of a campaign's list: its parts go from the first to the last.
+fn has_list(core: &Core, campaign: &Campaign) -> Result<bool, Error> {
+    let Some(last) = campaign.run.parts_left().into_iter().max() else { return Ok(false) };
+    Ok(core.engine.ask(campaign::read_part(&campaign.id, last), core.deadline())?.is_some())
 }
 
 /// What an entry says, in words.

@@ -96,9 +96,14 @@ fn add(acts: &mut Vec<Act>, at_ms: i64, what: &str, detail: &str) {
 }
 
 fn noting(mut note: impl FnMut(&mut Vec<Act>, i64) + Send + 'static) -> Operation<()> {
+    let mut noted: Option<Act> = None;
     let decide = Box::new(move |view: &View<'_>| {
         let mut acts = read(view)?;
-        note(&mut acts, view.time.wall_ms);
+        // Its answer was lost: it is decided anew, and may be there.
+        if !noted.as_ref().is_some_and(|act| acts.contains(act)) {
+            note(&mut acts, view.time.wall_ms);
+            noted = acts.last().cloned();
+        }
         let (mut changes, name) = (Changes::default(), name());
         changes.put(name.clone(), Some(encode(&acts, &name)), None);
         Ok((changes, ()))
@@ -133,4 +138,30 @@ pub fn join(record: &Name, here: &[u8], other: &[u8]) -> Option<Result<Vec<u8>, 
 pub fn acts() -> Operation<Vec<Act>> {
     let decide = Box::new(|view: &View<'_>| Ok((Changes::default(), read(view)?)));
     Operation { reads: vec![name()], proven: false, trace: None, decide }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{JournalTerms, Time};
+
+    /// Where an answer is lost the step is decided anew, on what it has written itself.
+    #[test]
+    fn an_act_whose_answer_was_lost_is_told_once() {
+        let written = |note: &mut Operation<()>, before: Option<Vec<u8>>| {
+            let time = Time { wall_ms: 1_000_000, boot_ms: 1000, boot: 1 };
+            let records = vec![(name(), before)];
+            let view = View { time, step_id: None, records: &records, journal: JournalTerms::default() };
+            let (mut changes, ()) = (note.decide)(&view).unwrap();
+            changes.puts.remove(0).value.unwrap()
+        };
+        for (mut note, detail) in
+            [(note_act("forget", "x"), "x"), (note_rows("import", "records", 7), "records: 7 rows")]
+        {
+            let once = written(&mut note, None);
+            let again = written(&mut note, Some(once));
+            let acts = decode(&name(), &again).unwrap();
+            assert_eq!((acts.len(), acts[0].detail.as_str()), (1, detail));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::export_journal::{FUNNEL, HISTORY};
 use super::import_journal::Journal;
-use super::{Call, once, wrong};
+use super::{Call, not_confirmed, once, wrong};
 use crate::client::count_watch;
 use crate::error::{Error, Retry, Status};
 use crate::json;
@@ -89,7 +89,7 @@ pub fn import(call: &Call<'_>) -> Result<String, Error> {
         }
         if reply.imported > 0 {
             let note = ledger::note_rows("import", &act, reply.imported as u64);
-            call.parts.core.engine.run(note, call.deadline)?;
+            call.parts.core.engine.run(note, call.deadline).map_err(not_confirmed)?;
         }
         call.reply(&reply)
     });

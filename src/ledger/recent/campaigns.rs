@@ -54,17 +54,38 @@ impl Recent {
         self.had.iter().any(|had| had.campaign == campaign && had.standing.is_none())
     }
 
+    /// Makes room for it, never by its own place: the campaign that runs now is the one that counts.
     fn put_had(&mut self, had: Had) {
-        self.had.push(had);
-        while self.had.len() > MAX_HAD {
+        while self.had.len() >= MAX_HAD {
             let worth = |had: &Had| (had.standing.is_some(), had.left_ms);
             let least = self.had.iter().enumerate().min_by_key(|(_, had)| worth(had)).map_or(0, |(at, _)| at);
             self.had.remove(least);
         }
+        self.had.push(had);
     }
 
     /// The player surely did not get it.
     pub fn forget_had(&mut self, campaign: u64) {
         self.had.retain(|had| had.campaign != campaign);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_list_makes_room_for_the_campaign_that_runs() {
+        let mut recent = Recent::default();
+        (0..MAX_HAD as u64).for_each(|campaign| recent.note_had(campaign, Standing::Sent, 1_000_000 + campaign as i64));
+        recent.note_had(100, Standing::Begun, 10);
+        assert_eq!(
+            (recent.had(100), recent.had(0), recent.had(1)),
+            (Some(Standing::Begun), None, Some(Standing::Sent))
+        );
+        assert!(recent.note_unsent(200, 10), "a turn that ended without a send");
+        assert_eq!((recent.is_told_unsent(200), recent.had(100)), (true, None));
+        recent.note_had(100, Standing::Begun, 10);
+        assert_eq!((recent.is_told_unsent(200), recent.had(1)), (false, Some(Standing::Sent)), "that goes first");
     }
 }
