@@ -87,7 +87,7 @@ plant caps-forget-doubts recent/mod.rs 'self.in_doubt.push(InDoubt { send, age_m
 plant budget-is-each-ones budget.rs 'saturating_sub(day.without(claim.process).saturating_add(claim.used))' \
   'saturating_sub(if HERE { claim.used } else { day.without(claim.process).saturating_add(claim.used) })'
 # An event of a life that was forgotten begins the next one.
-plant old-event-begins-a-life forget.rs 'forgotten.cast_signed() > at_ms' 'forgotten.cast_signed() > at_ms && !HERE'
+plant old-event-begins-a-life forget.rs '|forgotten_ms| forgotten_ms > at_ms' '|forgotten_ms| forgotten_ms > at_ms && !HERE'
 cat >>"$copy/src/lib.rs" <<'RUST'
 
 /// Whether this bug is the one.
