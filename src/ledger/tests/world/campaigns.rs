@@ -360,6 +360,17 @@ impl World {
         drive.expires_ms = drive.expires_ms.or(found.run.expires_ms);
     }
 
+    /// A send of a campaign begins. Where its process has lost the slice, another may have told the player as skipped.
+    pub fn note_begun(&mut self, p: usize, send: &SendTask) {
+        let (Some(turn), process) = (&send.turn, &self.processes[p]) else { return };
+        let drive = &mut self.campaigns[turn.campaign];
+        let hand = process.hands.iter().find(|hand| hand.id == turn.hand);
+        let owner = hand.and_then(|hand| drive.owners.get(&hand.slice));
+        if owner.is_none_or(|(owner, until)| *owner != process.id || *until < self.now) {
+            drive.is_certain = false;
+        }
+    }
+
     /// A reboot ends all leases.
     pub fn end_slices(&mut self) {
         self.campaigns.iter_mut().for_each(|drive| drive.owners.clear());

@@ -231,6 +231,7 @@ impl World {
                 let phase = Phase::Request(Box::new(hold), send.until);
                 let send = SendTask { phase, life, ..send };
                 self.check_rules(&send, self.wall())?;
+                self.note_begun(p, &send);
                 Ok(Next::Again(Task::Send(send)))
             }
             BeginResult::Before(verdict) => {
