@@ -151,7 +151,7 @@ static void while_it_is_being_sent(void) {
   wxsub_result result;
   int i;
   allow(client, "o-busy", "T");
-  arm("{\"kind\":\"delay\",\"delay_ms\":6000,\"endpoint\":\"send\",\"openid\":\"o-busy\"}");
+  arm("{\"kind\":\"delay\",\"delay_ms\":3500,\"endpoint\":\"send\",\"openid\":\"o-busy\"}");
   stored("o-busy", "\"durable\":true,\"key\":\"k\",\"tag\":1");
   for (i = 0; i < patient(2000) && sends_to("o-busy") == 0; i++) sleep_ms(5);
   CHECK_VERDICT(wxsub_lookup(client, "o-busy", "k", &r), &r, WXSUB_E_BUSY);

@@ -109,7 +109,7 @@ static void what_was_submitted(void) {
   wxsub_stats after;
   int i;
   for (i = 0; i < 3; i++) allow(client, "o-queue", "T");
-  arm("{\"kind\":\"delay\",\"delay_ms\":5000,\"endpoint\":\"send\",\"openid\":\"o-queue\"}");
+  arm("{\"kind\":\"delay\",\"delay_ms\":3500,\"endpoint\":\"send\",\"openid\":\"o-queue\"}");
   for (i = 0; i < 3; i++) submit("o-queue", NULL);
   for (i = 0; i < patient(2000) && sends_to("o-queue") == 0; i++) sleep_ms(5);
   after = stats_now();
@@ -154,7 +154,7 @@ static void what_is_stored(void) {
   /* Two of one player: the second is due and waits for the first. */
   allow(client, "o-due", "T");
   allow(client, "o-due", "T");
-  arm("{\"kind\":\"delay\",\"delay_ms\":6000,\"endpoint\":\"send\",\"openid\":\"o-due\"}");
+  arm("{\"kind\":\"delay\",\"delay_ms\":3500,\"endpoint\":\"send\",\"openid\":\"o-due\"}");
   submit("o-due", "{\"durable\":true}");
   submit("o-due", "{\"durable\":true}");
   for (i = 0; i < patient(2000) && sends_to("o-due") == 0; i++) sleep_ms(5);
