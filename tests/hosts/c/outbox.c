@@ -12,12 +12,6 @@
 static wxsub_client *client;
 static wxsub_result r = WXSUB_RESULT_INIT;
 
-static long long wall_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static wxsub_result next_of(const wxsub_client *from) {
   wxsub_result result = WXSUB_RESULT_INIT;
   size_t count = 0;

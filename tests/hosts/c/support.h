@@ -90,6 +90,12 @@ static inline void give_up(const char *why) {
 
 /* Time --------------------------------------------------------------------------------------------------------- */
 
+static inline long long wall_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static inline long now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
