@@ -1,9 +1,9 @@
-//! The beat: by it a process keeps its slices, tells what has come of them, and gets another.
+//! The heartbeat: by it a process keeps its slices, tells what has come of them, and gets another.
 
-use super::record::{Definition, Run, Slice, part_name, run_name};
+use super::record::{Definition, Run, Slice, part_name};
 use super::steps::{Campaign, Change, on_campaign};
 use super::tally::Tally;
-use crate::store::{Changes, Operation, View};
+use crate::store::Operation;
 
 /// How far ahead a campaign's pace is reserved at most: so many times what a process wants, and microseconds.
 const MOST_AHEAD: (i64, i64) = (256, 60_000_000);
@@ -144,30 +144,6 @@ fn take_slice(run: &mut Run, definition: &Definition, take: &Take, beat: &Beat) 
     let slice = Slice { number, from, to, owner: beat.process, left_ms: beat.lease_ms, tally: Tally::default() };
     run.slices.push(slice.clone());
     Some(slice)
-}
-
-/// Whether a campaign's record names a place, as it was written last.
-pub fn names_place(id: &str, place: Box<[u8]>) -> Operation<bool> {
-    let (reads, id) = (vec![run_name(id)], id.to_owned());
-    let decide = Box::new(move |view: &View<'_>| {
-        let run = Run::load(view, &id)?;
-        Ok((Changes::default(), run.is_some_and(|mut run| run.places().any(|other| *other == place))))
-    });
-    Operation { reads, proven: false, trace: None, decide }
-}
-
-/// Puts another place wherever a campaign's record names this one.
-pub fn move_place(id: &str, place: Box<[u8]>, instead: Box<[u8]>) -> Operation<()> {
-    let (reads, id) = (vec![run_name(id)], id.to_owned());
-    let decide = Box::new(move |view: &View<'_>| {
-        let mut changes = Changes::default();
-        if let Some(mut run) = Run::load(view, &id)? {
-            run.places().filter(|other| **other == place).for_each(|other| other.clone_from(&instead));
-            run.save(&id, &view.time, &mut changes);
-        }
-        Ok((changes, ()))
-    });
-    Operation { reads, proven: false, trace: None, decide }
 }
 
 #[cfg(test)]
