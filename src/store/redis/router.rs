@@ -323,3 +323,24 @@ impl Router {
 fn uncovered() -> Failure {
     Failure::Refused { code: "CLUSTERDOWN".to_owned(), text: "no node has this slot".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::redis::tests::config;
+
+    /// Nodes that left would cost each call their time.
+    #[test]
+    fn owners_are_asked_first_and_every_node_once() {
+        let (config, at) = config("redis-cluster://seed:1", json!({}));
+        let router = Router::new(&config, &at).unwrap();
+        let address = |host: &str| (host.to_owned(), 1);
+        for host in ["left", "owner", "seed"] {
+            router.node(&address(host));
+        }
+        router.slots.lock().put(5, address("owner"));
+        assert_eq!(router.who_may_know(), ["owner", "seed", "left"].map(address));
+    }
+}
