@@ -185,7 +185,9 @@ impl Chore for ListMaintenance {
                 return Ok(());
             }
             let campaign = core.engine.ask(campaign::look(id.clone()), core.deadline())?;
-            if let Some(campaign) = campaign.filter(|campaign| has_list(core, campaign).unwrap_or(true)) {
+            if let Some(campaign) = campaign
+                && has_list(core, &campaign)?
+            {
                 let dropped = state.dropped.entry(id.clone()).or_default();
                 if !core.drop_list_behind(&campaign, dropped, over)? {
                     return Ok(());

@@ -65,7 +65,8 @@ pub fn was_forgotten_since(player: &Name, at_ms: i64, view: &View<'_>) -> Result
     let Some(record) = view.get(&name)? else { return Ok(false) };
     // By the clock of that time and by today's, since either may have been wrong: what is lost by mistake is a grant.
     let forgotten = nonce::decode_aged(&name, record, &view.time)?;
-    let forgotten_ms = forgotten.map(|(then_ms, age_ms)| then_ms.cast_signed().min(view.time.wall_ms - age_ms));
+    let forgotten_ms =
+        forgotten.map(|(then_ms, age_ms)| then_ms.cast_signed().min(view.time.wall_ms.saturating_sub(age_ms)));
     Ok(forgotten_ms.is_some_and(|forgotten_ms| forgotten_ms > at_ms))
 }
 

@@ -15,10 +15,10 @@ use crate::wechat::check_id;
 const AT_ONCE: (usize, usize) = (8192, 1000);
 /// Entries that "player" shows.
 const SHOWN: usize = 20;
-/// Entries that are looked through for those.
-const LOOKED_THROUGH: usize = 4000;
 /// Bytes that they may take.
 const SHOWN_BYTES: usize = 16 * 1024;
+/// Entries that are looked through for them: at once, and in all.
+const LOOKED_THROUGH: (usize, usize) = (500, 4000);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,8 +154,8 @@ pub fn last_of(call: &Call<'_>, openid: &str) -> Result<Vec<Row>, Error> {
     let filter = Filter { openid: Some(openid.to_owned()), ..Filter::default() };
     let (mut rows, mut bytes, mut looked, mut after) = (Vec::new(), 0, 0, None);
     // What the store finds by the player may be others', in Redis nearly all of it.
-    while looked < LOOKED_THROUGH {
-        let (entries, more) = read(call, &filter, 0, i64::MAX, after, LOOKED_THROUGH / 8)?;
+    while looked < LOOKED_THROUGH.1 {
+        let (entries, more) = read(call, &filter, 0, i64::MAX, after, LOOKED_THROUGH.0)?;
         looked += entries.len();
         for logged in &entries {
             let Some(row) = row_of(call, &filter, logged)? else { continue };

@@ -176,7 +176,7 @@ pub fn once(call: &Call<'_>, key: Option<&str>, work: impl FnOnce() -> Result<St
 
 /// The store failed behind a request's work.
 fn not_confirmed(e: Error) -> Error {
-    let message = format!("done, but not confirmed to be kept: {}", e.message);
+    let message = format!("done, but a step behind it failed, so that it may not be kept: {}", e.message);
     Error { message, retry: Retry::Unsafe, ..e }
 }
 
