@@ -200,15 +200,15 @@ pub fn a_pause_tells_nobody_twice(stores: &dyn Stores) {
     ask(&client, json!({"do": "campaign.add", "id": "c", "players": players}));
     ask(&client, json!({"do": "campaign.start", "id": "c"}));
     for seen in [15, 35] {
-        while super::status(&client, "c")["seen"].as_u64().expect("a number") < seen {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+        while status(&client, "c")["seen"].as_u64().expect("a number") < seen {
+            std::thread::sleep(Duration::from_millis(5));
         }
         // A machine that stood still meanwhile may have come to the end.
         if try_ask(&client, &json!({"do": "campaign.pause", "id": "c"})).is_err() {
             break;
         }
         // Its slices are given back within the second.
-        std::thread::sleep(std::time::Duration::from_millis(1000));
+        std::thread::sleep(Duration::from_secs(1));
         ask(&client, json!({"do": "campaign.resume", "id": "c"}));
     }
     let done = wait_for(&client, "c", "done");
