@@ -39,12 +39,17 @@ impl Engine for RedisEngine {
         if self.core.player_locks.is_awaited(home) {
             drop(self.core.lock(home, deadline)?);
         }
-        self.core.drive(Run::new(step, None)?, deadline)
+        self.core.drive(Run::new(step)?, deadline)
     }
 
     fn defer(&self, mut step: Step) {
         match self.core.home_of(&mut step) {
-            Ok(Some(home)) if self.has_worker() => self.core.player_locks.defer(home, step),
+            Ok(Some(home)) if self.has_worker() => {
+                step.proven &= self.core.durable;
+                if let Ok(run) = Run::new(step) {
+                    self.core.player_locks.defer(home, run);
+                }
+            }
             Ok(Some(_)) => drop(self.step(step, Deadline::in_ms(self.core.timeout_ms))),
             // It changes nothing, or has failed: then it is as if it had never been asked for.
             Ok(None) | Err(_) => {}

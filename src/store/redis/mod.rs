@@ -26,6 +26,7 @@ mod script;
 mod seen;
 mod slots;
 mod step_run;
+mod step_try;
 #[cfg(test)]
 pub mod tests;
 
@@ -49,6 +50,7 @@ use agenda::whole;
 use announcement::Announcement;
 use error::Failure;
 use keys::{Keys, Place};
+use node::Answers;
 use player_locks::{Guard, Memory, PlayerLocks};
 use resp::Value;
 use router::{Request, Router};
@@ -242,22 +244,28 @@ impl Core {
     /// Takes one step on a player whose turn it is.
     fn take_step(&self, mut step: Step, home: u64, deadline: Deadline) -> Result<(), Error> {
         step.proven &= self.durable;
-        self.drive(Run::new(step, self.memory.take(home))?, deadline)
+        self.drive(Run::new(step)?.knowing(self.memory.take(home)), deadline)
     }
 
+    /// To its end, at the latest its deadline.
     fn drive(&self, mut run: Run, deadline: Deadline) -> Result<(), Error> {
         loop {
             match run.next(self) {
                 Next::Done(done) => return self.end(done, deadline),
                 Next::Ask(_) if deadline.is_over() => return Err(run.give_up(self)),
                 Next::Ask(request) => {
-                    if run.conflicts > CONFLICTS {
-                        std::thread::sleep(Duration::from_micros(fastrand::u64(..2000)).min(deadline.left()));
-                    }
-                    run.take(self, self.router.exchange(&request, deadline));
+                    let answer = self.ask(&run, &request, deadline);
+                    run.take(self, answer);
                 }
             }
         }
+    }
+
+    fn ask(&self, run: &Run, request: &Request, deadline: Deadline) -> Result<Answers, Failure> {
+        if run.conflicts > CONFLICTS {
+            std::thread::sleep(Duration::from_micros(fastrand::u64(..2000)).min(deadline.left()));
+        }
+        self.router.exchange(request, deadline)
     }
 
     fn end(&self, done: Result<Option<Announcement>, Error>, deadline: Deadline) -> Result<(), Error> {
@@ -268,11 +276,36 @@ impl Core {
         Ok(())
     }
 
-    /// Takes what was put off on this player; if it fails it is as if it had not been asked for.
-    fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) {
-        while let Some(step) = self.player_locks.next(guard) {
-            let _failed = self.take_step(step, guard.home(), deadline);
+    /// The next step that was put off on this player.
+    fn next_deferred(&self, guard: &Guard<'_>) -> Option<Run> {
+        let run = self.player_locks.next(guard)?;
+        Some(run.knowing(self.memory.take(guard.home())))
+    }
+
+    /// Takes what was put off on this player as far as a caller's time goes. What is left then stays put off: it ends by
+    /// itself or by the worker's time, never by that of a caller who asked for something else.
+    fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) -> Result<(), Failure> {
+        while let Some(mut run) = self.next_deferred(guard) {
+            let failure = loop {
+                match run.next(self) {
+                    Next::Done(done) => {
+                        // If it failed it is as if it had not been asked for.
+                        let _failed = self.end(done, deadline);
+                        break None;
+                    }
+                    Next::Ask(_) if deadline.is_over() => break Some(Failure::TooLate),
+                    Next::Ask(request) => match self.ask(&run, &request, deadline) {
+                        Err(failure) if run.may_ask_again(&failure) => break Some(failure),
+                        answer => run.take(self, answer),
+                    },
+                }
+            };
+            if let Some(failure) = failure {
+                self.player_locks.put_back(guard, run);
+                return Err(failure.undone());
+            }
         }
+        Ok(())
     }
 
     /// Takes what is put off, until the store is closed.
@@ -289,12 +322,7 @@ impl Core {
     /// All their steps go together while nothing is in the way; the rest one after the other.
     fn work_on(&self, guards: &[Guard<'_>]) {
         let deadline = Deadline::in_ms(self.timeout_ms);
-        let begin = |guard: &Guard<'_>| {
-            let mut step = self.player_locks.next(guard)?;
-            step.proven &= self.durable;
-            Run::new(step, self.memory.take(guard.home())).ok()
-        };
-        let mut runs: Vec<Run> = guards.iter().filter_map(begin).collect();
+        let mut runs: Vec<Run> = guards.iter().filter_map(|guard| self.next_deferred(guard)).collect();
         while !runs.is_empty() {
             let (mut asking, mut requests) = (Vec::new(), Vec::new());
             for mut run in runs {
@@ -320,7 +348,11 @@ impl Core {
                 }
             }
         }
-        guards.iter().for_each(|guard| self.take_deferred(guard, deadline));
+        for guard in guards {
+            while let Some(run) = self.next_deferred(guard) {
+                let _failed = self.drive(run, deadline);
+            }
+        }
     }
 
     /// Whose step it is. One that names nothing is asked what it wants.
@@ -331,7 +363,7 @@ impl Core {
                 Err(Stop::Need(names)) => step.reads = names,
                 Err(Stop::Fail(e)) => return Err(e),
                 Ok(changes) if changes.is_empty() => return Ok(None),
-                Ok(changes) => return Place::of(step_run::touched(&changes)).map(|(_, home)| Some(home)),
+                Ok(changes) => return Place::of(step_try::touched(&changes)).map(|(_, home)| Some(home)),
             }
         }
         Place::of(&step.reads).map(|(_, home)| Some(home))
@@ -339,7 +371,7 @@ impl Core {
 
     fn lock(&self, home: u64, deadline: Deadline) -> Result<Guard<'_>, Error> {
         let guard = self.player_locks.lock(home, deadline).ok_or_else(|| Failure::TooLate.describe(&self.location))?;
-        self.take_deferred(&guard, deadline.or_at_least_ms(1000));
+        self.take_deferred(&guard, deadline).map_err(|failure| failure.describe(&self.location))?;
         Ok(guard)
     }
 }

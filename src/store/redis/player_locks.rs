@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::super::Step;
 use super::seen::Seen;
+use super::step_run::Run;
 use crate::clock::Deadline;
 
 /// Players whose records are remembered, at most twice as many.
@@ -24,7 +24,7 @@ pub struct PlayerLocks {
 #[derive(Default)]
 struct State {
     busy: HashSet<u64>,
-    deferred: HashMap<u64, VecDeque<Step>>,
+    deferred: HashMap<u64, VecDeque<Run>>,
     /// Players a step of whose was put off and is being taken.
     settling: HashSet<u64>,
     waiting: usize,
@@ -59,24 +59,29 @@ impl PlayerLocks {
     }
 
     /// Puts a step off.
-    pub fn defer(&self, home: u64, step: Step) {
-        self.state.lock().deferred.entry(home).or_default().push_back(step);
+    pub fn defer(&self, home: u64, run: Run) {
+        self.state.lock().deferred.entry(home).or_default().push_back(run);
         self.work.notify_one();
     }
 
+    /// Gives one back that did not come to its end: it stays the next one.
+    pub fn put_back(&self, guard: &Guard<'_>, run: Run) {
+        self.state.lock().deferred.entry(guard.home).or_default().push_front(run);
+    }
+
     /// The next step that was put off on a player whose turn it is.
-    pub fn next(&self, guard: &Guard<'_>) -> Option<Step> {
+    pub fn next(&self, guard: &Guard<'_>) -> Option<Run> {
         let mut state = self.state.lock();
-        let Some(steps) = state.deferred.get_mut(&guard.home) else {
+        let Some(runs) = state.deferred.get_mut(&guard.home) else {
             state.settling.remove(&guard.home);
             return None;
         };
-        let step = steps.pop_front();
-        if steps.is_empty() {
+        let run = runs.pop_front();
+        if runs.is_empty() {
             state.deferred.remove(&guard.home);
         }
         state.settling.insert(guard.home);
-        step
+        run
     }
 
     /// Players with steps that were put off and nobody is at, their turns taken; None: the store is closed.

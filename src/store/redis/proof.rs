@@ -4,7 +4,7 @@ use super::error::Failure;
 use super::keys::{BUCKETS, Place};
 use super::router::Request;
 use super::script::{Attempt, Command};
-use super::{Core, step_run};
+use super::{Core, step_try};
 use crate::clock::Deadline;
 
 impl Core {
@@ -45,7 +45,7 @@ impl Core {
     /// A write that matters to nobody; the proof behind it covers all that was written before it.
     pub(super) fn write_for_proof(&self, place: Place) -> Command {
         let mut attempt = Attempt::new(None, [].into_iter());
-        attempt.then("SET", &self.keys.written(place), step_run::WRITTEN);
+        attempt.then("SET", &self.keys.written(place), step_try::WRITTEN);
         attempt.into_command()
     }
 }

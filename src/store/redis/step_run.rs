@@ -3,20 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::super::{Changes, Found, Name, Step, Stop, Time, View, When};
+use super::super::{Changes, Found, Name, Step, Stop, Time, View};
 use super::Core;
 use super::announcement::{Announcement, announce};
-use super::entries;
 use super::error::Failure;
 use super::keys::{At, Place};
 use super::node::Answers;
 use super::router::Request;
 use super::script::{Attempt, OLDEST_MS, Outcome};
 use super::seen::Seen;
+use super::step_try::{Try, WRITTEN, records_of, touched};
 use crate::error::{Error, Status};
-
-/// A write that says nothing: the key's value and life.
-pub const WRITTEN: &[&[u8]] = &[b"", b"PX", b"1000"];
 
 /// One step, until it is done.
 pub struct Run {
@@ -50,16 +47,6 @@ enum Stage {
     Over,
 }
 
-/// Changes that were decided on.
-struct Try {
-    changes: Changes,
-    /// What its caller is told then: a decision that failed is checked like any other.
-    result: Result<(), Error>,
-    step_id: u64,
-    decided_ms: i64,
-    announced: bool,
-}
-
 /// What comes next.
 pub enum Next {
     /// This must be asked, and its answer given to [`Run::take`].
@@ -69,8 +56,8 @@ pub enum Next {
 }
 
 impl Run {
-    /// Nothing is asked yet. `known`: what this process saw of the player last.
-    pub fn new(mut step: Step, known: Option<Seen>) -> Result<Run, Error> {
+    /// Nothing is asked yet.
+    pub fn new(mut step: Step) -> Result<Run, Error> {
         let names = std::mem::take(&mut step.reads);
         let of = if names.is_empty() { None } else { Some(Place::of(&names)?) };
         Ok(Run {
@@ -78,7 +65,7 @@ impl Run {
             place: of.map(|(place, _)| place),
             home: of.map(|(_, home)| home),
             names,
-            known,
+            known: None,
             seen: None,
             fresh: false,
             stage: Stage::Decide,
@@ -87,6 +74,12 @@ impl Run {
             doubt_until: None,
             conflicts: 0,
         })
+    }
+
+    /// `known`: what this process saw of the player last.
+    pub fn knowing(mut self, known: Option<Seen>) -> Run {
+        self.known = known;
+        self
     }
 
     /// What to ask, or how it ended.
@@ -160,8 +153,8 @@ impl Run {
         let write = || core.write_for_proof(place);
         match stage {
             Stage::Apply(this) => {
-                let mut commands = vec![self.apply(core, place, this)];
                 let proven = self.step.proven && this.result.is_ok();
+                let mut commands = vec![this.command(core, place, self.seen.as_ref(), proven)];
                 if let Some(announcement) = this.announcement(place)
                     && core.router.is_one(slot, core.keys.slot(Place::Account))
                 {
@@ -186,36 +179,6 @@ impl Run {
                 Request::read(slot, vec![attempt.into_command()])
             }
         }
-    }
-
-    fn apply(&self, core: &Core, place: Place, this: &Try) -> super::script::Command {
-        let records = self.seen.as_ref().map(|seen| records_of(core, place, seen)).unwrap_or_default();
-        let decided = Some(this.decided_ms).filter(|_| !records.is_empty());
-        let mut attempt = Attempt::new(decided, records.iter().map(|(at, value)| (at, Some(*value))));
-        let agenda = core.keys.agenda(place);
-        for (name, when) in &this.changes.agenda {
-            match when.at_ms(this.decided_ms) {
-                Some(at_ms) => attempt.then("ZADD", &agenda, &[at_ms.to_string().as_bytes(), name.id()]),
-                None => attempt.then("ZREM", &agenda, &[name.id()]),
-            }
-        }
-        for put in &this.changes.puts {
-            let At { key, field } = core.keys.record(place, &put.name);
-            let life = put.life_ms.map(|ms| ms.max(1).to_string());
-            match (&put.value, &life) {
-                (Some(value), _) if !field.is_empty() => attempt.then("HSET", &key, &[&field, value]),
-                (None, _) if !field.is_empty() => attempt.then("HDEL", &key, &[&field]),
-                (Some(value), Some(life)) => attempt.then("SET", &key, &[value, b"PX", life.as_bytes()]),
-                (Some(value), None) => attempt.then("SET", &key, &[value]),
-                (None, _) => attempt.then("DEL", &key, &[]),
-            }
-        }
-        entries::write(&core.keys, &core.journal, place, &this.changes, &mut attempt);
-        if this.changes.is_empty() && self.step.proven && this.result.is_ok() {
-            // What is told without a change may be what another call changed and could not prove.
-            attempt.then("SET", &core.keys.written(place), WRITTEN);
-        }
-        attempt.into_command()
     }
 
     /// The answer to what [`Run::next`] asked.
@@ -366,6 +329,15 @@ impl Run {
         Stage::Done(Err(e))
     }
 
+    /// Whether what was asked, failing so, has changed nothing and may be asked again.
+    pub fn may_ask_again(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Lost(_) => !matches!(self.stage, Stage::Apply(_)),
+            Failure::TooLate => true,
+            other => other.passes(),
+        }
+    }
+
     /// It does not come to an end before its deadline.
     pub fn give_up(&mut self, core: &Core) -> Error {
         match (std::mem::replace(&mut self.stage, Stage::Over), self.lost.take()) {
@@ -379,33 +351,4 @@ impl Run {
 
 fn unconfirmed() -> Failure {
     Failure::Unproven("no confirmation came in time".to_owned())
-}
-
-/// What a record is compared with.
-fn records_of<'a>(core: &Core, place: Place, seen: &'a Seen) -> Vec<(At, Option<&'a [u8]>)> {
-    seen.records.iter().map(|(name, value)| (core.keys.record(place, name), value.as_deref())).collect()
-}
-
-/// All that these changes are about.
-pub fn touched(changes: &Changes) -> impl Iterator<Item = &Name> {
-    changes.puts.iter().map(|put| &put.name).chain(changes.agenda.iter().map(|(name, _)| name))
-}
-
-impl Try {
-    fn announcement(&self, place: Place) -> Option<Announcement> {
-        let Place::Bucket(bucket) = place else { return None };
-        let at_ms = self.changes.agenda.iter().filter_map(|(_, when)| when.at_ms(self.decided_ms)).min()?;
-        Some(Announcement { bucket, at_ms })
-    }
-}
-
-impl When {
-    /// By the server's clock, which is the one for everything.
-    fn at_ms(self, decided_ms: i64) -> Option<i64> {
-        match self {
-            When::At(wall_ms) => Some(wall_ms),
-            When::In(ms) => Some(decided_ms.saturating_add(ms)),
-            When::Never => None,
-        }
-    }
 }

@@ -118,6 +118,50 @@ fn who_waits_behind_others_leaves_at_its_own_deadline() {
     });
 }
 
+/// A call takes along what was put off on its player. Its own time being over says nothing about that.
+#[test]
+fn what_was_put_off_outlives_the_deadline_of_who_came_next() {
+    let (port, _server) = server::start();
+    let engine = try_open(&format!("redis://127.0.0.1:{port}"), json!({})).unwrap();
+    let name = Name::player("o1");
+    let count_up = || {
+        let name = name.clone();
+        let decide = Box::new(move |view: &View<'_>| {
+            let count = view.get(&name)?.map_or(0, |value| value[0]);
+            let mut changes = Changes::default();
+            changes.put(name.clone(), Some(vec![count + 1]), None);
+            Ok(changes)
+        });
+        let trace = Trace {
+            name: Name::player("o1"),
+            find: |_, before, now, _| if before == now { Found::NotDone } else { Found::Done },
+        };
+        Step { reads: vec![Name::player("o1")], proven: false, trace: Some(trace), decide }
+    };
+    engine.step(count_up(), soon()).unwrap();
+    let (place, home) = Place::of([&name]).unwrap();
+    let count = || {
+        let At { key, field } = engine.core.keys.record(place, &name);
+        engine.tell(place, &[b"HGET", &key, &field])
+    };
+    for (before, known) in [(1, true), (2, false)] {
+        // The worker does not come by.
+        let guard = engine.core.player_locks.lock(home, soon()).unwrap();
+        engine.defer(count_up());
+        if !known {
+            engine.core.memory.forget(home);
+        }
+        engine.tell(place, &[b"CLIENT", b"PAUSE", b"60000", b"WRITE"]);
+        let failed = engine.core.take_deferred(&guard, Deadline::in_ms(200)).unwrap_err();
+        assert!(!matches!(failed, Failure::Lost(_)), "{failed:?}");
+        assert_eq!(engine.core.player_locks.unsettled().first(), Some(&home), "{failed:?}");
+        engine.tell(place, &[b"CLIENT", b"UNPAUSE"]);
+        drop(guard);
+        engine.flush(soon());
+        assert_eq!(count(), Value::Text(vec![before + 1]));
+    }
+}
+
 #[test]
 fn requests_that_wait_share_a_round_trip() {
     let engine = open(APPID, "shared");

@@ -16,7 +16,7 @@ use super::keys::{At, BUCKETS};
 use super::script::{Attempt, Outcome};
 use super::*;
 use crate::config::StoreAt;
-use crate::store::{Agenda, Changes, Name, Space, View, When};
+use crate::store::{Agenda, Changes, Found, Name, Space, Trace, View, When};
 
 const APPID: &str = "wx0000000000000000";
 

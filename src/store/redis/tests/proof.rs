@@ -30,7 +30,7 @@ fn unproven(engine: &RedisEngine) -> Run {
         Ok(changes)
     };
     let step = Step { reads: vec![Name::player("o1")], proven: true, trace: None, decide: Box::new(decide) };
-    let mut run = Run::new(step, None).unwrap();
+    let mut run = Run::new(step).unwrap();
     for said in [found(1000, None), applied(1001)] {
         assert!(matches!(run.next(&engine.core), Next::Ask(_)));
         run.take(&engine.core, answer(said, false));

@@ -11,7 +11,8 @@ pub fn port() -> u16 {
     SERVER.get_or_init(start).0
 }
 
-fn start() -> (u16, Child) {
+/// Another one, for a test that holds it up; with its port.
+pub fn start() -> (u16, Child) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = format!("redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no --dir /tmp");
     let child = Command::new("sh")
