@@ -219,14 +219,28 @@ fn budget_used() -> Error {
     Error::new(Status::Auth, why)
 }
 
-/// Leaves a new token for all.
-pub fn put(slot: &TokenSlot, token: Secret, life_ms: i64, concerned: Concerned) -> Operation<()> {
+/// Leaves a new token for all. `holder`: who claimed to ask for it; None: the host handed it in. False: another one asked
+/// meanwhile, so this one may be dead by now, and is not kept.
+pub fn put(
+    slot: &TokenSlot,
+    holder: Option<i64>,
+    token: Secret,
+    life_ms: i64,
+    concerned: Concerned,
+) -> Operation<bool> {
     on_record(slot, move |record, _, _| {
+        let overtaken = holder.is_some_and(|holder| match record.asker {
+            Some((asker, _)) => asker != holder,
+            None => record.alive().is_some(),
+        });
+        if overtaken {
+            return Ok((false, false));
+        }
         let stored = StoredToken { token: token.clone(), left_ms: life_ms, life_ms };
         record.token = Some(Kept { stored, dead: false, accepted: false });
         record.asker = None;
         record.failures.retain(|failure| ![0, concerned.secret, concerned.machine].contains(&failure.whose));
-        Ok((true, ()))
+        Ok((true, true))
     })
 }
 

@@ -165,7 +165,7 @@ impl TokenSource {
         let life_ms = i64::from(expires_in_s) * 1000;
         let now = Now::read();
         self.cache.put(token.clone(), life_ms, life_ms, &now);
-        let operation = ledger::put_token(&self.slot, token, life_ms, self.concerned);
+        let operation = ledger::put_token(&self.slot, None, token, life_ms, self.concerned);
         if let Err(e) = self.core.engine.run(operation, Deadline::in_ms(1000)) {
             log_line!(
                 self.core.log,
@@ -237,7 +237,10 @@ impl TokenSource {
                 }
                 TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
-                    Ok(answer) => return Ok(self.keep(answer)),
+                    Ok(answer) => match self.keep(answer) {
+                        Some(token) => return Ok(token),
+                        None => last = None,
+                    },
                     Err(why) if self.core.in_flight.is_aborted() || deadline.is_over() => {
                         return Err(self.give_up(why, deadline));
                     }
@@ -322,18 +325,30 @@ impl TokenSource {
         }
     }
 
-    fn keep(&self, answer: TokenResponse) -> Secret {
+    /// Keeps it for all. None: it came so late that another process has asked for one since.
+    fn keep(&self, answer: TokenResponse) -> Option<Secret> {
         let now = Now::read();
-        let life_ms = i64::from(answer.expires_in_s) * 1000;
-        self.cache.put(answer.access_token.clone(), life_ms, life_ms, &now);
-        let operation = ledger::put_token(&self.slot, answer.access_token.clone(), life_ms, self.concerned);
-        if let Err(e) = self.core.engine.run(operation, Deadline::in_ms(1000)) {
-            let why = &e.message;
-            log_line!(self.core.log, Warn, "the new token works here, but is not in the store for others: {why}");
+        let (token, life_ms) = (answer.access_token, i64::from(answer.expires_in_s) * 1000);
+        let operation = ledger::put_token(&self.slot, Some(self.core.process), token.clone(), life_ms, self.concerned);
+        match self.core.engine.run(operation, Deadline::in_ms(1000)) {
+            Ok(true) => {}
+            Ok(false) => {
+                log_line!(
+                    self.core.log,
+                    Warn,
+                    "an access token came too late: another process asked for one meanwhile"
+                );
+                return None;
+            }
+            Err(e) => {
+                let why = &e.message;
+                log_line!(self.core.log, Warn, "the new token works here, but is not in the store for others: {why}");
+            }
         }
+        self.cache.put(token.clone(), life_ms, life_ms, &now);
         let (mode, life_s) = (self.mode().word(), answer.expires_in_s);
         log_line!(self.core.log, Info, "new {mode} access token, good for {life_s} s");
-        answer.access_token
+        Some(token)
     }
 }
 

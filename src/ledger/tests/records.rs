@@ -323,7 +323,7 @@ proptest! {
     ) {
         let mut fixture = Fixture::machine();
         let (slot, secret) = (TokenSlot::new("stable", "host"), Secret::new(token));
-        fixture.run(put_token(&slot, secret.clone(), life_ms, Concerned { secret: 1, machine: 2 }));
+        fixture.run(put_token(&slot, None, secret.clone(), life_ms, Concerned { secret: 1, machine: 2 }));
         fixture.run(put_list(list.clone()));
         let mut known = fixture.run(confirm(ids.clone()));
         fixture.pass(ms);
@@ -427,7 +427,7 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
     assert!(matches!(fixture.begin(other), BeginResult::Busy(_)));
     let slot = TokenSlot::new("legacy", "host");
     let concerned = Concerned { secret: 1, machine: 2 };
-    fixture.run(put_token(&slot, Secret::new("token".to_owned()), HOUR, concerned));
+    fixture.run(put_token(&slot, None, Secret::new("token".to_owned()), HOUR, concerned));
     fixture.run(token_refused(&slot, Secret::new("token".to_owned())));
     fixture.run(claim_token(&slot, TokenAsk { holder: 1, lease_ms: LEASE, need_ms: 0, concerned }));
     fixture.run(fail_token(&slot, 1, Error::new(Status::Auth, "no"), FailureScope::Secret, concerned, LEASE));

@@ -6,6 +6,7 @@ use crate::secret::Secret;
 under_set_clocks! {
     forced_refreshes_are_30_s_apart_and_20_a_day_whoever_asks_and_whatever_the_clocks_say;
     one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while;
+    the_token_of_an_asker_who_was_overtaken_replaces_no_newer_one;
     a_failure_concerns_those_whom_it_is_about;
     a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses;
     a_legacy_token_has_a_budget_for_the_day;
@@ -97,7 +98,7 @@ fn a_tokens_life_by_whichever_clock_says_less() {
         (SECOND, -YEAR, true, Some(LIFE)),
     ] {
         let mut fixture = Fixture::machine();
-        fixture.run(put_token(&stable(), token("token"), LIFE, concerned("s", "m")));
+        fixture.run(put_token(&stable(), None, token("token"), LIFE, concerned("s", "m")));
         fixture.pass(passed);
         fixture.set_clock(jump);
         if reboot {
@@ -140,7 +141,7 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
         assert!(matches!(fixture.claim_ours(&slot, 5), TokenClaim::Ask { .. }));
     }
 
-    fixture.run(put_token(&slot, token("new"), HOUR, concerned("s", "m")));
+    fixture.run(put_token(&slot, None, token("new"), HOUR, concerned("s", "m")));
     fixture.run(token_refused(&slot, token("old")));
     let ready = fixture.claim_ours(&slot, 6);
     assert!(matches!(ready, TokenClaim::Ready(t) if t.token == token("new")), "a late refusal of another token");
@@ -151,6 +152,33 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
 }
 
 /// One process with yesterday's secret, or on a machine that is not on the list, must not stop the others.
+fn the_token_of_an_asker_who_was_overtaken_replaces_no_newer_one(new: New) {
+    for second_is_done in [false, true] {
+        let mut fixture = new();
+        let slot = legacy();
+        let put = |fixture: &Fixture, holder, text| {
+            fixture.run(put_token(&slot, Some(holder), token(text), HOUR, concerned("s", "m")))
+        };
+        assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { .. }));
+        fixture.pass(LEASE);
+        assert!(matches!(fixture.claim_ours(&slot, 2), TokenClaim::Ask { .. }), "the first was stopped");
+        if second_is_done {
+            put(&fixture, 2, "newer");
+        }
+        assert!(!put(&fixture, 1, "older"), "WeChat made it invalid when the second asked");
+        if !second_is_done {
+            assert!(matches!(fixture.claim_ours(&slot, 3), TokenClaim::Wait(_)), "the second still asks");
+            put(&fixture, 2, "newer");
+        }
+        assert_eq!(fixture.ask(read_token(&slot)).unwrap().token, token("newer"));
+    }
+    let mut fixture = new();
+    assert!(matches!(fixture.claim_ours(&stable(), 1), TokenClaim::Ask { .. }));
+    fixture.pass(2 * LEASE);
+    fixture.run(put_token(&stable(), Some(1), token("late"), HOUR, concerned("s", "m")));
+    assert_eq!(fixture.ask(read_token(&stable())).unwrap().token, token("late"), "nobody asked since");
+}
+
 fn a_failure_concerns_those_whom_it_is_about(new: New) {
     for scope in [FailureScope::Everybody, FailureScope::Secret, FailureScope::Machine] {
         let fixture = new();
@@ -169,7 +197,7 @@ fn a_failure_concerns_those_whom_it_is_about(new: New) {
             fixture.run(release_token(&slot, 2));
         }
         // A success of the right ones says nothing of the wrong one's secret.
-        fixture.run(put_token(&slot, token("t"), HOUR, concerned("new", "m2")));
+        fixture.run(put_token(&slot, None, token("t"), HOUR, concerned("new", "m2")));
         fixture.run(token_accepted(&slot, token("t")));
         fixture.run(token_refused(&slot, token("t")));
         let stopped = matches!(fixture.claim(&slot, 3, concerned("old", "m1")), TokenClaim::Failed(..));
@@ -192,7 +220,7 @@ fn a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses(new
     let ask_and_be_refused = |fixture: &Fixture, n: i64| {
         assert!(matches!(fixture.claim_ours(&slot, n), TokenClaim::Ask { .. }), "{n}");
         let new = token(&format!("token {n}"));
-        fixture.run(put_token(&slot, new.clone(), HOUR, concerned("s", "m")));
+        fixture.run(put_token(&slot, None, new.clone(), HOUR, concerned("s", "m")));
         fixture.run(token_refused(&slot, new));
     };
     ask_and_be_refused(&fixture, 1);
@@ -208,7 +236,7 @@ fn a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses(new
     for n in 20..40 {
         assert!(matches!(fixture.claim_ours(&slot, n), TokenClaim::Ask { .. }), "{n}");
         let new = token(&format!("token {n}"));
-        fixture.run(put_token(&slot, new.clone(), HOUR, concerned("s", "m")));
+        fixture.run(put_token(&slot, None, new.clone(), HOUR, concerned("s", "m")));
         fixture.run(token_accepted(&slot, new.clone()));
         fixture.run(token_refused(&slot, new));
     }

@@ -423,12 +423,12 @@ impl World {
                     let (why, everybody) = (Error::new(Status::Auth, "no"), FailureScope::Everybody);
                     let failed = fail_token(&slot, holder, why, everybody, concerned, 400);
                     let _in_doubt = self.step(p, NOBODY, Effect::Nothing, failed)?;
-                    self.asks.take_if(|(asker, _)| *asker == holder);
                 } else {
                     let token = crate::secret::Secret::new(format!("token {holder}"));
-                    let _in_doubt = self.step(p, NOBODY, Effect::Nothing, put_token(&slot, token, 3000, concerned))?;
-                    self.asks = None;
+                    let put = put_token(&slot, Some(holder), token, 3000, concerned);
+                    let _in_doubt = self.step(p, NOBODY, Effect::Nothing, put)?;
                 }
+                self.asks.take_if(|(asker, _)| *asker == holder);
                 Ok(Next::Over)
             }
         }
