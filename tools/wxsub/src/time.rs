@@ -1,6 +1,6 @@
 //! Times on the command line and in tables.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ZonedDateTime};
 
@@ -42,16 +42,29 @@ fn moved(now: &ZonedDateTime, span: Span) -> Option<i64> {
     Some(now.checked_add(span).ok()?.timestamp().as_millisecond())
 }
 
-/// Days as the funnel takes them: the last so many, today included.
+/// Days as the funnel takes them: the last so many of this machine, and the next one, which may have begun where the ledger
+/// counts days.
 pub fn last_days(days: i64) -> (String, String) {
-    let today = ZonedDateTime::now().date();
-    let from = today.checked_sub(Span::new().days(days.clamp(1, 10_000) - 1)).unwrap_or(today);
-    (from.to_string(), today.to_string())
+    days_up_to(ZonedDateTime::now().date(), days)
+}
+
+fn days_up_to(today: Date, days: i64) -> (String, String) {
+    let moved = |by: i64| today.checked_add(Span::new().days(by)).unwrap_or(today).to_string();
+    (moved(1 - days.clamp(1, 10_000)), moved(1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_funnels_days_end_behind_those_of_this_machine() {
+        let today = |text: &str| text.parse::<Date>().unwrap();
+        let days = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        // In UTC it is still the 30th when it is the 1st in Beijing.
+        assert_eq!(days_up_to(today("2026-11-30"), 14), days("2026-11-17", "2026-12-01"));
+        assert_eq!(days_up_to(today("2026-12-31"), 1), days("2026-12-31", "2027-01-01"));
+    }
 
     #[test]
     fn each_way_to_write_a_time() {
