@@ -10,7 +10,7 @@ use super::templates::TemplateCache;
 use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, QuotaChange, Status, Verdict};
-use crate::ledger::{self, Applied, Change, EventPart, Item, Outcome, Use};
+use crate::ledger::{self, Applied, Change, EventPart, Forgetting, Item, Outcome, Use};
 use crate::log::log_line;
 use crate::store::home_of;
 use crate::wechat::push::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
@@ -108,12 +108,20 @@ impl Events {
             );
         }
         let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
-        if let Some(created_s) = create_time_s
-            && self.core.engine.ask(ledger::was_forgotten(openid, created_s.saturating_mul(1000)), deadline)?
-        {
-            return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
+        let how_far = match create_time_s {
+            Some(created_s) => {
+                let since = ledger::forgotten_since(openid, created_s.saturating_mul(1000));
+                self.core.engine.ask(since, deadline)?
+            }
+            None => Forgetting::NotSince,
+        };
+        match how_far {
+            Forgetting::Whole => {
+                return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
+            }
+            Forgetting::Records => drop(self.core.forget_traces(openid, None, deadline)?),
+            Forgetting::NotSince => drop(self.core.forget(openid, deadline)?),
         }
-        self.core.forget(openid, deadline)?;
         count_watch::note_change(home_of(openid));
         Ok("a player's authorisation ended: he was forgotten here; the answer is yours, too")
     }

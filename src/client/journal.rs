@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::core::Core;
 use super::maintenance::Chore;
 use crate::clock::Deadline;
-use crate::error::{Error, Status, Verdict};
+use crate::error::{Error, Retry, Status, Verdict};
 use crate::ledger::campaign::{self, Campaign};
 use crate::ledger::{self, Answered, CampaignSend, Effect, Entry, Forgotten, TemplateId, Unsent, What};
 use crate::store::{Space, home_of};
@@ -21,6 +21,8 @@ const LISTS_EVERY: Duration = Duration::from_secs(3600);
 const LISTS_MS: u64 = 1000;
 /// Records of a player that are forgotten in one step.
 const FORGOTTEN_AT_ONCE: usize = 1000;
+/// Parts of a list that are looked through in one step: some megabytes at most.
+const PARTS_AT_ONCE: usize = 16;
 
 impl Core {
     /// Counts and enters a message that ended without a send of its own; nobody waits for it.
@@ -52,37 +54,56 @@ impl Core {
         let (home, engine) = (home_of(openid), &self.engine);
         let player = crate::store::Name::player(openid);
         let mut all = Forgotten::default();
-        loop {
+        let mut is_last = false;
+        while !is_last {
             let mut others = engine.names_of(home, FORGOTTEN_AT_ONCE, deadline)?;
+            is_last = others.len() < FORGOTTEN_AT_ONCE;
             others.retain(|name| !ledger::is_trace(name, &player));
-            let is_last = others.len() + 1 < FORGOTTEN_AT_ONCE;
-            let Forgotten { players, keys, messages } = engine.run(ledger::forget(openid, others), deadline)?;
-            all.players |= players;
-            all.keys += keys;
-            all.messages += messages;
-            if is_last {
-                break;
-            }
+            let forgotten = engine.run(ledger::forget(openid, others, is_last), deadline)?;
+            all.players |= forgotten.players;
+            all.keys += forgotten.keys;
+            all.messages += forgotten.messages;
         }
+        let entries = self.forget_traces(openid, Some(&all), deadline).map_err(|e| {
+            let message =
+                format!("the player's records are gone, but not all that names him; forget him again: {}", e.message);
+            Error { message, retry: Retry::Unsafe, ..e }
+        })?;
+        Ok((all, entries))
+    }
+
+    /// The rest, behind his records: history, lists, and where campaigns stand. None: another call began it. With how many
+    /// entries of the history went.
+    ///
+    /// # Errors
+    /// As [`Core::forget`].
+    pub fn forget_traces(&self, openid: &str, records: Option<&Forgotten>, deadline: Deadline) -> Result<u64, Error> {
+        let entries = self.engine.drop_log(home_of(openid), &|text| Entry::is_of(text, openid), deadline)?;
         self.take_out_of_lists(openid, deadline)?;
         self.take_out_of_places(openid, deadline)?;
-        let entries = engine.drop_log(home, &|text| Entry::is_of(text, openid), deadline)?;
-        let Forgotten { players, keys, messages } = all;
-        let detail = format!("{players} players, {keys} keys, {messages} messages, {entries} entries of the history");
-        engine.run(ledger::note_act("forget", &detail), deadline)?;
+        let detail = match records {
+            Some(Forgotten { players, keys, messages }) => {
+                format!("{players} players, {keys} keys, {messages} messages, {entries} entries of the history")
+            }
+            None => format!("what an earlier call had left: {entries} entries of the history"),
+        };
+        self.engine.run(ledger::note_act("forget", &detail), deadline)?;
+        self.engine.run(ledger::note_forgotten(openid), deadline)?;
         self.touch_maintenance();
-        Ok((all, entries))
+        Ok(entries)
     }
 }
 
 impl Core {
     /// The lists of campaigns name players, too.
     fn take_out_of_lists(&self, openid: &str, deadline: Deadline) -> Result<(), Error> {
-        for (id, _) in self.engine.ask(campaign::ids(), deadline)? {
+        for (id, has_ended) in self.engine.ask(campaign::ids(), deadline)? {
             let Some(campaign) = self.engine.ask(campaign::look(id), deadline)? else { continue };
-            for part in campaign.run.parts_left() {
-                let players = self.engine.ask(campaign::read_part(&campaign.id, part), deadline)?;
-                if players.is_some_and(|part| part.players.iter().any(|(player, _)| player == openid)) {
+            if has_ended && !has_list(self, &campaign, deadline)? {
+                continue;
+            }
+            for parts in campaign.run.parts_left().chunks(PARTS_AT_ONCE) {
+                for part in self.engine.ask(campaign::parts_with(&campaign.id, parts, openid), deadline)? {
                     self.engine.run(campaign::take_out(&campaign.id, part, Some(openid)), deadline)?;
                 }
             }
@@ -95,8 +116,9 @@ impl Core {
     pub fn take_out_of_places(&self, openid: &str, deadline: Deadline) -> Result<(), Error> {
         let player = crate::store::Name::player(openid);
         let place = self.engine.place_of(&player, openid.len());
-        for (id, _) in self.engine.ask(campaign::ids(), deadline)? {
-            if !self.engine.ask(campaign::names_place(&id, place.clone()), deadline)? {
+        for (id, has_ended) in self.engine.ask(campaign::ids(), deadline)? {
+            // One that has ended has no places.
+            if has_ended || !self.engine.ask(campaign::names_place(&id, place.clone()), deadline)? {
                 continue;
             }
             let next = |place: &[u8]| -> Result<Option<Box<[u8]>>, Error> {
@@ -186,7 +208,7 @@ impl Chore for ListMaintenance {
             }
             let campaign = core.engine.ask(campaign::look(id.clone()), core.deadline())?;
             if let Some(campaign) = campaign
-                && has_list(core, &campaign)?
+                && has_list(core, &campaign, core.deadline())?
             {
                 let dropped = state.dropped.entry(id.clone()).or_default();
                 if !core.drop_list_behind(&campaign, dropped, over)? {
@@ -203,9 +225,9 @@ impl Chore for ListMaintenance {
 }
 
 /// Whether there is anything of a campaign's list: its parts go from the first to the last.
-fn has_list(core: &Core, campaign: &Campaign) -> Result<bool, Error> {
+fn has_list(core: &Core, campaign: &Campaign, deadline: Deadline) -> Result<bool, Error> {
     let Some(last) = campaign.run.parts_left().into_iter().max() else { return Ok(false) };
-    Ok(core.engine.ask(campaign::read_part(&campaign.id, last), core.deadline())?.is_some())
+    Ok(core.engine.ask(campaign::read_part(&campaign.id, last), deadline)?.is_some())
 }
 
 /// What an entry says, in words.

@@ -51,7 +51,7 @@ pub use budget::{BudgetClaim, Share, Taken, budget_left, claim_budget, release_b
 #[cfg(test)]
 pub use event::EventResult;
 pub use event::{Event, EventPart, handle as handle_event};
-pub use forget::{Forgotten, forget, is_trace, was_forgotten};
+pub use forget::{Forgetting, Forgotten, forget, forgotten_since, is_trace, note_forgotten, was_forgotten};
 pub use import::{
     ImportedCount, ImportedRecord, Meets, Piece, both_records, gather, import_count, import_record, may_leave,
 };

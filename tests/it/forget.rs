@@ -2,10 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rusqlite::Connection;
 use serde_json::json;
 use wxsub::{Answer, Status};
+use wxsub_simulator::push::Mode;
 
 use crate::common::admin::ask;
+use crate::common::pushes::{hand_over, message as push_of, now_s, secure};
 use crate::common::{TEMPLATE, TestEnv, message};
 
 const PLAYERS: usize = 3000;
@@ -90,4 +93,44 @@ fn no_byte_is_left_of_who_was_forgotten() {
     assert!(left.len() >= kept.len(), "the search finds the others: {} of {}", left.len(), kept.len());
     let (one, other) = (client.quota(&kept[0], TEMPLATE).remaining, client.quota(&gone[0], TEMPLATE).remaining);
     assert_eq!((one, other), (1, 0));
+}
+
+/// WeChat pushes again what was not taken; the player's records, which went first, must not pass for all of him.
+#[test]
+fn what_a_forget_has_left_goes_with_the_next_push() {
+    let env = TestEnv::new();
+    let path = env.folder.path().join("wxsub.db");
+    let mut config = json!({"store": path, "templates": "off", "timeout_ms": 2000});
+    config["event"] = secure()["event"].clone();
+    let client = env.client(config);
+    client.report("o1", Some(TEMPLATE), Answer::Accept, None);
+    let put =
+        json!({"do": "campaign.put", "id": "c", "audience": "list", "message": {"template_id": TEMPLATE, "data": {}}});
+    ask(&client, put);
+    ask(&client, json!({"do": "campaign.add", "id": "c", "players": ["o1", "o2"]}));
+    let event = json!({"ToUserName": "gh_1", "FromUserName": "oPlatform", "CreateTime": now_s() - 5, "MsgType": "event",
+        "Event": "user_authorization_revoke", "OpenID": "o1", "AppID": "wx1", "RevokeInfo": "1"});
+    let event = push_of(&event.to_string(), Mode::Secure);
+    let push = || hand_over(&client, &env.wechat.push(&event).unwrap());
+    let history = || ask(&client, json!({"do": "history", "openid": "o1"}))["history"].as_array().unwrap().len();
+    let audit = || {
+        let acts = ask(&client, json!({"do": "audit"}))["audit"].clone();
+        acts.as_array().unwrap().iter().filter(|act| act["do"] == "forget").count()
+    };
+
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TRIGGER t BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'broken'); END").unwrap();
+    let failed = push().unwrap_err();
+    assert_eq!((failed.status, failed.retry), (Status::Store, wxsub::Retry::Unsafe), "{failed}");
+    assert!(failed.message.contains("forget him again"), "{failed}");
+    assert_eq!((client.quota("o1", TEMPLATE).remaining, history(), audit()), (0, 1, 0));
+
+    other.execute_batch("DROP TRIGGER t").unwrap();
+    for said in ["was forgotten here", "was forgotten before"] {
+        let (_, verdict) = push().unwrap();
+        assert!(verdict.message.contains(said), "{verdict:?}");
+        assert_eq!((history(), audit()), (0, 1));
+    }
+    let forecast = ask(&client, json!({"do": "campaign.forecast", "id": "c"}));
+    assert_eq!(forecast["skipped"], json!({"not_known": 1}), "the other is left on the list: {forecast}");
 }

@@ -3,7 +3,8 @@
 use super::added::AddedBy;
 use super::record::{Part, Run, part_name, run_name};
 use super::steps::{Campaign, Change, on_campaign};
-use crate::store::{Changes, Operation, View};
+use crate::ledger::codec::Damage;
+use crate::store::{Changes, Name, Operation, View};
 
 /// What became of players that were added to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,24 @@ pub fn read_part(id: &str, part: u64) -> Operation<Option<Part>> {
         }
     });
     Operation { reads: vec![name], proven: false, trace: None, decide }
+}
+
+/// Which of these parts of a list name a player. One that is damaged names nobody who could be read.
+pub fn parts_with(id: &str, parts: &[u64], openid: &str) -> Operation<Vec<u64>> {
+    let names: Vec<(u64, Name)> = parts.iter().map(|part| (*part, part_name(id, *part))).collect();
+    let (reads, openid) = (names.iter().map(|(_, name)| name.clone()).collect(), openid.to_owned());
+    let decide = Box::new(move |view: &View<'_>| {
+        let mut found = Vec::new();
+        for (number, name) in &names {
+            match view.get(name)?.map(|record| Part::decode(name, record)) {
+                Some(Ok(part)) if part.players.iter().any(|(player, _)| *player == openid) => found.push(*number),
+                Some(Err(newer @ Damage::Newer { .. })) => return Err(newer.into()),
+                _ => {}
+            }
+        }
+        Ok((Changes::default(), found))
+    });
+    Operation { reads, proven: false, trace: None, decide }
 }
 
 /// Takes a player who is forgotten out of a part of a list; of a campaign that has ended the whole part goes.

@@ -241,7 +241,7 @@ fn what_is_late_for_a_forgotten_player_changes_nothing(new: New) {
     fixture.pass(SECOND);
     let engine = Arc::clone(&fixture.engine);
     let others = engine.names_of(crate::store::home_of("o"), 1000, soon()).unwrap();
-    let forgotten = fixture.run(forget("o", others));
+    let forgotten = fixture.run(forget("o", others, true));
     // Where the answer is lost, the step is taken again and finds nothing.
     if !fixture.is_server() {
         assert_eq!((forgotten.players, forgotten.messages), (1, 1), "{forgotten:?}");
@@ -373,7 +373,7 @@ fn what_ends_behind_a_forget_is_only_counted(new: New) {
     fixture.pass(SECOND);
     let engine = Arc::clone(&fixture.engine);
     let others = engine.names_of(crate::store::home_of("o"), 1000, soon()).unwrap();
-    fixture.run(forget("o", others));
+    fixture.run(forget("o", others, true));
     let before = entries(&fixture).len();
     fixture.run(note_unsent("o", late));
     assert_eq!((number_of(&fixture, Column::Skipped), entries(&fixture).len()), (1, before));

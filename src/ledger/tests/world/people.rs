@@ -166,7 +166,7 @@ impl World {
             let lasting = self.names[player].lasting.clone();
             let mut others = self.engine.names_of(lasting.home(), 1000, soon()).unwrap();
             others.retain(|name| !is_trace(name, &lasting));
-            let answer = self.take(NOBODY, Effect::Nothing, forget(&openid, others))?;
+            let answer = self.take(NOBODY, Effect::Nothing, forget(&openid, others, true))?;
             // Without a trace, a step that has a number is sent again when it was lost.
             let is_done = match self.last_fate {
                 StepFate::Fails => false,
