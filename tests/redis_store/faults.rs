@@ -288,3 +288,26 @@ fn the_outbox_sends_each_message_once_through_kills_of_the_server() {
         assert_eq!(kills, 4);
     }
 }
+
+/// A player whose lease another process holds is busy, however little time there is for a last look at him.
+#[test]
+fn who_waits_for_a_busy_player_is_told_that_he_is_busy() {
+    let env = RedisEnv::on(TestEnv::with(Options { initial_grants: 1 << 40, ..Options::default() }));
+    let server = Server::start(RedisEnv::settings());
+    let clients = [(), ()].map(|()| env.open(&server.url(), json!({"timeout_ms": 60_000})));
+    env.ok(accept(&clients[0], "o1", None));
+    env.base.wechat.arm(Fault::delay(6000).on(Endpoint::Send));
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| send(&clients[0], "o1"));
+        wait_until("it is on its way", || env.base.wechat.counters().calls_to(Endpoint::Send) == 1);
+        let mut told = Vec::new();
+        while !slow.is_finished() && told.len() < 6 {
+            let hasty = clients[1].send(&message("o1"), Some(r#"{"timeout_ms": 700}"#));
+            told.push(env.recorder.record(hasty));
+        }
+        let of_them = told.iter().filter(|verdict| verdict.status == Status::Busy).count();
+        // The last one may come behind the slow one.
+        assert!(of_them + 1 >= told.len() && of_them > 0, "{told:#?}");
+        env.ok(slow.join().expect("it ends"));
+    });
+}

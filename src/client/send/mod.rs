@@ -2,11 +2,12 @@
 
 mod attempt;
 mod breaker;
+mod lease;
 mod player_locks;
 mod prepare;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::api_transport::Timing;
 use super::core::Core;
@@ -15,9 +16,9 @@ use super::options::Options;
 use super::rules::{BudgetUnit, HostRules};
 use super::templates::TemplateCache;
 use super::wechat_api::WechatApi;
-use crate::clock::{Deadline, Now};
+use crate::clock::Deadline;
 use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
-use crate::ledger::{self, BeginResult, BeginSend, CampaignSend, Disposition, Hold, Settlement, Skip, Standing};
+use crate::ledger::{self, CampaignSend, Disposition, Hold, Settlement, Skip, Standing};
 use crate::log::log_line;
 use crate::panics;
 use crate::store::{Name, home_of};
@@ -27,9 +28,6 @@ use breaker::Breakers;
 use player_locks::PlayerLocks;
 pub use prepare::Prepared;
 
-/// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
-/// answer was no longer waited for.
-const LEASE_MARGIN_MS: i64 = 2000;
 /// A settlement gets this long even after the deadline: what it writes is worth more than punctuality.
 const SETTLE_MS: u64 = 1000;
 /// How long a message of the outbox waits for its player, before it leaves its worker to others.
@@ -258,89 +256,6 @@ impl Sender {
             Some(skip) => Ok(Err(skip)),
             None => self.rules.take(template_id, deadline).map_err(not_sent),
         }
-    }
-
-    /// Waits for the player's lease among all processes, and takes it with a unit; or finds the verdict already known.
-    fn begin(
-        &self,
-        prepared: &Prepared,
-        options: &Options,
-        purpose: Purpose,
-        skip_all: Option<Skip>,
-        deadlines: Deadlines,
-        patience: Deadline,
-    ) -> Result<Begun, Error> {
-        let waits = matches!(purpose, Purpose::Caller);
-        let (message, campaign) = match purpose {
-            Purpose::Caller => (None, None),
-            Purpose::Stored(stored) => (Some(stored), None),
-            Purpose::Campaign(campaign) => (None, Some(campaign)),
-        };
-        let mut begin = BeginSend {
-            openid: prepared.openid.clone(),
-            template: prepared.template.clone(),
-            enforce: self.core.config.enforce_quota,
-            long_term: prepared.long_term,
-            key: options.key.clone(),
-            holder: self.core.new_number(),
-            process: self.core.process,
-            lease_ms: 0,
-            message,
-            bound: self.rules.bound(options.rules, campaign, skip_all),
-        };
-        loop {
-            begin.lease_ms = deadlines.whole.left().as_millis() as i64 + LEASE_MARGIN_MS;
-            let last_start_boot_ms = Now::read().boot_ms + deadlines.start.left().as_millis() as i64;
-            let begun = self.core.engine.run(ledger::begin(begin.clone()), deadlines.start);
-            let ms = match begun.map_err(|e| self.not_begun(&begin, e))? {
-                BeginResult::Held(hold) => return Ok(Begun::Held(hold, last_start_boot_ms)),
-                BeginResult::Before(first) => {
-                    let again = Verdict { flags: first.flags | Verdict::REPLAYED, ..first };
-                    return Ok(Begun::Not(Executed::NotBegun(again)));
-                }
-                BeginResult::NoQuota => return Ok(Begun::Not(Executed::NotBegun(no_quota()))),
-                BeginResult::Skipped(skip) => return Ok(Begun::Not(Executed::NotBegun(skip.verdict()))),
-                BeginResult::Had(standing) => return Ok(Begun::Not(Executed::Had(standing))),
-                BeginResult::NotOurs => return Ok(Begun::Not(Executed::NotOurs)),
-                BeginResult::OtherTemplate(other) => {
-                    return Err(ledger::other_template(&self.templates.spell(&other)));
-                }
-                BeginResult::Busy(ms) => ms,
-            };
-            let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
-            if patience.left() <= pause {
-                if !waits {
-                    return Ok(Begun::Not(Executed::PlayerBusy));
-                }
-                return Err(Error::new(
-                    Status::Busy,
-                    "another send to this player, maybe of another process, held the lease until the deadline; nothing was sent",
-                )
-                .after_ms(u32::try_from(ms).unwrap_or(u32::MAX)));
-            }
-            self.core.in_flight.sleep(pause)?;
-            self.wait_for_player(&begin, patience)?;
-        }
-    }
-
-    /// Waits until the player's lease may be free, or there is no patience left.
-    fn wait_for_player(&self, begin: &BeginSend, patience: Deadline) -> Result<(), Error> {
-        while let Some(ms) = self.core.engine.run(ledger::wait_for(begin), patience).map_err(not_sent)? {
-            let pause = Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()));
-            if patience.left() <= pause {
-                return Ok(());
-            }
-            self.core.in_flight.sleep(pause)?;
-        }
-        Ok(())
-    }
-
-    /// What was maybe begun is given back; nothing has left, so that the same call may be made later.
-    fn not_begun(&self, begin: &BeginSend, e: Error) -> Error {
-        if e.status == Status::Store && e.retry == Retry::Unsafe {
-            self.core.engine.run_later(ledger::abandon(begin.clone()));
-        }
-        not_sent(e)
     }
 
     /// Writes down what became of the message. Its verdict stands even when that fails: the worst is a count that is
