@@ -86,6 +86,11 @@ impl Deadline {
         Deadline(self.0.min(now() + Duration::from_millis(ms)))
     }
 
+    /// When the first of so many equal parts of what is left is over.
+    pub fn in_part(&self, parts: u32) -> Deadline {
+        Deadline(now() + self.left() / parts.max(1))
+    }
+
     /// The later of this one and `ms` milliseconds from now.
     pub fn or_at_least_ms(&self, ms: u64) -> Deadline {
         Deadline(self.0.max(now() + Duration::from_millis(ms)))

@@ -314,3 +314,39 @@ fn slots_that_nobody_has_are_told_and_others_go_on() {
         env.ok(client.send(&message(player), Some(r#"{"timeout_ms": 20000}"#)));
     }
 }
+
+/// A master that stands still has the message that is due first. Those of the others' players go out all the same.
+#[test]
+fn a_silent_master_holds_up_messages_of_its_own_players_alone() {
+    let env = env();
+    let cluster = cluster(Program::System);
+    let client = env.open(&RedisEnv::url_of_cluster(&cluster), json!({"timeout_ms": 20_000}));
+    let players: Vec<String> = (0..12).map(|n| format!("o{n}")).collect();
+    let account = cluster.master_of(cluster.slot("wxsub:{wx0000000000000000}:")).expect("a master");
+    let silent = (account + 1) % 3;
+    let of = |player: &String| cluster.master_of(slot_of_player(&cluster, player)).expect("a master");
+    let (theirs, others): (Vec<&String>, Vec<&String>) = players.iter().partition(|player| of(player) == silent);
+    assert!(!theirs.is_empty() && !others.is_empty());
+    let due_ms = now_ms() + 12_000;
+    for player in &players {
+        env.base.accept(&client, player);
+        let at_ms = due_ms + i64::from(others.contains(&player)) * 500;
+        let options = json!({"key": "k", "deliver_at": at_ms, "notify": false}).to_string();
+        client.submit(&message(player), Some(&options)).expect("a message that is taken");
+    }
+    let waiting = || client.stats().map_or(0, |stats| stats.outbox.waiting);
+    wait_until("all are stored", || waiting() == players.len() as u64);
+    cluster.nodes[silent + 3].kill();
+    cluster.nodes[silent].stop();
+    let delivered = |player: &String| env.base.wechat.deliveries_to(player).len();
+    wait_until("the others have their messages", || others.iter().all(|player| delivered(player) == 1));
+    assert!(theirs.iter().all(|player| delivered(player) == 0));
+    cluster.nodes[silent].go_on();
+    wait_until("the rest have theirs", || theirs.iter().all(|player| delivered(player) == 1));
+    assert!(players.iter().all(|player| delivered(player) == 1));
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_millis() as i64
+}

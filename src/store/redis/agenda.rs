@@ -64,7 +64,8 @@ impl Core {
             soonest(&mut later, waiting.first().map(|(_, at_ms)| at_ms - now_ms));
             let last = due.len() < BUCKETS_AT_ONCE;
             let due = self.with_changes(due, deadline)?;
-            for (due, look) in self.look_at(due, limit, skip, deadline) {
+            // A server that is silent leaves time to note that, and to look at the others.
+            for (due, look) in self.look_at(due, limit, skip, deadline.in_part(2)) {
                 match look {
                     Ok(look) => {
                         soonest(&mut later, look.later_ms.map(|at_ms| at_ms - look.now_ms));

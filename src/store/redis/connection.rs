@@ -106,6 +106,11 @@ impl Dialer {
         Ok(connection)
     }
 
+    /// Has the name of this address asked anew.
+    pub fn resolve_again(&self, address: &Address) {
+        self.resolver.forget(address);
+    }
+
     fn reach(&self, address: &Address, until: Instant) -> Result<TimedStream, String> {
         let left = || until.saturating_duration_since(Instant::now());
         let found = self.resolver.resolve(address, Deadline::in_ms(left().as_millis() as u64))?;

@@ -66,7 +66,7 @@ impl Engine for RedisEngine {
     }
 
     fn agenda(&self, limit: usize, skip: &dyn Fn(u64) -> bool, deadline: Deadline) -> Result<Agenda, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         self.core.look(limit, skip, deadline).map_err(|failure| failure.undone().describe(&self.core.location))
     }
 
@@ -75,7 +75,7 @@ impl Engine for RedisEngine {
     }
 
     fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         let page = self.core.scan(space, after.as_deref(), limit, deadline);
         page.map_err(|failure| failure.undone().describe(&self.core.location))
     }
@@ -92,7 +92,7 @@ impl Engine for RedisEngine {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Page, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         let page = self.core.scan_of(space, home, after.as_deref(), limit, deadline);
         page.map_err(|failure| failure.undone().describe(&self.core.location))
     }
@@ -113,17 +113,17 @@ impl Engine for RedisEngine {
     }
 
     fn log(&self, query: &LogQuery, deadline: Deadline) -> Result<LogPage, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         self.core.described(self.core.log(query, deadline))
     }
 
     fn drop_log(&self, home: u64, is_his: &dyn Fn(&[u8]) -> bool, deadline: Deadline) -> Result<u64, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         self.core.described(self.core.drop_log(home, is_his, deadline))
     }
 
     fn counters(&self, days: RangeInclusive<i64>, deadline: Deadline) -> Result<Vec<(Counter, i64)>, Error> {
-        self.flush(deadline);
+        self.flush(deadline.in_part(4));
         let counters = self.core.counters(&days, deadline).map(|all| all.into_iter().collect());
         self.core.described(counters)
     }

@@ -51,7 +51,7 @@ use announcement::Announcement;
 use error::Failure;
 use keys::{Keys, Place};
 use node::Answers;
-use player_locks::{Guard, Memory, PlayerLocks};
+use player_locks::{Deferred, Guard, Memory, PlayerLocks};
 use resp::Value;
 use router::{Request, Router};
 use script::{Command, time_ms};
@@ -62,6 +62,10 @@ use step_run::{Next, Run};
 const LONGEST_CLOCK_CALL: Duration = Duration::from_millis(400);
 /// How long steps that were put off wait for others to go with, and how many go at once.
 const GATHER: (Duration, usize) = (Duration::from_millis(1), 256);
+/// A round trip for what was put off takes so long at most, and when something was in the way the next one comes so much
+/// later.
+const WORK_ROUND_MS: u64 = 1000;
+const WORK_PAUSE: Duration = Duration::from_millis(50);
 /// How long what was put off is waited for when the store is closed.
 const CLOSING_MS: u64 = 1000;
 /// How often a process asks whether the journal needs a round, and how long that may take.
@@ -203,7 +207,8 @@ impl Core {
 
     /// Reads in many places, in as many round trips as there are servers; those that fail once more alone.
     fn read_all(&self, requests: &[Request], deadline: Deadline) -> Result<Vec<Vec<Value>>, Failure> {
-        let answers = self.router.exchange_all(requests, deadline);
+        // A server that is silent leaves time to ask the one that has taken over.
+        let answers = self.router.exchange_all(requests, deadline.in_part(2));
         let again = requests.iter().zip(answers).map(|(request, answers)| {
             let answers = match answers {
                 Ok(answers) if answers.values.len() == request.commands.len() => answers,
@@ -244,7 +249,9 @@ impl Core {
     /// Takes one step on a player whose turn it is.
     fn take_step(&self, mut step: Step, home: u64, deadline: Deadline) -> Result<(), Error> {
         step.proven &= self.durable;
-        self.drive(Run::new(step)?.knowing(self.memory.take(home)), deadline)
+        let mut run = Run::new(step)?;
+        run.know(self.memory.take(home));
+        self.drive(run, deadline)
     }
 
     /// To its end, at the latest its deadline.
@@ -277,16 +284,18 @@ impl Core {
     }
 
     /// The next step that was put off on this player.
-    fn next_deferred(&self, guard: &Guard<'_>) -> Option<Run> {
-        let run = self.player_locks.next(guard)?;
-        Some(run.knowing(self.memory.take(guard.home())))
+    fn next_deferred(&self, guard: &Guard<'_>) -> Option<Deferred> {
+        let mut next = self.player_locks.next(guard)?;
+        next.run.know(self.memory.take(guard.home()));
+        Some(next)
     }
 
-    /// Takes what was put off on this player as far as a caller's time goes. What is left then stays put off: it ends by
-    /// itself or by the worker's time, never by that of a caller who asked for something else.
+    /// Takes what was put off on this player as far as a caller's time goes. What is left then stays put off: it must not end
+    /// by the time of a caller who asked for something else.
     fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) -> Result<(), Failure> {
-        while let Some(mut run) = self.next_deferred(guard) {
+        while let Some(mut deferred) = self.next_deferred(guard) {
             let failure = loop {
+                let run = &mut deferred.run;
                 match run.next(self) {
                     Next::Done(done) => {
                         // If it failed it is as if it had not been asked for.
@@ -294,14 +303,14 @@ impl Core {
                         break None;
                     }
                     Next::Ask(_) if deadline.is_over() => break Some(Failure::TooLate),
-                    Next::Ask(request) => match self.ask(&run, &request, deadline) {
+                    Next::Ask(request) => match self.ask(run, &request, deadline) {
                         Err(failure) if run.may_ask_again(&failure) => break Some(failure),
                         answer => run.take(self, answer),
                     },
                 }
             };
             if let Some(failure) = failure {
-                self.player_locks.put_back(guard, run);
+                self.player_locks.put_back(guard, deferred);
                 return Err(failure.undone());
             }
         }
@@ -310,49 +319,56 @@ impl Core {
 
     /// Takes what is put off, until the store is closed.
     fn work(&self) {
+        let mut pause = GATHER.0;
         loop {
             // Others may come along, and their callers may take it along.
-            std::thread::sleep(GATHER.0);
+            std::thread::sleep(pause);
             let Some(guards) = self.player_locks.wait_for_deferred(GATHER.1) else { return };
             // A bug of a decision's must not end the others'.
-            let _bug = panics::catch(|| self.work_on(&guards));
+            let went_well = panics::catch(|| self.work_on(guards)).unwrap_or(false);
+            pause = if went_well { GATHER.0 } else { WORK_PAUSE };
         }
     }
 
-    /// All their steps go together while nothing is in the way; the rest one after the other.
-    fn work_on(&self, guards: &[Guard<'_>]) {
-        let deadline = Deadline::in_ms(self.timeout_ms);
-        let mut runs: Vec<Run> = guards.iter().filter_map(|guard| self.next_deferred(guard)).collect();
-        while !runs.is_empty() {
+    /// All their steps go together, and each player is free as soon as his are done. What is in the way stays put off; false:
+    /// something is.
+    fn work_on(&self, guards: Vec<Guard<'_>>) -> bool {
+        let mut went_well = true;
+        let next = |guard| Some((self.next_deferred(&guard)?, guard));
+        let mut under_way: Vec<(Deferred, Guard<'_>)> = guards.into_iter().filter_map(next).collect();
+        while !under_way.is_empty() {
+            let deadline = Deadline::in_ms(WORK_ROUND_MS.min(self.timeout_ms));
             let (mut asking, mut requests) = (Vec::new(), Vec::new());
-            for mut run in runs {
-                match run.next(self) {
-                    Next::Done(done) => drop(self.end(done, deadline)),
+            for (mut deferred, guard) in std::mem::take(&mut under_way) {
+                match deferred.run.next(self) {
+                    Next::Done(done) => {
+                        drop(self.end(done, deadline));
+                        under_way.extend(next(guard));
+                    }
                     Next::Ask(request) => {
                         requests.push(request);
-                        asking.push(run);
+                        asking.push((deferred, guard));
                     }
                 }
             }
-            runs = Vec::new();
-            for (mut run, answer) in asking.into_iter().zip(self.router.exchange_all(&requests, deadline)) {
-                let smooth = answer.is_ok() && run.conflicts == 0;
+            let answers = self.router.exchange_all(&requests, deadline);
+            for (((mut deferred, guard), request), mut answer) in asking.into_iter().zip(&requests).zip(answers) {
+                if matches!(&answer, Err(failure) if failure.code() == "NOSCRIPT") {
+                    answer = self.router.exchange(request, deadline);
+                }
                 match answer {
-                    Err(failure) if failure.passes() || failure.code() == "NOSCRIPT" => {}
-                    answer => run.take(self, answer),
-                }
-                if smooth {
-                    runs.push(run);
-                } else {
-                    let _failed = self.drive(run, deadline);
+                    Err(failure) if deferred.run.may_ask_again(&failure) => {
+                        went_well = false;
+                        self.player_locks.put_back(&guard, deferred);
+                    }
+                    answer => {
+                        deferred.run.take(self, answer);
+                        under_way.push((deferred, guard));
+                    }
                 }
             }
         }
-        for guard in guards {
-            while let Some(run) = self.next_deferred(guard) {
-                let _failed = self.drive(run, deadline);
-            }
-        }
+        went_well
     }
 
     /// Whose step it is. One that names nothing is asked what it wants.

@@ -1,6 +1,7 @@
 //! Steps of this process on one player follow each other; what was put off comes before what is asked later.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -10,6 +11,10 @@ use crate::clock::Deadline;
 
 /// Players whose records are remembered, at most twice as many.
 const REMEMBERED: usize = 2048;
+/// A step that was put off for so long is given up, as if it had not been asked for.
+const GIVEN_UP: Duration = Duration::from_secs(10);
+/// Steps that are put off, at most; with more of them the server is away.
+const MOST_DEFERRED: usize = 65_536;
 
 /// Whom this process is at, and what it has put off.
 #[derive(Default)]
@@ -24,11 +29,19 @@ pub struct PlayerLocks {
 #[derive(Default)]
 struct State {
     busy: HashSet<u64>,
-    deferred: HashMap<u64, VecDeque<Run>>,
+    deferred: HashMap<u64, VecDeque<Deferred>>,
+    /// How many they are.
+    count: usize,
     /// Players a step of whose was put off and is being taken.
     settling: HashSet<u64>,
     waiting: usize,
     closing: bool,
+}
+
+/// A step that was put off, and when.
+pub struct Deferred {
+    pub run: Run,
+    since: Instant,
 }
 
 /// One player's turn, until it is dropped.
@@ -58,30 +71,39 @@ impl PlayerLocks {
         state.deferred.contains_key(&home) || state.busy.contains(&home)
     }
 
-    /// Puts a step off.
+    /// Puts a step off; where there are too many it is as if it had not been asked for.
     pub fn defer(&self, home: u64, run: Run) {
-        self.state.lock().deferred.entry(home).or_default().push_back(run);
+        let mut state = self.state.lock();
+        if state.count < MOST_DEFERRED {
+            state.count += 1;
+            state.deferred.entry(home).or_default().push_back(Deferred { run, since: Instant::now() });
+        }
         self.work.notify_one();
     }
 
     /// Gives one back that did not come to its end: it stays the next one.
-    pub fn put_back(&self, guard: &Guard<'_>, run: Run) {
-        self.state.lock().deferred.entry(guard.home).or_default().push_front(run);
+    pub fn put_back(&self, guard: &Guard<'_>, deferred: Deferred) {
+        let mut state = self.state.lock();
+        state.count += 1;
+        state.deferred.entry(guard.home).or_default().push_front(deferred);
     }
 
-    /// The next step that was put off on a player whose turn it is.
-    pub fn next(&self, guard: &Guard<'_>) -> Option<Run> {
+    /// The next step that was put off on a player whose turn it is, and is not given up.
+    pub fn next(&self, guard: &Guard<'_>) -> Option<Deferred> {
         let mut state = self.state.lock();
-        let Some(runs) = state.deferred.get_mut(&guard.home) else {
-            state.settling.remove(&guard.home);
+        let State { deferred, count, settling, .. } = &mut *state;
+        let Some(steps) = deferred.get_mut(&guard.home) else {
+            settling.remove(&guard.home);
             return None;
         };
-        let run = runs.pop_front();
-        if runs.is_empty() {
-            state.deferred.remove(&guard.home);
+        let before = steps.len();
+        let next = std::iter::from_fn(|| steps.pop_front()).find(|step| step.since.elapsed() < GIVEN_UP);
+        *count = count.saturating_sub(before - steps.len());
+        if steps.is_empty() {
+            deferred.remove(&guard.home);
         }
-        state.settling.insert(guard.home);
-        run
+        settling.insert(guard.home);
+        next
     }
 
     /// Players with steps that were put off and nobody is at, their turns taken; None: the store is closed.

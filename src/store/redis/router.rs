@@ -16,6 +16,7 @@ use super::script::Command;
 use super::slots::Slots;
 use crate::clock::Deadline;
 use crate::config::{Config, RedisAt};
+use crate::panics;
 
 /// The first pause before another try, doubled with each …
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -88,16 +89,9 @@ impl Router {
                 whole = true;
                 continue;
             }
-            if let Some(address) = self.redirection(&failure).filter(|_| redirections < REDIRECTIONS) {
+            if self.learn(request.slot, &failure) && redirections < REDIRECTIONS {
                 redirections += 1;
-                self.slots.lock().put(request.slot, address);
                 continue;
-            }
-            if failure.moves() {
-                let mut slots = self.slots.lock();
-                if let Some(owner) = slots.owner(request.slot) {
-                    slots.forget(&owner);
-                }
             }
             let misnamed = !self.at.cluster && matches!(failure.code(), "MOVED" | "ASK");
             let again = failure.passes() || request.repeatable && matches!(failure, Failure::Lost(_));
@@ -110,11 +104,65 @@ impl Router {
         }
     }
 
-    /// Several requests at once, one try each; those for one server share a round trip.
+    /// Several requests at once, one try each; those for one server share a round trip, and no server's silence uses up the
+    /// time of another.
     pub fn exchange_all(&self, requests: &[Request], deadline: Deadline) -> Vec<Result<Answers, Failure>> {
         let calls: Vec<_> = requests.iter().map(|request| self.enqueue(request, false, deadline)).collect();
-        let done = calls.into_iter().map(|call| call.and_then(|(node, call)| self.finish(&node, &call)));
-        done.collect()
+        let mut of_nodes: Vec<Vec<usize>> = Vec::new();
+        for (at, call) in calls.iter().enumerate() {
+            let Ok((node, _)) = call else { continue };
+            let is_same = |other: &usize| matches!(&calls[*other], Ok((first, _)) if Arc::ptr_eq(first, node));
+            match of_nodes.iter_mut().find(|group| group.first().is_some_and(is_same)) {
+                Some(group) => group.push(at),
+                None => of_nodes.push(vec![at]),
+            }
+        }
+        let finish = |group: &[usize]| -> Vec<(usize, Result<Answers, Failure>)> {
+            let done = group.iter().filter_map(|at| Some((*at, calls[*at].as_ref().ok()?)));
+            done.map(|(at, (node, call))| (at, self.finish(node, call))).collect()
+        };
+        let mut done: Vec<Result<Answers, Failure>> =
+            calls.iter().map(|call| Err(call.as_ref().err().cloned().unwrap_or_else(interrupted))).collect();
+        let finished = std::thread::scope(|scope| {
+            let (own, others) = of_nodes.split_first().map_or((&[][..], &[][..]), |(own, others)| (&own[..], others));
+            let begin = |group| {
+                let thread = std::thread::Builder::new().name("wxsub-store".to_owned());
+                // Where there is no thread to be had they come one after the other.
+                let finish = move || panics::catch(|| finish(group)).unwrap_or_default();
+                thread.spawn_scoped(scope, finish).map_err(|_| group)
+            };
+            let begun: Vec<_> = others.iter().map(|group| begin(&group[..])).collect();
+            let mut finished = finish(own);
+            for other in begun {
+                match other {
+                    Ok(thread) => finished.extend(thread.join().unwrap_or_default()),
+                    Err(group) => finished.extend(finish(group)),
+                }
+            }
+            finished
+        });
+        for (at, answers) in finished {
+            if let Err(failure) = &answers {
+                self.learn(requests[at].slot, failure);
+            }
+            done[at] = answers;
+        }
+        done
+    }
+
+    /// What a failure tells of who has a slot; true: its new owner is known.
+    fn learn(&self, slot: u16, failure: &Failure) -> bool {
+        let mut slots = self.slots.lock();
+        if let Some(address) = self.redirection(failure) {
+            slots.put(slot, address);
+            return true;
+        }
+        if failure.moves()
+            && let Some(owner) = slots.owner(slot)
+        {
+            slots.forget(&owner);
+        }
+        false
     }
 
     fn try_once(&self, request: &Request, whole: bool, deadline: Deadline) -> Result<Answers, Failure> {
@@ -139,9 +187,8 @@ impl Router {
         let answers = node.wait(call)?;
         if let Some(Value::Error(said)) = answers.values.first() {
             let failure = Failure::answered(said);
-            if failure.code() == "READONLY" {
-                // Behind the same name there may be another server by now.
-                node.forget_connections();
+            if matches!(failure.code(), "READONLY" | "MASTERDOWN") {
+                node.look_again();
             }
             return Err(failure);
         }
@@ -318,6 +365,10 @@ impl Router {
         }
         Err(last)
     }
+}
+
+fn interrupted() -> Failure {
+    Failure::Lost("a bug of wxsub's was caught on the way".to_owned())
 }
 
 fn uncovered() -> Failure {

@@ -77,9 +77,8 @@ impl Run {
     }
 
     /// `known`: what this process saw of the player last.
-    pub fn knowing(mut self, known: Option<Seen>) -> Run {
+    pub fn know(&mut self, known: Option<Seen>) {
         self.known = known;
-        self
     }
 
     /// What to ask, or how it ended.

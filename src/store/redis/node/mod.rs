@@ -126,6 +126,12 @@ impl Node {
         drop(idle);
     }
 
+    /// Behind its name there may be another server by now.
+    pub fn look_again(&self) {
+        self.dialer.resolve_again(&self.address);
+        self.forget_connections();
+    }
+
     #[cfg(test)]
     pub fn flights(&self) -> usize {
         self.lanes.iter().map(|lane| lane.state.lock().started).sum()
