@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::common::process::{Child, listen, play, say};
 use crate::common::{TEMPLATE, TestEnv, left, send};
 use serde_json::{Value, json};
-use wxsub::{Answer, Client, Config, Error, QuotaChange, Retry, Status, Verdict};
+use wxsub::{Answer, Client, Config, Error, Level, QuotaChange, Retry, Sink, Status, Verdict};
 use wxsub_simulator::{Endpoint, Options};
 
 #[test]
@@ -27,6 +29,18 @@ fn child() {
                 say("done");
                 listen();
             }
+            "accept and close" => {
+                let client = open(config).unwrap();
+                let accepts = args["accepts"].as_i64().unwrap();
+                let warnings = Arc::new(Warnings::default());
+                client.set_log(Some(Arc::clone(&warnings) as Arc<dyn Sink>), Level::Warn as i32);
+                (0..accepts).for_each(|n| assert_eq!(accept(&client, &format!("o{n}")).status, Status::Ok));
+                while !warnings.0.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(50));
+                    accept(&client, "o0");
+                }
+                (0..4 * accepts).for_each(|n| assert_eq!(accept(&client, &format!("p{n}")).status, Status::Ok));
+            }
             "full disk" => full_disk(config, args),
             "failing calls" => failing_calls(config, args),
             other => panic!("{other}"),
@@ -40,6 +54,17 @@ fn open(config: &str) -> Result<Client, Error> {
 
 fn accept(client: &Client, openid: &str) -> Verdict {
     client.report(openid, Some(TEMPLATE), Answer::Accept, None)
+}
+
+/// Says what is logged, and whether anything was.
+#[derive(Default)]
+struct Warnings(AtomicBool);
+
+impl Sink for Warnings {
+    fn line(&self, _level: Level, text: &str) {
+        say(text);
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Another program's SQLite, in a process of its own: a second one in ours would drop our locks when it closes the file.
@@ -310,6 +335,27 @@ fn failing_system_calls() {
             assert_eq!(left(&env.client(json!({})), "o1"), ACCEPTS, "{name}");
         }
     }
+}
+
+/// A sync of the file that fails once may have lost what SQLite takes for written: the log stays, with all that was
+/// acknowledged, until another process has moved it.
+#[test]
+fn a_checkpoint_that_is_not_synced_keeps_the_log() {
+    const ACCEPTS: i64 = 400;
+    let env = TestEnv::new();
+    let config = env.config(json!({"durability": "normal"}));
+    drop(open(&config).unwrap());
+    let path = env.store();
+    let strace = ["strace", "-f", "-o", "/dev/null", "-P", path.to_str().unwrap()];
+    let inject = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO:when=1"];
+    let wrapper = [&strace[..], &inject[..]].concat();
+    let args = json!({"config": config, "accepts": ACCEPTS});
+    let told = Child::start_under(module_path!(), &wrapper, "accept and close", args).finish();
+    assert!(told.iter().any(|line| line.contains("could not be synced") || line.contains("disk failed")), "{told:?}");
+    let log = std::fs::metadata(env.folder.path().join("wxsub.db-wal")).map_or(0, |file| file.len());
+    assert!(log > 24 << 20, "{log} bytes: it has begun anew");
+    let client = env.client(json!({}));
+    assert!((0..4 * ACCEPTS).all(|n| left(&client, &format!("p{n}")) == 1));
 }
 
 /// Another process that has the store locked, until it is dropped.

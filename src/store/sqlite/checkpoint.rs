@@ -86,10 +86,8 @@ impl Checkpointer {
         // A log that is always written to never begins anew by itself.
         for _ in 0..ROUNDS {
             if let Err(e) = self.file.sync() {
-                self.unsynced = true;
-                // The connection that is closed last would remove the log.
-                let keep_log = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-                return Err(keep_log.map_or_else(|e| error::describe(&e), |_| not_synced(&e)));
+                self.keep_log();
+                return Err(not_synced(&e));
             }
             if self.length.unmoved() <= FEW_PAGES {
                 break;
@@ -107,9 +105,8 @@ impl Checkpointer {
         if self.unsynced {
             return Err(lost_sync());
         }
-        let bytes = || self.bytes().map_err(|e| error::describe(&e));
         committer.alone(deadline, |_| {
-            let before = bytes()?;
+            let before = self.bytes()?;
             // The copy may be larger than the memory that a host can spare.
             let rewrite = "PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY;";
             error::retry_busy(deadline, || self.connection.execute_batch(rewrite)).map_err(|e| error::describe(&e))?;
@@ -123,38 +120,52 @@ impl Checkpointer {
             }
             self.length.moved.store(0, Ordering::Relaxed);
             self.length.pages.store(0, Ordering::Relaxed);
-            Ok(Compacted::Rewritten { before, after: bytes()? })
+            Ok(Compacted::Rewritten { before, after: self.bytes()? })
         })?
     }
 
     /// Those of the file and of what of its log is in use.
-    fn bytes(&self) -> rusqlite::Result<u64> {
+    fn bytes(&self) -> Result<u64, Error> {
         let number = |sql: &str| self.connection.query_row(sql, [], |r| r.get::<_, i64>(0));
-        let (pages, size) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
-        Ok((pages * size).unsigned_abs())
+        let both = number("PRAGMA page_count").and_then(|pages| Ok((pages, number("PRAGMA page_size")?)));
+        both.map(|(pages, size)| (pages * size).unsigned_abs()).map_err(|e| error::describe(&e))
     }
 
-    fn checkpoint_busy(&self, how: &str) -> Result<bool, Error> {
+    /// What SQLite believes to be in the file may not be, however well the next sync goes.
+    fn keep_log(&mut self) {
+        self.unsynced = true;
+        // The connection that is closed last would remove it.
+        let _kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    fn failed(&mut self, e: &rusqlite::Error) -> Error {
+        if error::is_failed_sync(e) {
+            self.keep_log();
+        }
+        error::describe(e)
+    }
+
+    fn checkpoint_busy(&mut self, how: &str) -> Result<bool, Error> {
         match self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(0)) {
             Ok(busy) => Ok(busy != 0),
             Err(e) if error::is_busy(&e) => Ok(true),
-            Err(e) => Err(error::describe(&e)),
+            Err(e) => Err(self.failed(&e)),
         }
     }
 
-    fn checkpoint(&self) -> Result<(), Error> {
+    fn checkpoint(&mut self) -> Result<(), Error> {
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
-        let moved = moved.map_err(|e| error::describe(&e))?;
+        let moved = moved.map_err(|e| self.failed(&e))?;
         self.length.moved.store(u32::try_from(moved).unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }
 
     /// Moves what is left of the log, so that the next writer begins it anew; no writer may be at work.
-    fn begin_log_anew(&self) -> Result<(), Error> {
+    fn begin_log_anew(&mut self) -> Result<(), Error> {
         match self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
             // A reader, or another process: the next round tries again.
             Err(e) if error::is_busy(&e) => Ok(()),
-            done => done.map_err(|e| error::describe(&e)),
+            done => done.map_err(|e| self.failed(&e)),
         }
     }
 }
