@@ -10,7 +10,8 @@ use super::stats::Counters;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::{Error, Status};
-use crate::log::Logger;
+use crate::ledger;
+use crate::log::{Logger, log_line};
 use crate::store::Engine;
 
 /// The longest idempotency key, in bytes.
@@ -74,9 +75,16 @@ impl Core {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// After a call that may have written, or found something that should be renewed.
+    /// After a call that may have written, or found something that should be renewed. An observer has no thread for it, and
+    /// keeps the store in order on its caller's.
     pub fn touch_maintenance(&self) {
-        self.maintenance.touch(self.engine.needs_maintenance());
+        let is_due = self.engine.needs_maintenance();
+        if !self.config.observer {
+            return self.maintenance.touch(is_due);
+        }
+        if is_due && let Err(e) = self.engine.maintain(ledger::is_over) {
+            log_line!(self.log, Warn, "the store was not kept in order: {}", e.message);
+        }
     }
 }
 

@@ -16,16 +16,15 @@ pub struct JournalTerms {
     pub history_days: u32,
     /// How many days counters are kept.
     pub funnel_days: u32,
+    /// An observer's: it writes like any other, and nothing that is there is over for it.
+    pub shows_all: bool,
 }
 
 impl JournalTerms {
     /// As the configuration says. An observer's says nothing of how long others keep what they wrote.
     pub fn of(config: &Config) -> JournalTerms {
-        let Config { utc_offset_ms, mut history_days, mut funnel_days, .. } = *config;
-        if config.observer {
-            (history_days, funnel_days) = (OBSERVERS_DAYS, OBSERVERS_DAYS);
-        }
-        JournalTerms { utc_offset_ms, history_days, funnel_days }
+        let Config { utc_offset_ms, history_days, funnel_days, observer, .. } = *config;
+        JournalTerms { utc_offset_ms, history_days, funnel_days, shows_all: observer }
     }
 
     /// The day of this Unix time in milliseconds, counted from 1970-01-01.
@@ -35,18 +34,22 @@ impl JournalTerms {
 
     /// Entries from before this Unix time in milliseconds are over.
     pub fn log_from_ms(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_sub(i64::from(self.history_days) * DAY_MS)
+        now_ms.saturating_sub(self.days(self.history_days) * DAY_MS)
     }
 
     /// Counters of days before this one are over.
     pub fn counters_from_day(&self, now_ms: i64) -> i64 {
-        self.day_of(now_ms) - i64::from(self.funnel_days) + 1
+        self.day_of(now_ms) - self.days(self.funnel_days) + 1
+    }
+
+    fn days(&self, kept: u32) -> i64 {
+        i64::from(if self.shows_all { OBSERVERS_DAYS } else { kept })
     }
 }
 
 impl Default for JournalTerms {
     fn default() -> JournalTerms {
-        JournalTerms { utc_offset_ms: 8 * 3_600_000, history_days: 30, funnel_days: 400 }
+        JournalTerms { utc_offset_ms: 8 * 3_600_000, history_days: 30, funnel_days: 400, shows_all: false }
     }
 }
 

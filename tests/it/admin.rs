@@ -49,6 +49,16 @@ fn a_backup_is_made_while_the_store_is_written_to() {
     refused(&in_memory, &json!({"do": "backup", "path": "x.db"}).to_string(), "not a file");
 }
 
+/// An observer has no thread that keeps the store in order, and a web server may run for months.
+#[test]
+fn what_an_observer_writes_makes_the_log_no_longer_than_what_a_sender_does() {
+    let stores = Files(TestEnv::new());
+    let observer = stores.open(0, json!({"role": "observer", "secret": null, "durability": "normal"}));
+    (0..8000).for_each(|n| accept(&observer, &format!("o{n}"), TEMPLATE, 1));
+    let log = std::fs::metadata(stores.env().folder.path().join("0.db-wal")).unwrap();
+    assert!(log.len() < 24 << 20, "{} bytes", log.len());
+}
+
 /// A player's record, and a line of the program's, tell what can't be read; all others are there.
 #[test]
 fn what_is_damaged_is_left_out_and_told() {

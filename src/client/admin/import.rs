@@ -12,7 +12,6 @@ use crate::client::count_watch;
 use crate::error::{Error, Retry, Status};
 use crate::json;
 use crate::ledger::{self, ImportedCount, ImportedRecord, Meets, Piece};
-use crate::log::log_line;
 use crate::store::{Name, Space, home_of};
 use crate::wechat::check_id;
 
@@ -93,7 +92,7 @@ pub fn import(call: &Call<'_>) -> Result<String, Error> {
         }
         call.reply(&reply)
     });
-    keep_up(call);
+    call.parts.core.touch_maintenance();
     done
 }
 
@@ -104,18 +103,6 @@ fn in_the_middle(at: usize, taken: usize, e: Error) -> Error {
         return Error { message, ..e };
     }
     Error { message: format!("{message}; {taken} rows before it were taken"), retry: Retry::Unsafe, ..e }
-}
-
-/// What many rows bring about in the store is taken care of; by an observer, who has nobody for it, at once.
-fn keep_up(call: &Call<'_>) {
-    let core = &call.parts.core;
-    core.touch_maintenance();
-    if core.config.observer
-        && core.engine.needs_maintenance()
-        && let Err(e) = core.engine.maintain(ledger::is_over)
-    {
-        log_line!(core.log, Warn, "the store was not tidied up after an import: {}", e.message);
-    }
 }
 
 impl Reply {

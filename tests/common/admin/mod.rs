@@ -107,6 +107,7 @@ macro_rules! admin_tests {
             moves: a_ledger_in_use_keeps_what_it_has;
             observer: an_observer_looks_on_and_sends_nothing;
             observer: an_observer_claims_no_message_and_ends_at_once;
+            observer: an_observer_keeps_no_history_where_none_is_wanted;
             journal: what_happened_is_told_and_counted;
             journal: wrong_questions_about_the_past_are_refused;
             journal: an_opening_counts_once;

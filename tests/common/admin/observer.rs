@@ -43,6 +43,18 @@ pub fn an_observer_looks_on_and_sends_nothing(stores: &dyn Stores) {
     assert_eq!(players, [json!({"openid": "o1", "template_id": TEMPLATE, "count": 2})]);
 }
 
+/// What is over is the senders' to say; what is not to be kept is not, whoever writes it.
+pub fn an_observer_keeps_no_history_where_none_is_wanted(stores: &dyn Stores) {
+    let config = |days: u32| json!({"role": "observer", "secret": null, "history_days": days});
+    let entries = |openid: &str| {
+        let reply = ask(&stores.open(0, json!({})), json!({"do": "history", "openid": openid}));
+        reply["history"].as_array().expect("a list").len()
+    };
+    accept(&stores.open(0, config(0)), "o1", TEMPLATE, 1);
+    accept(&stores.open(0, config(1)), "o2", TEMPLATE, 1);
+    assert_eq!((entries("o1"), entries("o2")), (0, 1));
+}
+
 pub fn an_observer_claims_no_message_and_ends_at_once(stores: &dyn Stores) {
     let sender = stores.open(0, json!({}));
     accept(&sender, "o1", TEMPLATE, 1);
