@@ -604,7 +604,8 @@ wxsub_status wxsub_ask(const struct wxsub_client *client,
                        size_t *reply_len,
                        struct wxsub_result *why);
 
-/// Sends one message and waits for the verdict, at most "timeout_ms" long. For a game loop this is too long.
+/// Sends one message and waits for the verdict, at most "timeout_ms" long, and a second more where the store is too slow to
+/// note what WeChat has answered. For a game loop this is too long.
 ///
 /// `message_json` is WeChat's own request body:
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},

@@ -288,9 +288,7 @@ impl TemplateCache {
             known.list = Some(Arc::clone(&list));
             known.fetched_boot = Now::read().boot_ms;
         }
-        if let Err(e) = self.core.engine.run(ledger::put_list(text), Deadline::in_ms(1000)) {
-            log_line!(self.core.log, Warn, "the templates could not be kept: {}", e.message);
-        }
+        self.core.engine.run_later(ledger::put_list(text));
         Ok(list)
     }
 }

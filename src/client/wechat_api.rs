@@ -111,7 +111,7 @@ impl WechatApi {
             };
             let (base_ms, e) = match self.attempt(call, &token, &mut requests) {
                 CallResult::Refused(e, Recovery::NewToken) => {
-                    self.token.refused(&token, &e, call.timing.start_by);
+                    self.token.refused(&token, &e);
                     if refused.is_some() {
                         return end(CallResult::Refused(e, Recovery::NewToken), requests);
                     }

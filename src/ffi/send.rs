@@ -6,7 +6,8 @@ use super::types::{wxsub_client, wxsub_result, wxsub_status};
 use super::{guard, input, output, registry};
 use crate::error::Status;
 
-/// Sends one message and waits for the verdict, at most "timeout_ms" long. For a game loop this is too long.
+/// Sends one message and waits for the verdict, at most "timeout_ms" long, and a second more where the store is too slow to
+/// note what WeChat has answered. For a game loop this is too long.
 ///
 /// `message_json` is WeChat's own request body:
 ///   {"touser": "OPENID", "template_id": "...", "page": "index", "data": {"thing1": {"value": "..."}},

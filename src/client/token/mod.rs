@@ -129,16 +129,14 @@ impl TokenSource {
     }
 
     /// WeChat refused this token: nobody shall use it again.
-    pub fn refused(&self, token: &Secret, why: &Error, deadline: Deadline) {
+    pub fn refused(&self, token: &Secret, why: &Error) {
         self.cache.drop_refused(token, (why.errcode, why.http_status));
-        self.tell_refused(token, deadline);
+        self.tell_refused(token);
     }
 
-    fn tell_refused(&self, token: &Secret, deadline: Deadline) {
-        let operation = ledger::token_refused(&self.slot, token.clone());
-        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
-            log_line!(self.core.log, Warn, "a refused token could not be marked in the store: {}", e.message);
-        }
+    /// Nobody waits for it; whoever asks for a token after this sees it.
+    fn tell_refused(&self, token: &Secret) {
+        self.core.engine.run_later(ledger::token_refused(&self.slot, token.clone()));
     }
 
     /// WeChat accepted this token: should it refuse it one day, the next one is asked for at once.
@@ -222,7 +220,7 @@ impl TokenSource {
             match claim {
                 // Refused in this process a moment ago, which the store is about to hear.
                 TokenClaim::Ready(stored) if self.cache.was_refused(&stored.token) => {
-                    self.tell_refused(&stored.token, deadline);
+                    self.tell_refused(&stored.token);
                 }
                 TokenClaim::Ready(stored) => {
                     self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
@@ -237,12 +235,12 @@ impl TokenSource {
                 }
                 TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
-                    Ok(answer) => match self.keep(answer) {
+                    Ok(answer) => match self.keep(answer, deadline) {
                         Some(token) => return Ok(token),
                         None => last = None,
                     },
                     Err(why) if self.core.in_flight.is_aborted() || deadline.is_over() => {
-                        return Err(self.give_up(why, deadline));
+                        return Err(self.give_up(why));
                     }
                     Err(why) => last = Some(self.failed(why, failures, deadline)?),
                 },
@@ -259,10 +257,8 @@ impl TokenSource {
             (_, Concern::Secret) => FailureScope::Secret,
             (_, Concern::Account) => FailureScope::Everybody,
         };
-        let operation = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
-        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
-            log_line!(self.core.log, Warn, "a failed token request could not be told to others: {}", e.message);
-        }
+        let told = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
+        self.core.engine.run_later(told);
         if why.status == Status::Auth {
             log_line!(self.core.log, Error, "no access token: {}", why.message);
             let after_ms = why.retry_after_ms.max(pause_ms as u32);
@@ -274,11 +270,8 @@ impl TokenSource {
 
     /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
     /// ask at once.
-    fn give_up(&self, why: Error, deadline: Deadline) -> Error {
-        let operation = ledger::release_token(&self.slot, self.core.process);
-        if let Err(e) = self.core.engine.run(operation, deadline.or_at_least_ms(500)) {
-            log_line!(self.core.log, Warn, "a token request could not be given up in the store: {}", e.message);
-        }
+    fn give_up(&self, why: Error) -> Error {
+        self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
         if self.core.in_flight.is_aborted() {
             return cancelled();
         }
@@ -326,11 +319,11 @@ impl TokenSource {
     }
 
     /// Keeps it for all. None: it came so late that another process has asked for one since.
-    fn keep(&self, answer: TokenResponse) -> Option<Secret> {
+    fn keep(&self, answer: TokenResponse, deadline: Deadline) -> Option<Secret> {
         let now = Now::read();
         let (token, life_ms) = (answer.access_token, i64::from(answer.expires_in_s) * 1000);
-        let operation = ledger::put_token(&self.slot, Some(self.core.process), token.clone(), life_ms, self.concerned);
-        match self.core.engine.run(operation, Deadline::in_ms(1000)) {
+        let put = || ledger::put_token(&self.slot, Some(self.core.process), token.clone(), life_ms, self.concerned);
+        match self.core.engine.run(put(), deadline) {
             Ok(true) => {}
             Ok(false) => {
                 log_line!(
@@ -342,7 +335,12 @@ impl TokenSource {
             }
             Err(e) => {
                 let why = &e.message;
-                log_line!(self.core.log, Warn, "the new token works here, but is not in the store for others: {why}");
+                log_line!(
+                    self.core.log,
+                    Warn,
+                    "the new token works here, but is not in the store for others yet: {why}"
+                );
+                self.core.engine.run_later(put());
             }
         }
         self.cache.put(token.clone(), life_ms, life_ms, &now);
