@@ -93,8 +93,6 @@ fn add(args: &ArgMatches) -> Result<u8, Failure> {
     let source = option(args, "file").unwrap_or_default();
     let file = File::open(source).map_err(|why| Failure::io(source, &why))?;
     let size = file.metadata().ok().map(|file| file.len());
-    // A pipe can be read once only.
-    let file_is_plain = file.metadata().is_ok_and(|file| file.is_file());
     let mut input = BufReader::new(file);
     let is_json = input.fill_buf().is_ok_and(|start| matches!(start.first(), Some(b'{' | b'"')) && !is_csv_head(start));
     let client = open(args, Role::Observer)?;
@@ -102,7 +100,7 @@ fn add(args: &ArgMatches) -> Result<u8, Failure> {
     let bar = progress::bar(size, text::ADDING.get());
     let mut sum = Sum::default();
     // The same file again adds nothing twice.
-    let key = if file_is_plain { Some(digest(source)?) } else { None };
+    let key = digest(source)?;
     let mut pages = 0u64;
     let mut give = |page: Page, at: u64| {
         let mut players = json!({ "id": given(args, "id"), "players": page.rows });
@@ -126,6 +124,9 @@ fn add(args: &ArgMatches) -> Result<u8, Failure> {
 
 /// A quoted head is not JSON as a whole line.
 fn is_csv_head(start: &[u8]) -> bool {
+    if start.starts_with(b"{") {
+        return false;
+    }
     let line: Vec<u8> = start.iter().copied().take_while(|byte| *byte != b'\n').collect();
     serde_json::from_slice::<Value>(&line).is_err() || line.starts_with(b"\"openid\"")
 }

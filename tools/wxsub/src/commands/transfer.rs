@@ -130,6 +130,9 @@ enum Kind {
     Records,
 }
 
+/// A page of lines has about so many bytes at most: a request may have 16 MiB, and a line two.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// Rows with the lines that they stand on, a page at a time.
 pub struct Page {
     /// The rows.
@@ -150,8 +153,7 @@ pub fn import(args: &ArgMatches) -> Result<u8, Failure> {
     // the key of an interrupted one.
     let key = match option(args, "key") {
         Some(key) => Some(key.to_owned()),
-        None if source != "-" => Some(format!("{}{}", digest(source)?, mode.unwrap_or_default())),
-        None => None,
+        None => digest(source)?.map(|digest| format!("{digest}{}", mode.unwrap_or_default())),
     };
     let settings = Settings::read(args, Role::Observer)?.for_many_rows();
     settings.check_store(args.get_flag("create"))?;
@@ -228,19 +230,23 @@ fn opened(source: &str) -> Result<Source, Failure> {
         (Box::new(BufReader::new(file)), size)
     };
     let start = input.fill_buf().map_err(|why| Failure::io(source, &why))?;
-    let line: Vec<u8> = start.iter().copied().take_while(|byte| *byte != b'\n').collect();
-    let is_json = serde_json::from_slice::<Value>(&line).is_ok();
-    Ok((if is_json { Kind::Records } else { Kind::Counts }, input, size))
+    // A record may be longer than what is read at once.
+    let kind = if start.trim_ascii_start().starts_with(b"{") { Kind::Records } else { Kind::Counts };
+    Ok((kind, input, size))
 }
 
-pub fn digest(source: &str) -> Result<String, Failure> {
+/// What tells a file from another one; None: it is a pipe, which can be read once only.
+pub fn digest(source: &str) -> Result<Option<String>, Failure> {
     let failed = |why| Failure::io(source, &why);
+    if !std::fs::metadata(source).is_ok_and(|file| file.is_file()) {
+        return Ok(None);
+    }
     let mut file = File::open(source).map_err(failed)?;
     let (mut hash, mut bytes) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         let n = file.read(&mut bytes).map_err(failed)?;
         if n == 0 {
-            return Ok(hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect());
+            return Ok(Some(hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()));
         }
         hash.update(&bytes[..n]);
     }
@@ -303,7 +309,7 @@ fn each_page_of_counts(input: impl Read, source: &str, give: Give<'_>) -> Result
 /// Lines of JSON.
 pub fn each_page_of_lines(input: impl BufRead, source: &str, give: Give<'_>) -> Result<(), Failure> {
     let mut page = Page { rows: Vec::new(), lines: Vec::new() };
-    let mut read = 0u64;
+    let (mut read, mut bytes) = (0u64, 0);
     for (at, line) in input.lines().enumerate() {
         let line = line.map_err(|why| Failure::io(source, &why))?;
         read += line.len() as u64 + 1;
@@ -315,8 +321,10 @@ pub fn each_page_of_lines(input: impl BufRead, source: &str, give: Give<'_>) -> 
             .map_err(|why| Failure::file(source, text::LINE.with(&[&number, &format!("column {}", why.column())])))?;
         page.rows.push(row);
         page.lines.push(number);
-        if page.rows.len() as u64 == PAGE {
+        bytes += line.len();
+        if page.rows.len() as u64 == PAGE || bytes >= PAGE_BYTES {
             give(std::mem::replace(&mut page, Page { rows: Vec::new(), lines: Vec::new() }), read)?;
+            bytes = 0;
         }
     }
     if page.rows.is_empty() { Ok(()) } else { give(page, read) }

@@ -99,6 +99,68 @@ fn wrong_rows_are_named_by_their_lines() {
     refused("openid,template_id,count\n", &[], 2, "--mode");
 }
 
+/// What comes through a pipe can be read once only, and is no other pipe's.
+#[cfg(unix)]
+#[test]
+fn two_pipes_are_two_imports() {
+    let world = World::new();
+    let _server = crowd(&world, 1);
+    for n in 1..=2 {
+        let pipe = world.path(&format!("pipe{n}")).to_string_lossy().into_owned();
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // More than what is read at once.
+        let rows: String = (0..600).map(|row| format!("o-{n}-{row},{TEMPLATE},{n}\n")).collect();
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::write(pipe, format!("openid,template_id,count\n{rows}"))
+        });
+        assert_eq!(world.run(&["import", &pipe, "--mode", "add"]).fine(), "600 imported, 0 refused\n");
+        writer.join().unwrap().unwrap();
+        assert_eq!(world.run(&["quota", &format!("o-{n}-599"), TEMPLATE]).fine(), format!("{n}\n"));
+    }
+}
+
+/// Its first line is the audit, and may be longer than what is read at once.
+#[test]
+fn an_export_with_a_long_audit_comes_in_again() {
+    let world = World::new();
+    let server = crowd(&world, 3);
+    for n in 0..400 {
+        let request = json!({ "do": "mute", "openid": "o-player-0001", "until_ms": 4_000_000_000_000_u64 + n });
+        server.admin(&request.to_string(), 1 << 16).unwrap();
+    }
+    let file = world.path("records.jsonl").to_string_lossy().into_owned();
+    world.run(&["export", &file, "--full"]).fine();
+    let longest = std::fs::read_to_string(&file).unwrap().lines().map(str::len).max();
+    assert!(longest > Some(10_000), "{longest:?}");
+    let other = world.path("other.db").to_string_lossy().into_owned();
+    on(&world, &other, &["import", &file, "--create"]).fine();
+    assert_eq!(on(&world, &other, &["quota", "o-player-0002", TEMPLATE]).fine(), "3\n");
+}
+
+/// Large records make pages of few.
+#[test]
+fn an_export_of_long_lists_comes_in_again() {
+    let world = World::new();
+    let server = crowd(&world, 1);
+    let put = json!({ "do": "campaign.put", "id": "c", "audience": "list",
+        "message": { "template_id": TEMPLATE, "data": { "thing1": { "value": "x" }, "time2": { "value": "10:00" } } } });
+    server.admin(&put.to_string(), 1 << 16).unwrap();
+    let text = "x".repeat(4000);
+    for page in 0..8 {
+        let player = |n: usize| json!({ "openid": format!("o-{page}-{n}"), "data": { "thing1": { "value": text } } });
+        let players: Vec<Value> = (0..500).map(player).collect();
+        server.admin(&json!({ "do": "campaign.add", "id": "c", "players": players }).to_string(), 1 << 16).unwrap();
+    }
+    let file = world.path("records.jsonl").to_string_lossy().into_owned();
+    world.run(&["export", &file, "--full"]).fine();
+    let size = std::fs::metadata(&file).unwrap().len();
+    assert!(size > 17 << 20, "{size}");
+    let other = world.path("other.db").to_string_lossy().into_owned();
+    on(&world, &other, &["import", &file, "--create"]).fine();
+    assert!(on(&world, &other, &["campaign", "status", "c", "--json"]).fine().contains("4000"));
+}
+
 #[test]
 fn whole_records_go_out_and_in_again() {
     let world = World::new();
