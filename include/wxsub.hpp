@@ -1056,6 +1056,7 @@ class Futures {
       const Polled polled = client_.poll(batch, sizeof batch / sizeof batch[0], wait);
       if (!polled.result) {
         end_all();
+        hand_on();  // what is left of an earlier pump
         return polled.result;
       }
       settle(polled);

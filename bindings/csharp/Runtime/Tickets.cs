@@ -143,6 +143,8 @@ namespace Wxsub
         {
             if (_closed)
             {
+                // What is left of a pump whose Other threw.
+                HandOut();
                 return 0;
             }
             // Code that goes on within Pump may pump, too.

@@ -137,6 +137,14 @@ namespace Wxsub.Tests
 
         private static void Throwing()
         {
+            foreach (bool closed in new[] { false, true })
+            {
+                Throwing(closed);
+            }
+        }
+
+        private static void Throwing(bool closed)
+        {
             using (Client client = Simulator.Open())
             using (var tickets = new Tickets(client))
             {
@@ -150,13 +158,18 @@ namespace Wxsub.Tests
                 tickets.Other += other =>
                 {
                     others.Add(other.Remaining);
-                    if (other.Remaining == 1)
+                    if (other.Remaining < (closed ? 3 : 2))
                     {
                         throw new InvalidOperationException("a handler's mistake");
                     }
                 };
                 Check.Throws<InvalidOperationException>(() => tickets.Pump());
                 Check.Equal(4L, Now(last).Remaining, "the task has its result:");
+                if (closed)
+                {
+                    client.Dispose();
+                    Check.Throws<InvalidOperationException>(() => tickets.Pump());
+                }
                 tickets.Pump();
                 Check.Equal("1 2 3", string.Join(" ", others), "none is lost, none comes twice:");
             }

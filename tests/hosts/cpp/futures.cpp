@@ -102,7 +102,7 @@ void the_host_may_submit_from_within() {
 }
 
 #if WXSUB_HAS_EXCEPTIONS
-void what_the_host_throws_leaves_pump_and_nothing_is_lost() {
+void what_the_host_throws_leaves_pump_and_nothing_is_lost(bool closed) {
   const wxsub::Client client = test::opened();
   int given = 0;
   wxsub::Futures futures(client, [&given](const wxsub::Result &) {
@@ -118,7 +118,8 @@ void what_the_host_throws_leaves_pump_and_nothing_is_lost() {
     thrown = true;
   }
   CHECK(thrown && given == 1 && is_ready(last));
-  CHECK(futures.pump());
+  if (closed) wxsub_free(client.handle());
+  CHECK(futures.pump().ok() == !closed);
   CHECK_EQUAL(given, 3);
 }
 #endif
@@ -217,7 +218,8 @@ int main() {
   what_belongs_to_none_goes_to_the_host();
   the_host_may_submit_from_within();
 #if WXSUB_HAS_EXCEPTIONS
-  what_the_host_throws_leaves_pump_and_nothing_is_lost();
+  what_the_host_throws_leaves_pump_and_nothing_is_lost(false);
+  what_the_host_throws_leaves_pump_and_nothing_is_lost(true);
 #endif
   many_threads_submit_while_others_pump();
   at_its_end_every_future_has_a_result();
