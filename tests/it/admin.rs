@@ -85,6 +85,41 @@ fn what_is_damaged_is_left_out_and_told() {
     }
     let whole = ask(&client, json!({"do": "players", "limit": 1}));
     assert_eq!(whole.get("left_out"), None, "{whole}");
+    // Nor does one of them keep a campaign's forecast from being made.
+    let message = json!({"template_id": TEMPLATE, "data": {}});
+    ask(&client, json!({"do": "campaign.put", "id": "c", "audience": "list", "message": message}));
+    ask(&client, json!({"do": "campaign.add", "id": "c", "players": ["o1", "o2", "o4"]}));
+    let forecast = ask(&client, json!({"do": "campaign.forecast", "id": "c"}));
+    assert_eq!((&forecast["players"], &forecast["skipped"]), (&json!(2), &json!({})), "{forecast}");
+}
+
+/// What an operator did stands, though its line in the audit could not be written.
+#[test]
+fn what_is_not_in_the_audit_is_told_as_done() {
+    let stores = Files(TestEnv::new());
+    let client = stores.open(0, json!({"timeout_ms": 3000}));
+    ask(&client, json!({"do": "mute", "openid": "o9", "until_ms": null}));
+    let file = rusqlite::Connection::open(stores.env().folder.path().join("0.db")).unwrap();
+    for (when, of) in [("UPDATE", "NEW"), ("INSERT", "NEW")] {
+        let refuse = "SELECT RAISE(ABORT, 'broken')";
+        let sql = format!(
+            "CREATE TRIGGER no_{when} BEFORE {when} ON account_record WHEN {of}.id = 'audit' BEGIN {refuse}; END"
+        );
+        file.execute_batch(&sql).unwrap();
+    }
+    let message = json!({"template_id": TEMPLATE, "data": {}});
+    for request in [
+        json!({"do": "campaign.put", "id": "c", "audience": "list", "message": message}),
+        json!({"do": "campaign.cancel", "id": "c"}),
+        json!({"do": "mute", "openid": "o1", "until_ms": (1_i64 << 50)}),
+        json!({"do": "compact"}),
+    ] {
+        let failed = client.admin(&request.to_string(), ROOM).unwrap_err();
+        assert_eq!((failed.status, failed.retry), (Status::Store, wxsub::Retry::Unsafe), "{request}: {failed}");
+        assert!(failed.message.starts_with("done, but"), "{request}: {failed}");
+    }
+    assert_eq!(ask(&client, json!({"do": "campaign.status", "id": "c"}))["state"], "cancelled");
+    assert_eq!(ask(&client, json!({"do": "player", "openid": "o1"}))["muted_until_ms"], json!(1_i64 << 50));
 }
 
 /// What a program may send that knows the words but not the rules; "backup" would write where it says.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::export_journal::{FUNNEL, HISTORY};
 use super::import_journal::Journal;
-use super::{Call, not_confirmed, once, wrong};
+use super::{Call, cut_short, not_confirmed, once, wrong};
 use crate::client::count_watch;
 use crate::error::{Error, Retry, Status};
 use crate::json;
@@ -19,8 +19,6 @@ use crate::wechat::check_id;
 const MOST_ROWS: usize = 1000;
 /// Refused rows that are told.
 const MOST_TOLD: usize = 100;
-/// Bytes of the reason for one.
-const MAX_WHY: usize = 200;
 /// The highest count that is taken.
 const MAX_COUNT: u64 = 1_000_000;
 /// The largest record, in bytes.
@@ -106,11 +104,9 @@ fn in_the_middle(at: usize, taken: usize, e: Error) -> Error {
 }
 
 impl Reply {
-    fn refuse(&mut self, row: usize, mut why: String) {
+    fn refuse(&mut self, row: usize, why: String) {
         if self.refused.len() < MOST_TOLD {
-            let end = (0..=why.len().min(MAX_WHY)).rev().find(|at| why.is_char_boundary(*at)).unwrap_or(0);
-            why.truncate(end);
-            self.refused.push(Refused { row, why });
+            self.refused.push(Refused { row, why: cut_short(why) });
         }
     }
 }

@@ -34,6 +34,8 @@ use crate::ledger;
 
 /// The least capacity of a reply's buffer: enough for every reply.
 pub const LEAST_ROOM: usize = 65_535;
+/// Bytes of the reason why a row was refused.
+const MAX_WHY: usize = 200;
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 
@@ -125,6 +127,15 @@ impl Call<'_> {
         json::strict(self.what, self.fields.clone()).map_err(wrong)
     }
 
+    /// Leaves a line in the audit, behind what was done.
+    ///
+    /// # Errors
+    /// [`Status::Store`], in words that say that it was done.
+    pub fn note_act(&self, detail: &str) -> Result<(), Error> {
+        let noted = self.parts.core.engine.run(ledger::note_act(self.what, detail), self.deadline.or_at_least_ms(1000));
+        noted.map_err(not_confirmed)
+    }
+
     /// A reply that is short in any case.
     pub fn reply(&self, reply: &impl Serialize) -> Result<String, Error> {
         serde_json::to_string(reply)
@@ -178,6 +189,13 @@ pub fn once(call: &Call<'_>, key: Option<&str>, work: impl FnOnce() -> Result<St
 fn not_confirmed(e: Error) -> Error {
     let message = format!("done, but a step behind it failed, so that it may not be kept: {}", e.message);
     Error { message, retry: Retry::Unsafe, ..e }
+}
+
+/// The reason why a row was refused, as long as a reply with many of them has room for.
+fn cut_short(mut why: String) -> String {
+    let end = (0..=why.len().min(MAX_WHY)).rev().find(|at| why.is_char_boundary(*at)).unwrap_or(0);
+    why.truncate(end);
+    why
 }
 
 /// A request that is not understood.

@@ -54,7 +54,7 @@ pub fn mute(call: &Call<'_>) -> Result<String, Error> {
     let core = &call.parts.core;
     core.engine.run(ledger::mute(&openid, until_ms.unwrap_or(0), core.new_number()), call.deadline)?;
     let detail = until_ms.map_or("one player, not any more".to_owned(), |ms| format!("one player, until {ms}"));
-    core.engine.run(ledger::note_act("mute", &detail), call.deadline)?;
+    call.note_act(&detail)?;
     core.touch_maintenance();
     call.reply(&json!({}))
 }

@@ -6,7 +6,6 @@ use serde_json::json;
 use super::{Call, wrong};
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::ledger;
 use crate::store::Compacted;
 
 /// How long rewriting a file may take.
@@ -46,6 +45,6 @@ pub fn compact(call: &Call<'_>) -> Result<String, Error> {
         }
         Compacted::Note(note) => (json!({"note": note}), "nothing to rewrite here".to_owned()),
     };
-    engine.run(ledger::note_act("compact", &detail), call.deadline.or_at_least_ms(5000))?;
+    call.note_act(&detail)?;
     call.reply(&reply)
 }

@@ -10,7 +10,7 @@ use super::super::paging::Position;
 use super::super::{Call, wrong};
 use super::fields::{Audience, PutFields, checked_id};
 use super::looked_up;
-use crate::error::Error;
+use crate::error::{Error, Retry, Status};
 use crate::ledger::campaign::{self, Campaign, Forecast, Pace, Prospect, Run};
 use crate::ledger::{self, Bound, CampaignSend, TemplateId};
 use crate::store::{Scanned, Space};
@@ -205,28 +205,36 @@ impl<'c, 'a> Look<'c, 'a> {
         progress.part += 1;
         let players = part.unwrap_or_default().players;
         for (openid, _) in &players {
-            let prospect = engine.ask(campaign::prospect(openid), self.call.deadline)?;
-            self.add(&mut progress.forecast, &prospect);
+            if let Some(prospect) = self.prospect(openid)? {
+                self.add(&mut progress.forecast, &prospect);
+            }
         }
         Ok(players.len())
     }
 
+    /// How a player stands; None: his record is damaged, which is told where somebody calls for him.
+    fn prospect(&self, openid: &str) -> Result<Option<Prospect>, Error> {
+        match self.call.parts.core.engine.ask(campaign::prospect(openid), self.call.deadline) {
+            Err(e) if e.status == Status::Store && e.retry == Retry::Never => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     fn add_player(&self, forecast: &mut Forecast, record: &Scanned) -> Result<(), Error> {
         let leave = self.campaign.definition.leave;
-        let said = match campaign::of_audience(&record.name, &record.value, &self.template, leave) {
-            Ok(Some(said)) => said,
-            // Its damage is told where somebody calls for this player.
-            Ok(None) | Err(_) => return Ok(()),
+        let Ok(Some(said)) = campaign::of_audience(&record.name, &record.value, &self.template, leave) else {
+            return Ok(());
         };
-        let engine = &self.call.parts.core.engine;
         let caps = self.bound.rules && (self.bound.caps.per_day.is_some() || self.bound.caps.per_week.is_some());
         let prospect = if said.is_none() && (caps || self.begun.is_some()) {
             let openid = String::from_utf8_lossy(record.name.id());
-            engine.ask(campaign::prospect(&openid), self.call.deadline)?
+            self.prospect(&openid)?
         } else {
-            campaign::prospect_in(&record.name, &record.value, engine.wall_ms())?
+            campaign::prospect_in(&record.name, &record.value, self.call.parts.core.engine.wall_ms()).ok()
         };
-        self.add(forecast, &prospect);
+        if let Some(prospect) = &prospect {
+            self.add(forecast, prospect);
+        }
         Ok(())
     }
 

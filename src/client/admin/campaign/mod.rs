@@ -9,9 +9,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::paging::{Position, Rows};
-use super::{Call, wrong};
+use super::{Call, cut_short, wrong};
 use crate::error::{Error, Status};
-use crate::ledger::campaign::{self, Added, Campaign, Part, Put, Run, Wish};
+use crate::ledger::campaign::{self, Added, Campaign, Change, Part, Put, Run, Wish};
 use crate::wechat::check_id;
 use fields::{PutFields, checked_id};
 pub use forecast::forecast;
@@ -37,12 +37,7 @@ pub fn put(call: &Call<'_>) -> Result<String, Error> {
         return dry_put(call, id, definition);
     }
     match call.parts.core.engine.run(campaign::put(id.clone(), definition), call.deadline)? {
-        Put::There(campaign, change) => {
-            call.parts.campaigns.tell_change(&campaign, change.as_ref());
-            call.parts.campaigns.wake();
-            note(call, &campaign)?;
-            call.reply(&Progress::of(&campaign))
-        }
+        Put::There(campaign, change) => noted(call, &campaign, change.as_ref()),
         Put::TooLate => Err(has_begun(&id)),
         Put::TooMany(n) => Err(wrong(format!("campaign.put: {n} campaigns have not ended yet; more can't be put"))),
     }
@@ -107,7 +102,7 @@ pub fn add(call: &Call<'_>) -> Result<String, Error> {
                 bytes += openid.len() + data.as_ref().map_or(0, String::len);
                 part.players.push((openid, data));
             }
-            Err(why) if refused.len() < MOST_REFUSED => refused.push(Refused { row, why }),
+            Err(why) if refused.len() < MOST_REFUSED => refused.push(Refused { row, why: cut_short(why) }),
             Err(_) => {}
         }
         if part.players.len() >= PART_PLAYERS || bytes >= PART_BYTES {
@@ -124,8 +119,7 @@ pub fn add(call: &Call<'_>) -> Result<String, Error> {
     });
     let added = call.parts.core.engine.run(campaign::add(id.clone(), parts, key), call.deadline)?;
     let Some((added, campaign, change)) = added else { return Err(not_found(&id)) };
-    call.parts.campaigns.tell_change(&campaign, change.as_ref());
-    call.parts.campaigns.wake();
+    tell_change(call, &campaign, change.as_ref());
     let added = match added {
         Added::Now(n) | Added::Before(n) => n,
         Added::NoList => return Err(wrong(format!("campaign {id} has no list: its audience is \"allowed\""))),
@@ -187,20 +181,25 @@ fn change(call: &Call<'_>, wish: Wish) -> Result<String, Error> {
     let id = checked_id(id)?;
     let changed = call.parts.core.engine.run(campaign::wish(id.clone(), wish), call.deadline)?;
     let Some((in_time, campaign, change)) = changed else { return Err(not_found(&id)) };
-    call.parts.campaigns.tell_change(&campaign, change.as_ref());
-    call.parts.campaigns.wake();
-    if !in_time {
-        let why = format!("campaign {id} is {}; nothing was changed", campaign.run.state.word());
-        return Err(Error::new(Status::TooLate, why));
+    if in_time {
+        return noted(call, &campaign, change.as_ref());
     }
-    note(call, &campaign)?;
-    call.reply(&Progress::of(&campaign))
+    tell_change(call, &campaign, change.as_ref());
+    let why = format!("campaign {id} is {}; nothing was changed", campaign.run.state.word());
+    Err(Error::new(Status::TooLate, why))
 }
 
-/// Leaves a line in the audit.
-fn note(call: &Call<'_>, campaign: &Campaign) -> Result<(), Error> {
+/// What an operator has done: a line in the audit, and the log; a long list that goes now has the time that is left.
+fn noted(call: &Call<'_>, campaign: &Campaign, change: Option<&Change>) -> Result<String, Error> {
     let detail = format!("{}: {}", campaign.id, campaign.run.state.word());
-    call.parts.core.engine.run(crate::ledger::note_act(call.what, &detail), call.deadline)
+    let noted = call.note_act(&detail);
+    tell_change(call, campaign, change);
+    noted.and_then(|()| call.reply(&Progress::of(campaign)))
+}
+
+fn tell_change(call: &Call<'_>, campaign: &Campaign, change: Option<&Change>) {
+    call.parts.campaigns.tell_change(campaign, change);
+    call.parts.campaigns.wake();
 }
 
 /// "campaign.status".
