@@ -42,6 +42,12 @@ impl JournalTerms {
         self.day_of(now_ms) - self.days(self.funnel_days) + 1
     }
 
+    /// How long the log is kept, by an entry that comes in today; `is_old`: it was made in another ledger.
+    pub fn log_life_ms(&self, is_old: bool) -> i64 {
+        let days = if is_old { self.days(self.history_days) } else { self.history_days.into() };
+        days.max(1) * DAY_MS
+    }
+
     fn days(&self, kept: u32) -> i64 {
         i64::from(if self.shows_all { OBSERVERS_DAYS } else { kept })
     }

@@ -64,8 +64,7 @@ impl Core {
             soonest(&mut later, waiting.first().map(|(_, at_ms)| at_ms - now_ms));
             let last = due.len() < BUCKETS_AT_ONCE;
             let due = self.with_changes(due, deadline)?;
-            // A server that is silent leaves time to note that, and to look at the others.
-            for (due, look) in self.look_at(due, limit, skip, deadline.in_part(2)) {
+            for (due, look) in self.look_at(due, limit, skip, deadline) {
                 match look {
                     Ok(look) => {
                         soonest(&mut later, look.later_ms.map(|at_ms| at_ms - look.now_ms));
@@ -129,7 +128,8 @@ impl Core {
         deadline: Deadline,
     ) -> Vec<(Due, Result<Look, Failure>)> {
         let requests: Vec<Request> = due.iter().map(|due| self.list(due.bucket, 0, MESSAGES_AT_ONCE)).collect();
-        let answers = self.router.exchange_all(&requests, deadline);
+        // A server that is silent leaves time to note that, and to look further at the others.
+        let answers = self.router.exchange_all(&requests, deadline.in_part(2));
         let looks = due.into_iter().zip(answers).map(|(due, first)| {
             let look = first.and_then(|first| self.look_on(due.bucket, first, limit, skip, deadline));
             (due, look)

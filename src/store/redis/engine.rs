@@ -36,9 +36,7 @@ impl Engine for RedisEngine {
         step.decide = Box::new(move |view| decide(view).map(|_| Changes::default()));
         (step.proven, step.trace) = (false, None);
         let Some(home) = self.core.home_of(&mut step)? else { return Ok(()) };
-        if self.core.player_locks.is_awaited(home) {
-            drop(self.core.lock(home, deadline)?);
-        }
+        self.core.settle(home, deadline)?;
         self.core.drive(Run::new(step)?, deadline)
     }
 
@@ -57,15 +55,11 @@ impl Engine for RedisEngine {
     }
 
     fn flush(&self, deadline: Deadline) {
-        // What is put off meanwhile is not waited for: under load there is always something.
-        for home in self.core.player_locks.unsettled() {
-            if self.core.lock(home, deadline).is_err() {
-                return;
-            }
-        }
+        let _later = self.core.settle_all(deadline);
     }
 
     fn agenda(&self, limit: usize, skip: &dyn Fn(u64) -> bool, deadline: Deadline) -> Result<Agenda, Error> {
+        // Who takes a message sees what was put off on its player.
         self.flush(deadline.in_part(4));
         self.core.look(limit, skip, deadline).map_err(|failure| failure.undone().describe(&self.core.location))
     }
@@ -75,7 +69,7 @@ impl Engine for RedisEngine {
     }
 
     fn scan(&self, space: Space, after: Option<Box<[u8]>>, limit: usize, deadline: Deadline) -> Result<Page, Error> {
-        self.flush(deadline.in_part(4));
+        self.core.settle_all(deadline)?;
         let page = self.core.scan(space, after.as_deref(), limit, deadline);
         page.map_err(|failure| failure.undone().describe(&self.core.location))
     }
@@ -92,7 +86,7 @@ impl Engine for RedisEngine {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Page, Error> {
-        self.flush(deadline.in_part(4));
+        self.core.settle(home, deadline)?;
         let page = self.core.scan_of(space, home, after.as_deref(), limit, deadline);
         page.map_err(|failure| failure.undone().describe(&self.core.location))
     }
@@ -113,17 +107,20 @@ impl Engine for RedisEngine {
     }
 
     fn log(&self, query: &LogQuery, deadline: Deadline) -> Result<LogPage, Error> {
-        self.flush(deadline.in_part(4));
+        match query.home {
+            Some(home) => self.core.settle(home, deadline)?,
+            None => self.core.settle_all(deadline)?,
+        }
         self.core.described(self.core.log(query, deadline))
     }
 
     fn drop_log(&self, home: u64, is_his: &dyn Fn(&[u8]) -> bool, deadline: Deadline) -> Result<u64, Error> {
-        self.flush(deadline.in_part(4));
+        self.core.settle(home, deadline)?;
         self.core.described(self.core.drop_log(home, is_his, deadline))
     }
 
     fn counters(&self, days: RangeInclusive<i64>, deadline: Deadline) -> Result<Vec<(Counter, i64)>, Error> {
-        self.flush(deadline.in_part(4));
+        self.core.settle_all(deadline)?;
         let counters = self.core.counters(&days, deadline).map(|all| all.into_iter().collect());
         self.core.described(counters)
     }

@@ -31,8 +31,10 @@ pub fn write(keys: &Keys, terms: &JournalTerms, place: Place, changes: &Changes,
         }
     }
     if !changes.log.is_empty() {
-        let life_ms = i64::from(terms.history_days.max(1)) * 86_400_000;
-        attempt.then("PEXPIRE", &log, &[life_ms.to_string().as_bytes()]);
+        let is_old = changes.log.iter().any(|entry| entry.made_ms.is_some());
+        // How long senders keep what is there is theirs to say.
+        let command = if terms.shows_all { "LENGTHEN" } else { "PEXPIRE" };
+        attempt.then(command, &log, &[terms.log_life_ms(is_old).to_string().as_bytes()]);
     }
     let funnel = keys.own(place, "funnel");
     for (counter, n) in &changes.adds {

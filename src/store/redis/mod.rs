@@ -8,10 +8,12 @@ mod announcement;
 #[cfg(any(test, fuzzing))]
 mod any_answer;
 mod connection;
+mod deferred;
 mod durability;
 mod engine;
 mod entries;
 mod error;
+mod fan_out;
 mod format;
 mod journal;
 mod keys;
@@ -45,13 +47,12 @@ use crate::clock::{self, Deadline};
 use crate::config::{Config, RedisAt};
 use crate::error::{Error, Status};
 use crate::latency::Histogram;
-use crate::panics;
 use agenda::whole;
 use announcement::Announcement;
 use error::Failure;
 use keys::{Keys, Place};
 use node::Answers;
-use player_locks::{Deferred, Guard, Memory, PlayerLocks};
+use player_locks::{Memory, PlayerLocks};
 use resp::Value;
 use router::{Request, Router};
 use script::{Command, time_ms};
@@ -60,12 +61,6 @@ use step_run::{Next, Run};
 
 /// The clock of a server that answers later than this is not taken over.
 const LONGEST_CLOCK_CALL: Duration = Duration::from_millis(400);
-/// How long steps that were put off wait for others to go with, and how many go at once.
-const GATHER: (Duration, usize) = (Duration::from_millis(1), 256);
-/// A round trip for what was put off takes so long at most, and when something was in the way the next one comes so much
-/// later.
-const WORK_ROUND_MS: u64 = 1000;
-const WORK_PAUSE: Duration = Duration::from_millis(50);
 /// How long what was put off is waited for when the store is closed.
 const CLOSING_MS: u64 = 1000;
 /// How often a process asks whether the journal needs a round, and how long that may take.
@@ -175,9 +170,11 @@ impl Core {
         due
     }
 
-    /// Whether the history must go, so that there is room for what matters.
+    /// Whether the history must go, so that there is room for what matters; an observer leaves that to others.
     fn needs_room(&self) -> bool {
-        self.full.load(Ordering::Relaxed) && self.emptied.lock().is_none_or(|last| last.elapsed() >= EMPTIED_EVERY)
+        !self.journal.shows_all
+            && self.full.load(Ordering::Relaxed)
+            && self.emptied.lock().is_none_or(|last| last.elapsed() >= EMPTIED_EVERY)
     }
 
     fn request(&self, place: Place, commands: Vec<Command>) -> Request {
@@ -205,18 +202,30 @@ impl Core {
         Ok(answers)
     }
 
-    /// Reads in many places, in as many round trips as there are servers; those that fail once more alone.
+    /// Reads in many places, in as many round trips as there are servers; those that fail once more together, then alone.
     fn read_all(&self, requests: &[Request], deadline: Deadline) -> Result<Vec<Vec<Value>>, Failure> {
-        // A server that is silent leaves time to ask the one that has taken over.
-        let answers = self.router.exchange_all(requests, deadline.in_part(2));
-        let again = requests.iter().zip(answers).map(|(request, answers)| {
+        let is_whole = |answers: &Result<Answers, Failure>, request: &Request| {
+            answers.as_ref().is_ok_and(|answers| answers.values.len() == request.commands.len())
+        };
+        // A server of several that is silent leaves time to ask the one that has taken over.
+        let first = if self.router.is_cluster() { deadline.in_part(2) } else { deadline };
+        let mut answers = self.router.exchange_all(requests, first);
+        let failed = |(at, (answers, request)): (usize, (&Result<Answers, Failure>, &Request))| {
+            (!is_whole(answers, request)).then_some(at)
+        };
+        let failed: Vec<usize> = answers.iter().zip(requests).enumerate().filter_map(failed).collect();
+        let again: Vec<Request> = failed.iter().filter_map(|at| requests.get(*at).cloned()).collect();
+        for (at, once_more) in failed.into_iter().zip(self.router.exchange_all(&again, deadline)) {
+            answers[at] = once_more;
+        }
+        let read = answers.into_iter().zip(requests).map(|(answers, request)| {
             let answers = match answers {
-                Ok(answers) if answers.values.len() == request.commands.len() => answers,
+                answers if is_whole(&answers, request) => answers?,
                 _ => self.router.exchange(request, deadline)?,
             };
             whole(answers, request.commands.len())
         });
-        again.collect()
+        read.collect()
     }
 
     /// Carries out what may be done twice.
@@ -283,94 +292,6 @@ impl Core {
         Ok(())
     }
 
-    /// The next step that was put off on this player.
-    fn next_deferred(&self, guard: &Guard<'_>) -> Option<Deferred> {
-        let mut next = self.player_locks.next(guard)?;
-        next.run.know(self.memory.take(guard.home()));
-        Some(next)
-    }
-
-    /// Takes what was put off on this player as far as a caller's time goes. What is left then stays put off: it must not end
-    /// by the time of a caller who asked for something else.
-    fn take_deferred(&self, guard: &Guard<'_>, deadline: Deadline) -> Result<(), Failure> {
-        while let Some(mut deferred) = self.next_deferred(guard) {
-            let failure = loop {
-                let run = &mut deferred.run;
-                match run.next(self) {
-                    Next::Done(done) => {
-                        // If it failed it is as if it had not been asked for.
-                        let _failed = self.end(done, deadline);
-                        break None;
-                    }
-                    Next::Ask(_) if deadline.is_over() => break Some(Failure::TooLate),
-                    Next::Ask(request) => match self.ask(run, &request, deadline) {
-                        Err(failure) if run.may_ask_again(&failure) => break Some(failure),
-                        answer => run.take(self, answer),
-                    },
-                }
-            };
-            if let Some(failure) = failure {
-                self.player_locks.put_back(guard, deferred);
-                return Err(failure.undone());
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes what is put off, until the store is closed.
-    fn work(&self) {
-        let mut pause = GATHER.0;
-        loop {
-            // Others may come along, and their callers may take it along.
-            std::thread::sleep(pause);
-            let Some(guards) = self.player_locks.wait_for_deferred(GATHER.1) else { return };
-            // A bug of a decision's must not end the others'.
-            let went_well = panics::catch(|| self.work_on(guards)).unwrap_or(false);
-            pause = if went_well { GATHER.0 } else { WORK_PAUSE };
-        }
-    }
-
-    /// All their steps go together, and each player is free as soon as his are done. What is in the way stays put off; false:
-    /// something is.
-    fn work_on(&self, guards: Vec<Guard<'_>>) -> bool {
-        let mut went_well = true;
-        let next = |guard| Some((self.next_deferred(&guard)?, guard));
-        let mut under_way: Vec<(Deferred, Guard<'_>)> = guards.into_iter().filter_map(next).collect();
-        while !under_way.is_empty() {
-            let deadline = Deadline::in_ms(WORK_ROUND_MS.min(self.timeout_ms));
-            let (mut asking, mut requests) = (Vec::new(), Vec::new());
-            for (mut deferred, guard) in std::mem::take(&mut under_way) {
-                match deferred.run.next(self) {
-                    Next::Done(done) => {
-                        drop(self.end(done, deadline));
-                        under_way.extend(next(guard));
-                    }
-                    Next::Ask(request) => {
-                        requests.push(request);
-                        asking.push((deferred, guard));
-                    }
-                }
-            }
-            let answers = self.router.exchange_all(&requests, deadline);
-            for (((mut deferred, guard), request), mut answer) in asking.into_iter().zip(&requests).zip(answers) {
-                if matches!(&answer, Err(failure) if failure.code() == "NOSCRIPT") {
-                    answer = self.router.exchange(request, deadline);
-                }
-                match answer {
-                    Err(failure) if deferred.run.may_ask_again(&failure) => {
-                        went_well = false;
-                        self.player_locks.put_back(&guard, deferred);
-                    }
-                    answer => {
-                        deferred.run.take(self, answer);
-                        under_way.push((deferred, guard));
-                    }
-                }
-            }
-        }
-        went_well
-    }
-
     /// Whose step it is. One that names nothing is asked what it wants.
     fn home_of(&self, step: &mut Step) -> Result<Option<u64>, Error> {
         if step.reads.is_empty() {
@@ -383,11 +304,5 @@ impl Core {
             }
         }
         Place::of(&step.reads).map(|(_, home)| Some(home))
-    }
-
-    fn lock(&self, home: u64, deadline: Deadline) -> Result<Guard<'_>, Error> {
-        let guard = self.player_locks.lock(home, deadline).ok_or_else(|| Failure::TooLate.describe(&self.location))?;
-        self.take_deferred(&guard, deadline).map_err(|failure| failure.describe(&self.location))?;
-        Ok(guard)
     }
 }

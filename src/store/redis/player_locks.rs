@@ -13,6 +13,8 @@ use crate::clock::Deadline;
 const REMEMBERED: usize = 2048;
 /// A step that was put off for so long is given up, as if it had not been asked for.
 const GIVEN_UP: Duration = Duration::from_secs(10);
+/// How long one rests that something was in the way of.
+const REST: Duration = Duration::from_secs(1);
 /// Steps that are put off, at most; with more of them the server is away.
 const MOST_DEFERRED: usize = 65_536;
 
@@ -38,10 +40,20 @@ struct State {
     closing: bool,
 }
 
-/// A step that was put off, and when.
+/// A step that was put off.
 pub struct Deferred {
+    /// The step.
     pub run: Run,
     since: Instant,
+    /// The worker leaves it alone until then.
+    rests_until: Instant,
+}
+
+impl Deferred {
+    /// Something is in its way, so that it rests for a while.
+    pub fn later(self) -> Deferred {
+        Deferred { rests_until: Instant::now() + REST, ..self }
+    }
 }
 
 /// One player's turn, until it is dropped.
@@ -76,16 +88,19 @@ impl PlayerLocks {
         let mut state = self.state.lock();
         if state.count < MOST_DEFERRED {
             state.count += 1;
-            state.deferred.entry(home).or_default().push_back(Deferred { run, since: Instant::now() });
+            let now = Instant::now();
+            state.deferred.entry(home).or_default().push_back(Deferred { run, since: now, rests_until: now });
         }
         self.work.notify_one();
     }
 
-    /// Gives one back that did not come to its end: it stays the next one.
+    /// Gives one back that did not come to its end: it stays the next one. When the store is closed nobody would take it.
     pub fn put_back(&self, guard: &Guard<'_>, deferred: Deferred) {
         let mut state = self.state.lock();
-        state.count += 1;
-        state.deferred.entry(guard.home).or_default().push_front(deferred);
+        if !state.closing {
+            state.count += 1;
+            state.deferred.entry(guard.home).or_default().push_front(deferred);
+        }
     }
 
     /// The next step that was put off on a player whose turn it is, and is not given up.
@@ -111,7 +126,13 @@ impl PlayerLocks {
         let mut state = self.state.lock();
         loop {
             let State { busy, deferred, .. } = &*state;
-            let free: Vec<u64> = deferred.keys().filter(|home| !busy.contains(home)).take(most).copied().collect();
+            let (now, mut next) = (Instant::now(), None);
+            let is_free = |(home, steps): &(&u64, &VecDeque<Deferred>)| {
+                let rests_until = steps.front().map(|step| step.rests_until).filter(|until| *until > now);
+                next = next.into_iter().chain(rests_until).min();
+                rests_until.is_none() && !busy.contains(home)
+            };
+            let free: Vec<u64> = deferred.iter().filter(is_free).take(most).map(|(home, _)| *home).collect();
             if !free.is_empty() {
                 state.busy.extend(free.iter().copied());
                 return Some(free.into_iter().map(|home| Guard { player_locks: self, home }).collect());
@@ -119,7 +140,10 @@ impl PlayerLocks {
             if state.closing {
                 return None;
             }
-            self.work.wait(&mut state);
+            match next {
+                Some(until) => drop(self.work.wait_until(&mut state, until)),
+                None => self.work.wait(&mut state),
+            }
         }
     }
 

@@ -16,7 +16,6 @@ use super::script::Command;
 use super::slots::Slots;
 use crate::clock::Deadline;
 use crate::config::{Config, RedisAt};
-use crate::panics;
 
 /// The first pause before another try, doubled with each …
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -104,54 +103,8 @@ impl Router {
         }
     }
 
-    /// Several requests at once, one try each; those for one server share a round trip, and no server's silence uses up the
-    /// time of another.
-    pub fn exchange_all(&self, requests: &[Request], deadline: Deadline) -> Vec<Result<Answers, Failure>> {
-        let calls: Vec<_> = requests.iter().map(|request| self.enqueue(request, false, deadline)).collect();
-        let mut of_nodes: Vec<Vec<usize>> = Vec::new();
-        for (at, call) in calls.iter().enumerate() {
-            let Ok((node, _)) = call else { continue };
-            let is_same = |other: &usize| matches!(&calls[*other], Ok((first, _)) if Arc::ptr_eq(first, node));
-            match of_nodes.iter_mut().find(|group| group.first().is_some_and(is_same)) {
-                Some(group) => group.push(at),
-                None => of_nodes.push(vec![at]),
-            }
-        }
-        let finish = |group: &[usize]| -> Vec<(usize, Result<Answers, Failure>)> {
-            let done = group.iter().filter_map(|at| Some((*at, calls[*at].as_ref().ok()?)));
-            done.map(|(at, (node, call))| (at, self.finish(node, call))).collect()
-        };
-        let mut done: Vec<Result<Answers, Failure>> =
-            calls.iter().map(|call| Err(call.as_ref().err().cloned().unwrap_or_else(interrupted))).collect();
-        let finished = std::thread::scope(|scope| {
-            let (own, others) = of_nodes.split_first().map_or((&[][..], &[][..]), |(own, others)| (&own[..], others));
-            let begin = |group| {
-                let thread = std::thread::Builder::new().name("wxsub-store".to_owned());
-                // Where there is no thread to be had they come one after the other.
-                let finish = move || panics::catch(|| finish(group)).unwrap_or_default();
-                thread.spawn_scoped(scope, finish).map_err(|_| group)
-            };
-            let begun: Vec<_> = others.iter().map(|group| begin(&group[..])).collect();
-            let mut finished = finish(own);
-            for other in begun {
-                match other {
-                    Ok(thread) => finished.extend(thread.join().unwrap_or_default()),
-                    Err(group) => finished.extend(finish(group)),
-                }
-            }
-            finished
-        });
-        for (at, answers) in finished {
-            if let Err(failure) = &answers {
-                self.learn(requests[at].slot, failure);
-            }
-            done[at] = answers;
-        }
-        done
-    }
-
     /// What a failure tells of who has a slot; true: its new owner is known.
-    fn learn(&self, slot: u16, failure: &Failure) -> bool {
+    pub fn learn(&self, slot: u16, failure: &Failure) -> bool {
         let mut slots = self.slots.lock();
         if let Some(address) = self.redirection(failure) {
             slots.put(slot, address);
@@ -170,7 +123,12 @@ impl Router {
         self.finish(&node, &call)
     }
 
-    fn enqueue(&self, request: &Request, whole: bool, deadline: Deadline) -> Result<(Arc<Node>, Arc<Call>), Failure> {
+    pub fn enqueue(
+        &self,
+        request: &Request,
+        whole: bool,
+        deadline: Deadline,
+    ) -> Result<(Arc<Node>, Arc<Call>), Failure> {
         let node = self.node(&self.owner(request.slot, deadline)?);
         let proof = match &request.prove {
             Some(write) => Some(self.proof(&node, write, deadline)?),
@@ -183,7 +141,7 @@ impl Router {
         Ok((node, call))
     }
 
-    fn finish(&self, node: &Arc<Node>, call: &Arc<Call>) -> Result<Answers, Failure> {
+    pub fn finish(&self, node: &Arc<Node>, call: &Arc<Call>) -> Result<Answers, Failure> {
         let answers = node.wait(call)?;
         if let Some(Value::Error(said)) = answers.values.first() {
             let failure = Failure::answered(said);
@@ -237,6 +195,16 @@ impl Router {
             }
         }
         Err(Failure::Unproven(lacking.join(", ")))
+    }
+
+    /// Whether there are several servers.
+    pub fn is_cluster(&self) -> bool {
+        self.at.cluster
+    }
+
+    /// Whose slot this is, as far as that is known.
+    pub fn known_owner(&self, slot: u16) -> Option<Address> {
+        if self.at.cluster { self.slots.lock().owner(slot) } else { self.at.nodes.first().cloned() }
     }
 
     /// Whether both slots are known to be one server's.
@@ -365,10 +333,6 @@ impl Router {
         }
         Err(last)
     }
-}
-
-fn interrupted() -> Failure {
-    Failure::Lost("a bug of wxsub's was caught on the way".to_owned())
 }
 
 fn uncovered() -> Failure {

@@ -4,7 +4,8 @@
 -- records there are. For each record: its field, if the key is a hash ('' if it is not), and what the decision saw there:
 -- '?' if it did not look, '-' for nothing, '=' and the value. Then what is to be done: how many arguments, the command,
 -- which key, the arguments. UNLOG takes entries out of a stream: between these times, whose text begins like this. XADDOLD
--- adds an entry of another time, first of all; where the stream has it already, or a newer one, it is passed over.
+-- adds an entry of another time, first of all; where the stream has it already, or a newer one, it is passed over. LENGTHEN
+-- is a PEXPIRE that shortens no life.
 -- Answer: 1 and the time if it was done. Else 0, the time, and each record's value, for the next decision.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -40,6 +41,8 @@ while at <= #ARGV do
       local done = redis.pcall('XADD', KEYS[key], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], id, ARGV[at + 7], ARGV[at + 8])
       if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller') then return done end
     end
+  elseif command == 'LENGTHEN' then
+    if redis.call('PTTL', KEYS[key]) < tonumber(ARGV[at + 3]) then redis.call('PEXPIRE', KEYS[key], ARGV[at + 3]) end
   else
     redis.call(command, KEYS[key], unpack(ARGV, at + 3, at + 2 + count))
   end

@@ -81,6 +81,11 @@ impl Run {
         self.known = known;
     }
 
+    /// Where its records are.
+    pub fn slot(&self, core: &Core) -> u16 {
+        core.keys.slot(self.place.unwrap_or(Place::Account))
+    }
+
     /// What to ask, or how it ended.
     pub fn next(&mut self, core: &Core) -> Next {
         loop {

@@ -47,6 +47,29 @@ fn a_log_is_capped_and_the_oldest_goes_first() {
     assert_eq!(texts, expected, "the newest, without a gap");
 }
 
+/// The life of a bucket's log is the senders' to say; an observer gives one a life that has none, and shortens none.
+#[test]
+fn an_observer_shortens_nobody_s_history() {
+    let open = |more: Json| {
+        let url = format!("redis://127.0.0.1:{}", server::port());
+        let mut config = json!({"store_prefix": "lives"});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        try_open(&url, config).unwrap()
+    };
+    let sender = open(json!({"history_days": 30}));
+    let observer = open(json!({"history_days": 3, "role": "observer"}));
+    let days = |openid: &str| {
+        let place = Place::Bucket(home_of(openid) % BUCKETS);
+        let left_ms = sender.tell(place, &[b"PTTL", &sender.core.keys.own(place, "log")]).number().unwrap();
+        (left_ms + DAY_MS - 1) / DAY_MS
+    };
+    leave(&observer, "o1", Some("by an observer"), &[]);
+    assert_eq!(days("o1"), 3);
+    leave(&sender, "o1", Some("by a sender"), &[]);
+    leave(&observer, "o1", Some("by an observer"), &[]);
+    assert_eq!(days("o1"), 30);
+}
+
 #[test]
 fn what_is_older_than_it_is_kept_is_not_shown_and_goes() {
     let engine = open(APPID, "old");
