@@ -119,7 +119,7 @@ impl Events {
             Forgetting::Whole => {
                 return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
             }
-            Forgetting::Records => drop(self.core.forget_traces(openid, None, deadline)?),
+            Forgetting::Records => drop(self.core.forget_rest(openid, None, deadline)?),
             Forgetting::NotSince => drop(self.core.forget(openid, deadline)?),
         }
         count_watch::note_change(home_of(openid));

@@ -1,24 +1,13 @@
 //! What the ledger remembers for people: what became of a message or an answer, the numbers of days, and forgetting.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
-
 use super::core::Core;
-use super::maintenance::Chore;
 use crate::clock::Deadline;
 use crate::error::{Error, Retry, Status, Verdict};
-use crate::ledger::campaign::{self, Campaign};
+use crate::ledger::campaign;
 use crate::ledger::{self, Answered, CampaignSend, Effect, Entry, Forgotten, TemplateId, Unsent, What};
 use crate::store::{Space, home_of};
 use crate::wechat::{Endpoint, rule};
 
-/// How often lists are looked for that were left.
-const LISTS_EVERY: Duration = Duration::from_secs(3600);
-/// How long a round of that takes the thread that it shares.
-const LISTS_MS: u64 = 1000;
 /// Records of a player that are forgotten in one step.
 const FORGOTTEN_AT_ONCE: usize = 1000;
 /// Parts of a list that are looked through in one step: some megabytes at most.
@@ -64,11 +53,7 @@ impl Core {
             all.keys += forgotten.keys;
             all.messages += forgotten.messages;
         }
-        let entries = self.forget_traces(openid, Some(&all), deadline).map_err(|e| {
-            let message =
-                format!("the player's records are gone, but not all that names him; forget him again: {}", e.message);
-            Error { message, retry: Retry::Unsafe, ..e }
-        })?;
+        let entries = self.forget_rest(openid, Some(&all), deadline)?;
         Ok((all, entries))
     }
 
@@ -77,7 +62,15 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::forget`].
-    pub fn forget_traces(&self, openid: &str, records: Option<&Forgotten>, deadline: Deadline) -> Result<u64, Error> {
+    pub fn forget_rest(&self, openid: &str, records: Option<&Forgotten>, deadline: Deadline) -> Result<u64, Error> {
+        self.forget_elsewhere(openid, records, deadline).map_err(|e| {
+            let message =
+                format!("the player's records are gone, but not all that names him; forget him again: {}", e.message);
+            Error { message, retry: Retry::Unsafe, ..e }
+        })
+    }
+
+    fn forget_elsewhere(&self, openid: &str, records: Option<&Forgotten>, deadline: Deadline) -> Result<u64, Error> {
         let entries = self.engine.drop_log(home_of(openid), &|text| Entry::is_of(text, openid), deadline)?;
         self.take_out_of_lists(openid, deadline)?;
         self.take_out_of_places(openid, deadline)?;
@@ -99,7 +92,12 @@ impl Core {
     fn take_out_of_lists(&self, openid: &str, deadline: Deadline) -> Result<(), Error> {
         for (id, has_ended) in self.engine.ask(campaign::ids(), deadline)? {
             let Some(campaign) = self.engine.ask(campaign::look(id), deadline)? else { continue };
-            if has_ended && !has_list(self, &campaign, deadline)? {
+            if has_ended {
+                if self.has_list(&campaign)? && !self.drop_list(&campaign, deadline)? {
+                    let why =
+                        format!("there was no time to drop the whole list of campaign {}; it goes on", campaign.id);
+                    return Err(Error::new(Status::Store, why).after_ms(1000));
+                }
                 continue;
             }
             for parts in campaign.run.parts_left().chunks(PARTS_AT_ONCE) {
@@ -138,96 +136,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// Drops what is left of the list of a campaign that has ended.
-    pub fn drop_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<(), Error> {
-        self.drop_list_behind(campaign, &mut None, deadline).map(drop)
-    }
-
-    /// Goes on behind the part that was dropped last; false: there was no time for the rest.
-    fn drop_list_behind(
-        &self,
-        campaign: &Campaign,
-        dropped: &mut Option<u64>,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        self.engine.run(campaign::drop_added(&campaign.id), self.deadline())?;
-        let before = *dropped;
-        let mut parts = campaign.run.parts_left();
-        parts.retain(|part| before.is_none_or(|last| *part > last));
-        parts.sort_unstable();
-        for part in parts {
-            if deadline.is_over() {
-                return Ok(false);
-            }
-            self.engine.run(campaign::take_out(&campaign.id, part, None), self.deadline())?;
-            *dropped = Some(part);
-        }
-        Ok(true)
-    }
-}
-
-/// Whoever ended a campaign drops its list; what he could not drop goes now and then.
-pub struct ListMaintenance {
-    core: Arc<Core>,
-    state: Mutex<ListState>,
-}
-
-#[derive(Default)]
-struct ListState {
-    looked: Option<Instant>,
-    /// A list that was not dropped whole in one round, and the part that was dropped last: a long one needs several.
-    dropped: HashMap<String, Option<u64>>,
-    /// Campaigns of this round that need no look any more.
-    done: HashSet<String>,
-}
-
-impl ListMaintenance {
-    pub fn new(core: Arc<Core>) -> ListMaintenance {
-        ListMaintenance { core, state: Mutex::default() }
-    }
-}
-
-impl Chore for ListMaintenance {
-    fn is_due(&self) -> bool {
-        false
-    }
-
-    fn run(&self) -> Result<(), Error> {
-        let mut state = self.state.lock();
-        if state.looked.is_some_and(|looked| looked.elapsed() < LISTS_EVERY) {
-            return Ok(());
-        }
-        let (core, over) = (&self.core, Deadline::in_ms(LISTS_MS));
-        for (id, ended) in core.engine.ask(campaign::ids(), core.deadline())? {
-            if !ended || state.done.contains(&id) {
-                continue;
-            }
-            if over.is_over() {
-                return Ok(());
-            }
-            let campaign = core.engine.ask(campaign::look(id.clone()), core.deadline())?;
-            if let Some(campaign) = campaign
-                && has_list(core, &campaign, core.deadline())?
-            {
-                let dropped = state.dropped.entry(id.clone()).or_default();
-                if !core.drop_list_behind(&campaign, dropped, over)? {
-                    return Ok(());
-                }
-            }
-            state.dropped.remove(&id);
-            state.done.insert(id);
-        }
-        state.done.clear();
-        state.looked = Some(Instant::now());
-        Ok(())
-    }
-}
-
-/// Whether there is anything of a campaign's list: its parts go from the first to the last.
-fn has_list(core: &Core, campaign: &Campaign, deadline: Deadline) -> Result<bool, Error> {
-    let Some(last) = campaign.run.parts_left().into_iter().max() else { return Ok(false) };
-    Ok(core.engine.ask(campaign::read_part(&campaign.id, last), deadline)?.is_some())
 }
 
 /// What an entry says, in words.

@@ -134,3 +134,40 @@ fn what_a_forget_has_left_goes_with_the_next_push() {
     let forecast = ask(&client, json!({"do": "campaign.forecast", "id": "c"}));
     assert_eq!(forecast["skipped"], json!({"not_known": 1}), "the other is left on the list: {forecast}");
 }
+
+/// The list of a campaign that has ended, and could not be dropped then, goes as a whole with the first player of it who is
+/// forgotten.
+#[test]
+fn no_part_of_an_ended_list_stays() {
+    let env = TestEnv::new();
+    let path = env.folder.path().join("wxsub.db");
+    let client = env.client(json!({"store": path, "templates": "off"}));
+    let put =
+        json!({"do": "campaign.put", "id": "c", "audience": "list", "message": {"template_id": TEMPLATE, "data": {}}});
+    ask(&client, put);
+    let players: Vec<String> = (0..1000).map(|n| format!("o{n}")).collect();
+    ask(&client, json!({"do": "campaign.add", "id": "c", "players": players}));
+    let other = Connection::open(&path).unwrap();
+    let parts = || -> i64 {
+        let sql = "SELECT count(*) FROM account_record WHERE id LIKE 'campaign-list:%'";
+        other.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let refuse = |which: &str| {
+        let say = "SELECT RAISE(ABORT, 'broken')";
+        let sql = format!("CREATE TRIGGER t BEFORE DELETE ON account_record WHEN OLD.id {which} BEGIN {say}; END");
+        other.execute_batch(&sql).unwrap();
+    };
+    refuse("LIKE 'campaign-list:%'");
+    ask(&client, json!({"do": "campaign.cancel", "id": "c"}));
+    assert_eq!(parts(), 3);
+    let failed = client.admin(r#"{"do":"forget","openid":"o999"}"#, 1 << 16).unwrap_err();
+    assert!(failed.message.contains("forget him again"), "{failed}");
+    // Two of them go, and then it fails again.
+    other.execute_batch("DROP TRIGGER t").unwrap();
+    refuse("= 'campaign-list:c:00000002'");
+    assert!(client.admin(r#"{"do":"forget","openid":"o999"}"#, 1 << 16).is_err());
+    assert_eq!(parts(), 1);
+    other.execute_batch("DROP TRIGGER t").unwrap();
+    ask(&client, json!({"do": "forget", "openid": "nobody"}));
+    assert_eq!(parts(), 0);
+}

@@ -62,6 +62,20 @@ pub fn read_part(id: &str, part: u64) -> Operation<Option<Part>> {
     Operation { reads: vec![name], proven: false, trace: None, decide }
 }
 
+/// Whether any of these parts of a list is there, damaged or not.
+pub fn has_any_part(id: &str, parts: &[u64]) -> Operation<bool> {
+    let names: Vec<Name> = parts.iter().map(|part| part_name(id, *part)).collect();
+    let reads = names.clone();
+    let decide = Box::new(move |view: &View<'_>| {
+        let mut any = false;
+        for name in &names {
+            any |= view.get(name)?.is_some();
+        }
+        Ok((Changes::default(), any))
+    });
+    Operation { reads, proven: false, trace: None, decide }
+}
+
 /// Which of these parts of a list name a player. One that is damaged names nobody who could be read.
 pub fn parts_with(id: &str, parts: &[u64], openid: &str) -> Operation<Vec<u64>> {
     let names: Vec<(u64, Name)> = parts.iter().map(|part| (*part, part_name(id, *part))).collect();

@@ -21,7 +21,7 @@ pub use added::drop_added;
 pub use audience::{Prospect, of_audience, prospect, prospect_in};
 pub use beat::{Beat, Beaten, Take, beat};
 pub use forecast::{Forecast, Pace};
-pub use list::{Added, add, parts_with, read_part, take_out};
+pub use list::{Added, add, has_any_part, parts_with, read_part, take_out};
 pub use places::{move_place, names_place};
 pub use record::{Definition, Part, Run, Slice, is_here, join};
 pub use state::{State, Wish};
