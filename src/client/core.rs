@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::in_flight::InFlight;
 use super::maintenance::Maintenance;
@@ -16,6 +19,8 @@ use crate::store::Engine;
 
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 512;
+/// How long an observer leaves the store alone that it could not keep in order.
+const UPKEEP_PAUSE: Duration = Duration::from_secs(60);
 
 /// Shared by all parts of a client.
 pub struct Core {
@@ -29,6 +34,8 @@ pub struct Core {
     /// Names this client among all processes.
     pub process: i64,
     next_number: AtomicI64,
+    /// An observer's: who keeps the store in order, and before when nobody tries again.
+    upkeep: Mutex<Option<Instant>>,
 }
 
 impl Core {
@@ -49,6 +56,7 @@ impl Core {
             metrics: Metrics::default(),
             process,
             next_number: AtomicI64::new(process.wrapping_add(1)),
+            upkeep: Mutex::default(),
         })
     }
 
@@ -75,15 +83,20 @@ impl Core {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// After a call that may have written, or found something that should be renewed. An observer has no thread for it, and
-    /// keeps the store in order on its caller's.
+    /// After a call that may have written, or found something that should be renewed. An observer has no thread for it: one of
+    /// its callers keeps the store in order.
     pub fn touch_maintenance(&self) {
         let is_due = self.engine.needs_maintenance();
         if !self.config.observer {
             return self.maintenance.touch(is_due);
         }
-        if is_due && let Err(e) = self.engine.maintain(ledger::is_over) {
+        if is_due
+            && let Some(mut rests_until) = self.upkeep.try_lock()
+            && rests_until.is_none_or(|until| until <= Instant::now())
+            && let Err(e) = self.engine.maintain(ledger::is_over)
+        {
             log_line!(self.log, Warn, "the store was not kept in order: {}", e.message);
+            *rests_until = Some(Instant::now() + UPKEEP_PAUSE);
         }
     }
 }

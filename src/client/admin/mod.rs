@@ -34,6 +34,8 @@ use crate::ledger;
 
 /// The least capacity of a reply's buffer: enough for every reply.
 pub const LEAST_ROOM: usize = 65_535;
+/// A line of the audit gets this long even after the deadline: what was done must not be told as if it were not.
+const NOTED_MS: u64 = 5000;
 /// Bytes of the reason why a row was refused.
 const MAX_WHY: usize = 200;
 /// The largest request, in bytes.
@@ -132,7 +134,8 @@ impl Call<'_> {
     /// # Errors
     /// [`Status::Store`], in words that say that it was done.
     pub fn note_act(&self, detail: &str) -> Result<(), Error> {
-        let noted = self.parts.core.engine.run(ledger::note_act(self.what, detail), self.deadline.or_at_least_ms(1000));
+        let noted =
+            self.parts.core.engine.run(ledger::note_act(self.what, detail), self.deadline.or_at_least_ms(NOTED_MS));
         noted.map_err(not_confirmed)
     }
 

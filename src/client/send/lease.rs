@@ -11,8 +11,8 @@ use crate::ledger::{self, BeginResult, BeginSend, Skip};
 /// A lease lasts this much longer than its call's deadline: time to settle, and for WeChat to finish a request whose
 /// answer was no longer waited for.
 const LEASE_MARGIN_MS: i64 = 2000;
-/// In less time than this a store may not answer whether a busy player is free: he counts as busy.
-const LAST_LOOK: Duration = Duration::from_millis(25);
+/// A look at a busy player that begins with less time than this may fail for want of it: he counts as busy.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 impl Sender {
     /// Waits for the player's lease among all processes, and takes it with a unit; or finds the verdict already known.
@@ -47,11 +47,12 @@ impl Sender {
         loop {
             begin.lease_ms = deadlines.whole.left().as_millis() as i64 + LEASE_MARGIN_MS;
             let last_start_boot_ms = Now::read().boot_ms + deadlines.start.left().as_millis() as i64;
+            let left = deadlines.start.left();
             let begun = self.core.engine.run(ledger::begin(begin.clone()), deadlines.start);
             let ms = match begun {
                 Err(e) => {
                     let e = self.not_begun(&begin, e);
-                    return match busy_ms.filter(|_| is_too_late(&e, deadlines.start)) {
+                    return match busy_ms.filter(|_| is_too_late(&e, left)) {
                         Some(ms) => player_busy(waits, ms),
                         None => Err(e),
                     };
@@ -83,11 +84,12 @@ impl Sender {
     /// Waits until the player's lease may be free, or there is no patience left.
     fn wait_for_player(&self, begin: &BeginSend, patience: Deadline) -> Result<(), Error> {
         loop {
+            let left = patience.left();
             let ms = match self.core.engine.run(ledger::wait_for(begin), patience) {
                 Ok(None) => return Ok(()),
                 Ok(Some(ms)) => ms,
                 // He was busy at the last look.
-                Err(e) if is_too_late(&e, patience) => return Ok(()),
+                Err(e) if is_too_late(&e, left) => return Ok(()),
                 Err(e) => return Err(not_sent(e)),
             };
             let pause = pause_before_look(ms);
@@ -112,9 +114,9 @@ fn pause_before_look(ms: i64) -> Duration {
     Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()))
 }
 
-/// Whether the store failed since there was hardly any time for it.
-fn is_too_late(e: &Error, deadline: Deadline) -> bool {
-    e.status == Status::Store && deadline.left() < LAST_LOOK
+/// Whether the store failed since there was hardly any time for it when it was asked.
+fn is_too_late(e: &Error, left: Duration) -> bool {
+    e.status == Status::Store && left < LAST_LOOK
 }
 
 fn player_busy(waits: bool, ms: i64) -> Result<Begun, Error> {

@@ -235,10 +235,10 @@ fn opened(source: &str) -> Result<Source, Failure> {
     Ok((kind, input, size))
 }
 
-/// What tells a file from another one; None: it is a pipe, which can be read once only.
+/// What tells a file from another one; None: it is stdin or a pipe, which can be read once only.
 pub fn digest(source: &str) -> Result<Option<String>, Failure> {
     let failed = |why| Failure::io(source, &why);
-    if !std::fs::metadata(source).is_ok_and(|file| file.is_file()) {
+    if source == "-" || !std::fs::metadata(source).is_ok_and(|file| file.is_file()) {
         return Ok(None);
     }
     let mut file = File::open(source).map_err(failed)?;
