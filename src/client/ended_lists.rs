@@ -18,37 +18,37 @@ const LOOK_EVERY: Duration = Duration::from_secs(3600);
 const ROUND_MS: u64 = 1000;
 
 impl Core {
-    /// Drops what is left of the list of a campaign that has ended, and who has added to it; false: there was no time for all
-    /// of it.
-    pub fn drop_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<bool, Error> {
-        self.engine.run(campaign::drop_added(&campaign.id), self.deadline())?;
-        let rest = self.first_part(campaign)?..campaign.run.parts;
-        for part in given_out(campaign).chain(rest) {
-            if deadline.is_over() {
+    /// Drops what is left of the list of a campaign that has ended, and who has added to it, a part at least; false: not all
+    /// of it until `over`.
+    pub fn drop_list(&self, campaign: &Campaign, over: Deadline, deadline: Deadline) -> Result<bool, Error> {
+        self.engine.run(campaign::drop_added(&campaign.id), deadline)?;
+        let mut parts = given_out(campaign).chain(self.first_part(campaign, deadline)?..campaign.run.parts).peekable();
+        while let Some(part) = parts.next() {
+            self.engine.run(campaign::take_out(&campaign.id, part, None), deadline)?;
+            if over.is_over() && parts.peek().is_some() {
                 return Ok(false);
             }
-            self.engine.run(campaign::take_out(&campaign.id, part, None), self.deadline())?;
         }
         Ok(true)
     }
 
     /// Whether there is anything of it: parts that nobody was given go from the first to the last.
-    pub fn has_list(&self, campaign: &Campaign) -> Result<bool, Error> {
+    pub fn has_list(&self, campaign: &Campaign, deadline: Deadline) -> Result<bool, Error> {
         let run = &campaign.run;
         let last = (run.parts_out < run.parts).then(|| run.parts - 1);
         let parts: Vec<u64> = given_out(campaign).chain(last).collect();
         if parts.is_empty() {
             return Ok(false);
         }
-        self.engine.ask(campaign::has_any_part(&campaign.id, &parts), self.deadline())
+        self.engine.ask(campaign::has_any_part(&campaign.id, &parts), deadline)
     }
 
     /// The first part that nobody was given and that is there.
-    fn first_part(&self, campaign: &Campaign) -> Result<u64, Error> {
+    fn first_part(&self, campaign: &Campaign, deadline: Deadline) -> Result<u64, Error> {
         let (mut from, mut to) = (campaign.run.parts_out, campaign.run.parts);
         while from < to {
             let middle = from + (to - from) / 2;
-            match self.engine.ask(campaign::has_any_part(&campaign.id, &[middle]), self.deadline())? {
+            match self.engine.ask(campaign::has_any_part(&campaign.id, &[middle]), deadline)? {
                 true => to = middle,
                 false => from = middle + 1,
             }
@@ -100,8 +100,8 @@ impl Chore for ListMaintenance {
                 return Ok(());
             }
             if let Some(campaign) = core.engine.ask(campaign::look(id.clone()), core.deadline())?
-                && core.has_list(&campaign)?
-                && !core.drop_list(&campaign, over)?
+                && core.has_list(&campaign, core.deadline())?
+                && !core.drop_list(&campaign, over, core.deadline())?
             {
                 return Ok(());
             }

@@ -72,8 +72,8 @@ impl Core {
 
     fn forget_elsewhere(&self, openid: &str, records: Option<&Forgotten>, deadline: Deadline) -> Result<u64, Error> {
         let entries = self.engine.drop_log(home_of(openid), &|text| Entry::is_of(text, openid), deadline)?;
-        self.take_out_of_lists(openid, deadline)?;
         self.take_out_of_places(openid, deadline)?;
+        self.take_out_of_lists(openid, deadline)?;
         let detail = match records {
             Some(Forgotten { players, keys, messages }) => {
                 format!("{players} players, {keys} keys, {messages} messages, {entries} entries of the history")
@@ -93,9 +93,11 @@ impl Core {
         for (id, has_ended) in self.engine.ask(campaign::ids(), deadline)? {
             let Some(campaign) = self.engine.ask(campaign::look(id), deadline)? else { continue };
             if has_ended {
-                if self.has_list(&campaign)? && !self.drop_list(&campaign, deadline)? {
-                    let why =
-                        format!("there was no time to drop the whole list of campaign {}; it goes on", campaign.id);
+                if self.has_list(&campaign, deadline)? && !self.drop_list(&campaign, deadline, deadline)? {
+                    let id = &campaign.id;
+                    let why = format!(
+                        "campaign {id} has ended, and there was no time to drop all of its list; the rest goes with the next call, or within the hour"
+                    );
                     return Err(Error::new(Status::Store, why).after_ms(1000));
                 }
                 continue;

@@ -10,7 +10,7 @@ use crate::servers::{Cluster, Program, wait_until};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wxsub::{Answer, Client, Status, Verdict};
-use wxsub_simulator::{Endpoint, Fault, Options};
+use wxsub_simulator::{Endpoint, Options};
 
 fn env() -> RedisEnv {
     RedisEnv::on(TestEnv::with(Options { initial_grants: 1 << 40, ..Options::default() }))
@@ -345,38 +345,6 @@ fn a_silent_master_holds_up_messages_of_its_own_players_alone() {
     cluster.nodes[silent].go_on();
     wait_until("the rest have theirs", || theirs.iter().all(|player| delivered(player) == 1));
     assert!(players.iter().all(|player| delivered(player) == 1));
-}
-
-/// What was put off for the players of a master that stands still is in nobody else's way.
-#[test]
-fn a_silent_master_s_settlements_hold_up_nobody_else() {
-    let env = env();
-    let cluster = cluster(Program::System);
-    let client = env.open(&RedisEnv::url_of_cluster(&cluster), json!({"timeout_ms": 60_000}));
-    let account = cluster.master_of(cluster.slot("wxsub:{wx0000000000000000}:")).expect("a master");
-    let silent = (account + 1) % 3;
-    let players: Vec<String> = (0..12).map(|n| format!("o{n}")).collect();
-    let of = |player: &String| cluster.master_of(slot_of_player(&cluster, player)).expect("a master");
-    let (theirs, others): (Vec<&String>, Vec<&String>) = players.iter().partition(|player| of(player) == silent);
-    for player in &players {
-        (0..20).for_each(|_| drop(env.base.accept(&client, player)));
-    }
-    cluster.nodes[silent + 3].kill();
-    // They have begun, and are settled when their master says nothing any more.
-    env.base.wechat.arm(Fault::delay(3000).on(Endpoint::Send).times(theirs.len() as u32));
-    std::thread::scope(|scope| {
-        let begun: Vec<_> = theirs.iter().map(|player| scope.spawn(|| send(&client, player))).collect();
-        wait_until("all have begun", || env.base.wechat.counters().calls_to(Endpoint::Send) == theirs.len() as u64);
-        cluster.nodes[silent].stop();
-        begun.into_iter().for_each(|call| drop(env.ok(call.join().expect("it ends"))));
-        for _ in 0..15 {
-            for player in &others {
-                env.ok(client.send(&message(player), Some(r#"{"timeout_ms": 10000}"#)));
-            }
-        }
-        cluster.nodes[silent].go_on();
-    });
-    assert!(others.iter().all(|player| left(&client, player) == 5));
 }
 
 fn now_ms() -> i64 {

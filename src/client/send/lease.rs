@@ -1,6 +1,6 @@
 //! The player's lease among all processes: waited for, and taken.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Begun, Deadlines, Executed, Prepared, Purpose, Sender, no_quota, not_sent};
 use crate::client::options::Options;
@@ -43,16 +43,16 @@ impl Sender {
             message,
             bound: self.rules.bound(options.rules, campaign, skip_all),
         };
-        let mut busy_ms = None;
+        let (mut busy_ms, mut took) = (None, Duration::ZERO);
         loop {
             begin.lease_ms = deadlines.whole.left().as_millis() as i64 + LEASE_MARGIN_MS;
             let last_start_boot_ms = Now::read().boot_ms + deadlines.start.left().as_millis() as i64;
-            let left = deadlines.start.left();
+            let (began, left) = (Instant::now(), deadlines.start.left());
             let begun = self.core.engine.run(ledger::begin(begin.clone()), deadlines.start);
             let ms = match begun {
                 Err(e) => {
                     let e = self.not_begun(&begin, e);
-                    return match busy_ms.filter(|_| is_too_late(&e, left)) {
+                    return match busy_ms.filter(|_| is_too_late(&e, left, took)) {
                         Some(ms) => player_busy(waits, ms),
                         None => Err(e),
                     };
@@ -71,7 +71,7 @@ impl Sender {
                 }
                 Ok(BeginResult::Busy(ms)) => ms,
             };
-            busy_ms = Some(ms);
+            (busy_ms, took) = (Some(ms), began.elapsed());
             let pause = pause_before_look(ms);
             if patience.left() <= pause {
                 return player_busy(waits, ms);
@@ -83,15 +83,17 @@ impl Sender {
 
     /// Waits until the player's lease may be free, or there is no patience left.
     fn wait_for_player(&self, begin: &BeginSend, patience: Deadline) -> Result<(), Error> {
+        let mut took = Duration::ZERO;
         loop {
-            let left = patience.left();
+            let (began, left) = (Instant::now(), patience.left());
             let ms = match self.core.engine.run(ledger::wait_for(begin), patience) {
                 Ok(None) => return Ok(()),
                 Ok(Some(ms)) => ms,
                 // He was busy at the last look.
-                Err(e) if is_too_late(&e, left) => return Ok(()),
+                Err(e) if is_too_late(&e, left, took) => return Ok(()),
                 Err(e) => return Err(not_sent(e)),
             };
+            took = began.elapsed();
             let pause = pause_before_look(ms);
             if patience.left() <= pause {
                 return Ok(());
@@ -114,9 +116,9 @@ fn pause_before_look(ms: i64) -> Duration {
     Duration::from_millis(fastrand::u64(3..20).min(ms.unsigned_abs()))
 }
 
-/// Whether the store failed since there was hardly any time for it when it was asked.
-fn is_too_late(e: &Error, left: Duration) -> bool {
-    e.status == Status::Store && left < LAST_LOOK
+/// Whether the store failed since there was hardly any time for it when it was asked; the look before `took` so long.
+fn is_too_late(e: &Error, left: Duration, took: Duration) -> bool {
+    e.status == Status::Store && left < LAST_LOOK.max(2 * took)
 }
 
 fn player_busy(waits: bool, ms: i64) -> Result<Begun, Error> {

@@ -94,7 +94,8 @@ pub fn parts_with(id: &str, parts: &[u64], openid: &str) -> Operation<Vec<u64>> 
     Operation { reads, proven: false, trace: None, decide }
 }
 
-/// Takes a player who is forgotten out of a part of a list; of a campaign that has ended the whole part goes.
+/// Takes a player who is forgotten out of a part of a list; None: the part goes, if the campaign has ended. Lists go from the
+/// first part to the last, so no other part may be missing.
 pub fn take_out(id: &str, part: u64, openid: Option<&str>) -> Operation<()> {
     let (run_name, name) = (run_name(id), part_name(id, part));
     let (id, openid) = (id.to_owned(), openid.map(str::to_owned));
@@ -103,12 +104,14 @@ pub fn take_out(id: &str, part: u64, openid: Option<&str>) -> Operation<()> {
         let mut changes = Changes::default();
         let has_ended = Run::load(view, &id)?.is_none_or(|run| run.state.has_ended());
         let Some(record) = view.get(&name)? else { return Ok((changes, ())) };
-        if has_ended {
-            changes.put(name.clone(), None, None);
-        } else if let Some(openid) = &openid {
-            let mut part = Part::decode(&name, record)?;
-            part.players.retain(|(player, _)| player != openid);
-            part.save(name.clone(), &mut changes);
+        match &openid {
+            None if has_ended => changes.put(name.clone(), None, None),
+            None => {}
+            Some(openid) => {
+                let mut part = Part::decode(&name, record)?;
+                part.players.retain(|(player, _)| player != openid);
+                part.save(name.clone(), &mut changes);
+            }
         }
         Ok((changes, ()))
     });

@@ -191,6 +191,25 @@ fn a_list_is_added_to_once_for_each_key() {
     assert_eq!(add(Some(1)), Some(Added::Before(2)), "a call that was made is answered as it was");
 }
 
+/// Whoever drops a list goes from its first part to its last, so no other part goes before.
+#[test]
+fn a_forgotten_player_leaves_no_hole_in_the_list_of_a_campaign_that_has_just_ended() {
+    let fixture = Fixture::machine();
+    put_one(&fixture, Definition { is_list: true, start_ms: None, ..definition("c") });
+    let part = |players: &[&str]| Part { players: players.iter().map(|id| ((*id).to_owned(), None)).collect() };
+    fixture.run(super::campaign::add("c".to_owned(), vec![part(&["o1"]), part(&["o2", "o3"])], None));
+    let take_out = |part, openid| fixture.run(super::campaign::take_out("c", part, openid));
+    let left = || [0, 1].map(|part| fixture.ask(read_part("c", part)).map(|part| part.players.len()));
+    take_out(1, None);
+    assert_eq!(left(), [Some(1), Some(2)], "it has not ended");
+    fixture.run(wish("c".to_owned(), Wish::Cancel));
+    take_out(1, Some("o3"));
+    assert_eq!(left(), [Some(1), Some(1)]);
+    take_out(0, None);
+    take_out(1, None);
+    assert_eq!(left(), [None, None]);
+}
+
 fn time_begins_and_ends_it(new: New) {
     let mut fixture = new();
     let now = fixture.wall();

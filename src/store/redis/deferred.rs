@@ -41,11 +41,20 @@ impl Core {
         }
     }
 
-    /// The same on all of them. What is put off meanwhile is not waited for: under load there is always something.
+    /// The same on all of them, each within his part of the time. What is put off meanwhile is not waited for: under load there
+    /// is always something. What rests is tried, and fails nobody: something has been in its way before.
     pub fn settle_all(&self, deadline: Deadline) -> Result<(), Error> {
-        let settled = self.player_locks.unsettled().into_iter().map(|home| self.lock(home, deadline).map(drop));
-        // One who is in the way keeps none of the others from it.
-        settled.fold(Ok(()), Result::and)
+        let (unsettled, resting) = self.player_locks.unsettled();
+        let (mut left, mut settled) = (unsettled.len() as u32, Ok(()));
+        for home in unsettled {
+            settled = settled.and(self.lock(home, deadline.in_part(left + 1)).map(drop));
+            left -= 1;
+        }
+        let until = deadline.in_part(2);
+        for home in resting.into_iter().take_while(|_| !until.is_over()) {
+            let _rests = self.lock(home, until);
+        }
+        settled
     }
 
     fn next(&self, guard: &Guard<'_>) -> Option<Deferred> {
@@ -64,7 +73,7 @@ impl Core {
                     Next::Done(done) => {
                         // If it failed it is as if it had not been asked for.
                         if let Ok(Some(announcement)) = done {
-                            let _announced = self.announce(announcement, deadline);
+                            let _announced = self.announce(announcement, deadline.or_at_least_ms(ANNOUNCED_MS));
                         }
                         break None;
                     }

@@ -221,6 +221,7 @@ impl Core {
         let read = answers.into_iter().zip(requests).map(|(answers, request)| {
             let answers = match answers {
                 answers if is_whole(&answers, request) => answers?,
+                Err(failure) if deadline.is_over() => return Err(failure),
                 _ => self.router.exchange(request, deadline)?,
             };
             whole(answers, request.commands.len())

@@ -147,10 +147,19 @@ impl PlayerLocks {
         }
     }
 
-    /// Players with something that was put off and is not done.
-    pub fn unsettled(&self) -> Vec<u64> {
+    /// Players with something that was put off and is not done; and those of them whose next step rests.
+    pub fn unsettled(&self) -> (Vec<u64>, Vec<u64>) {
         let state = self.state.lock();
-        state.deferred.keys().chain(&state.settling).copied().collect()
+        let (now, mut unsettled) = (Instant::now(), state.settling.iter().copied().collect::<Vec<u64>>());
+        let mut resting = Vec::new();
+        for (home, steps) in &state.deferred {
+            match steps.front() {
+                Some(step) if step.rests_until > now => resting.push(*home),
+                _ if state.settling.contains(home) => {}
+                _ => unsettled.push(*home),
+            }
+        }
+        (unsettled, resting)
     }
 
     /// Nothing will be put off any more.

@@ -154,7 +154,7 @@ fn what_was_put_off_outlives_the_deadline_of_who_came_next() {
         engine.tell(place, &[b"CLIENT", b"PAUSE", b"60000", b"WRITE"]);
         let failed = engine.core.take_deferred(&guard, Deadline::in_ms(200)).unwrap_err();
         assert!(!matches!(failed, Failure::Lost(_)), "{failed:?}");
-        assert_eq!(engine.core.player_locks.unsettled().first(), Some(&home), "{failed:?}");
+        assert_eq!(engine.core.player_locks.unsettled().0.first(), Some(&home), "{failed:?}");
         engine.tell(place, &[b"CLIENT", b"UNPAUSE"]);
         drop(guard);
         engine.flush(soon());
