@@ -111,7 +111,7 @@ impl Ledger {
         let definition = Definition { given: "{}".to_owned(), start_ms: Some(0), ..Definition::default() };
         // With the record of the run alone there is no campaign.
         if self.run(look(id())).is_some_and(|campaign| campaign.is_none()) {
-            self.run(put(id(), definition.clone()));
+            self.run(put(id(), definition.clone(), false));
         }
         self.run(ids());
         self.run(read_part("c", 0));
@@ -130,7 +130,7 @@ impl Ledger {
         {
             self.run(wish(id(), wish_for));
         }
-        self.run(put(id(), definition));
+        self.run(put(id(), definition, false));
         let claim = BudgetClaim { template_id: "template".to_owned(), day: 5, process: 1, used: 0, limit: 9 };
         self.run(claim_budget(claim.clone()));
         self.run(budget_left("template", 5, 9));

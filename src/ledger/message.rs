@@ -257,7 +257,10 @@ pub fn dispose(message: &Message, tried: Verdict, now_ms: i64, spread: u64) -> D
         _ => i64::from(tried.retry_after_ms),
     };
     let pause_ms = if tried.status == Status::Cancelled { 0 } else { (doubled / 2 + spread_ms).max(least_ms) };
-    let why = format!("{:?}, {}", tried.status, tried.message).chars().take(verdict::MAX_TEXT).collect();
+    let why = format!("{}, {}", tried.status.c_name().to_string_lossy(), tried.message)
+        .chars()
+        .take(verdict::MAX_TEXT)
+        .collect();
     Disposition::Again { due_ms: now_ms.saturating_add(pause_ms).min(message.expires_ms), why }
 }
 
@@ -268,7 +271,8 @@ fn last_word(message: &Message, tried: Verdict) -> Verdict {
         return tried;
     }
     if tried.attempts == 0 {
-        let text = format!("maybe sent by an earlier try; then: {:?}, {}", tried.status, tried.message);
+        let then = tried.status.c_name().to_string_lossy();
+        let text = format!("maybe sent by an earlier try; then: {then}, {}", tried.message);
         let Verdict { status, retry, message, .. } = Error::new(Status::Unknown, text).into();
         return Verdict { status, retry, retry_after_ms: 0, message, ..tried };
     }

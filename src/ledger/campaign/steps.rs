@@ -104,12 +104,15 @@ pub enum Put {
     TooMany(usize),
 }
 
-/// Puts a campaign there, or another content in the place of one that has not begun.
-pub fn put(id: String, definition: Definition) -> Operation<Put> {
+/// Puts a campaign there, or another content in the place of one that has not begun. `at_once`: it begins now, by the clock of
+/// this step.
+pub fn put(id: String, definition: Definition, at_once: bool) -> Operation<Put> {
     let reads = vec![definition_name(&id), run_name(&id), index_name()];
     let decide = Box::new(move |view: &View<'_>| {
         let mut changes = Changes::default();
         let now_ms = view.time.wall_ms;
+        let start_ms = if at_once { Some(now_ms) } else { definition.start_ms };
+        let definition = Definition { start_ms, ..definition.clone() };
         let before = load(view, &id)?;
         let mut campaign = match &before {
             Some(there) if there.definition.given == definition.given => there.clone(),

@@ -17,7 +17,7 @@ fn put_one(fixture: &Fixture, definition: Definition) {
     // A start of 0 is now.
     let start_ms = definition.start_ms.map(|ms| if ms == 0 { fixture.wall() } else { ms });
     let definition = Definition { start_ms, ..definition };
-    assert!(matches!(fixture.run(put("c".to_owned(), definition)), Put::There(..)));
+    assert!(matches!(fixture.run(put("c".to_owned(), definition, false)), Put::There(..)));
 }
 
 fn state(fixture: &Fixture) -> State {
@@ -167,8 +167,8 @@ fn a_list_is_added_to_once_for_each_key() {
     put_one(&fixture, definition("a"));
     assert_eq!(add(None), Some(Added::NoList));
     let list = Definition { is_list: true, start_ms: None, ..definition("b") };
-    assert!(matches!(fixture.run(put("d".to_owned(), list.clone())), Put::There(..)));
-    assert!(matches!(fixture.run(put("c".to_owned(), list.clone())), Put::TooLate), "it has begun");
+    assert!(matches!(fixture.run(put("d".to_owned(), list.clone(), false)), Put::There(..)));
+    assert!(matches!(fixture.run(put("c".to_owned(), list.clone(), false)), Put::TooLate), "it has begun");
     fixture.run(wish("c".to_owned(), Wish::Cancel));
     let fixture = Fixture::machine();
     put_one(&fixture, list);
@@ -189,6 +189,16 @@ fn a_list_is_added_to_once_for_each_key() {
     }
     assert_eq!((state(&fixture), add(None)), (State::Done, Some(Added::TooLate)));
     assert_eq!(add(Some(1)), Some(Added::Before(2)), "a call that was made is answered as it was");
+}
+
+/// Its start is the step's own time: a caller's clock may be ahead of the store's.
+#[test]
+fn what_begins_at_once_has_begun_when_it_is_put() {
+    let fixture = Fixture::machine();
+    let late = Definition { start_ms: Some(fixture.wall() + MINUTE), ..definition("a") };
+    assert!(matches!(fixture.run(put("c".to_owned(), late, true)), Put::There(..)));
+    let campaign = fixture.ask(look("c".to_owned())).expect("it is there");
+    assert_eq!((campaign.run.state.word(), campaign.run.begun_ms), ("running", Some(fixture.wall())));
 }
 
 /// Whoever drops a list goes from its first part to its last, so no other part goes before.
@@ -249,6 +259,6 @@ fn what_is_wished_is_done_where_it_can_be(new: New) {
     for late in [Wish::Start, pause(), Wish::Resume] {
         assert_eq!(wish(late), (false, "cancelled"));
     }
-    assert!(matches!(fixture.run(put("c".to_owned(), definition("a"))), Put::There(..)), "the same again");
-    assert!(matches!(fixture.run(put("c".to_owned(), definition("b"))), Put::TooLate));
+    assert!(matches!(fixture.run(put("c".to_owned(), definition("a"), false)), Put::There(..)), "the same again");
+    assert!(matches!(fixture.run(put("c".to_owned(), definition("b"), false)), Put::TooLate));
 }

@@ -21,14 +21,17 @@ fn a_try_that_failed_waits_again_and_leaves_its_key_free(new: New) {
     assert!(matches!(disposition, Disposition::Again { due_ms, .. } if due_ms == fixture.wall() + HOUR));
     match fixture.look_up("k") {
         KeyStatus::Waits { due_ms, tries, why, template_id, tag } => {
-            assert_eq!((due_ms, tries, why.as_str(), template_id.as_str(), tag), (HOUR, 1, "Busy, busy", "t", 7));
+            assert_eq!(
+                (due_ms, tries, why.as_str(), template_id.as_str(), tag),
+                (HOUR, 1, "WXSUB_E_BUSY, busy", "t", 7)
+            );
         }
         other => panic!("{other:?}"),
     }
     assert_eq!((fixture.left(), fixture.waiting(), fixture.next()), (1, 1, Some(HOUR)));
     fixture.pass(HOUR);
     let again = fixture.look_for_one();
-    assert_eq!((&again.name, again.message.tries, again.message.why.as_str()), (&ready.name, 1, "Busy, busy"));
+    assert_eq!((&again.name, again.message.tries, again.message.why.as_str()), (&ready.name, 1, "WXSUB_E_BUSY, busy"));
     // Not even begun this time; the second pause is 2 to 4 s.
     let Disposition::Again { due_ms, .. } = fixture.finish(&again, failed(Status::Connect)) else {
         panic!("it may go the next time")

@@ -472,7 +472,7 @@ fn put_campaign(fixture: &Fixture) {
         leave: 1,
         rules: true,
     };
-    fixture.run(put("c".to_owned(), definition));
+    fixture.run(put("c".to_owned(), definition, false));
     let part = Part { players: vec![("o".to_owned(), Some("{}".to_owned())), ("o2".to_owned(), None)] };
     fixture.run(add("c".to_owned(), vec![part], Some(7)));
     let one = Beat { process: 1, engine: 1, lease_ms: LEASE, take: Some(Take::Part), ..Beat::default() };

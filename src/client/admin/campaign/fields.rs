@@ -70,7 +70,7 @@ impl PutFields {
             given,
             template_id,
             is_list: self.audience == Audience::List,
-            start_ms: start_ms.or((self.audience == Audience::Allowed).then_some(now_ms)),
+            start_ms,
             expires_ms,
             per_1000_s,
             leave: self.leave.unwrap_or(0),

@@ -36,7 +36,8 @@ pub fn put(call: &Call<'_>) -> Result<String, Error> {
     if dry_run {
         return dry_put(call, id, definition);
     }
-    match call.parts.core.engine.run(campaign::put(id.clone(), definition), call.deadline)? {
+    let at_once = definition.start_ms.is_none() && !definition.is_list;
+    match call.parts.core.engine.run(campaign::put(id.clone(), definition, at_once), call.deadline)? {
         Put::There(campaign, change) => noted(call, &campaign, change.as_ref()),
         Put::TooLate => Err(has_begun(&id)),
         Put::TooMany(n) => Err(wrong(format!("campaign.put: {n} campaigns have not ended yet; more can't be put"))),
@@ -49,7 +50,11 @@ fn dry_put(call: &Call<'_>, id: String, definition: campaign::Definition) -> Res
     let mut campaign = match there {
         Some(there) if there.definition.given == definition.given => there,
         Some(there) if there.run.has_begun() || there.run.state.has_ended() => return Err(has_begun(&id)),
-        there => Campaign { run: there.map_or_else(Run::default, |there| there.run), id, definition },
+        there => {
+            let run = there.map_or_else(Run::default, |there| there.run);
+            let start_ms = definition.start_ms.or((!definition.is_list).then_some(now_ms));
+            Campaign { run, id, definition: campaign::Definition { start_ms, ..definition } }
+        }
     };
     campaign.run.advance(&campaign.definition, now_ms);
     call.reply(&Progress::of(&campaign))

@@ -120,7 +120,7 @@ impl World {
                 rules: drive.rules,
                 ..Definition::default()
             };
-            return match self.step(p, NOBODY, Effect::Nothing, campaign::put(id, definition))? {
+            return match self.step(p, NOBODY, Effect::Nothing, campaign::put(id, definition, false))? {
                 Ok(Put::There(..)) => again(Some(0)),
                 Ok(other) => Err(format!("campaign {campaign} was put: {other:?}")),
                 Err(_) => again(None),
