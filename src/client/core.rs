@@ -20,7 +20,7 @@ use crate::store::Engine;
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 512;
 /// How long an observer leaves the store alone that it could not keep in order.
-const UPKEEP_PAUSE: Duration = Duration::from_secs(60);
+const MAINTENANCE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Shared by all parts of a client.
 pub struct Core {
@@ -35,7 +35,7 @@ pub struct Core {
     pub process: i64,
     next_number: AtomicI64,
     /// An observer's: who keeps the store in order, and before when nobody tries again.
-    upkeep: Mutex<Option<Instant>>,
+    observer_maintenance: Mutex<Option<Instant>>,
 }
 
 impl Core {
@@ -56,7 +56,7 @@ impl Core {
             metrics: Metrics::default(),
             process,
             next_number: AtomicI64::new(process.wrapping_add(1)),
-            upkeep: Mutex::default(),
+            observer_maintenance: Mutex::default(),
         })
     }
 
@@ -91,12 +91,12 @@ impl Core {
             return self.maintenance.touch(is_due);
         }
         if is_due
-            && let Some(mut rests_until) = self.upkeep.try_lock()
+            && let Some(mut rests_until) = self.observer_maintenance.try_lock()
             && rests_until.is_none_or(|until| until <= Instant::now())
             && let Err(e) = self.engine.maintain(ledger::is_over)
         {
-            log_line!(self.log, Warn, "the store was not kept in order: {}", e.message);
-            *rests_until = Some(Instant::now() + UPKEEP_PAUSE);
+            log_line!(self.log, Warn, "store maintenance failed: {}; tried again in 60 s", e.message);
+            *rests_until = Some(Instant::now() + MAINTENANCE_PAUSE);
         }
     }
 }

@@ -168,7 +168,7 @@ fn read(call: &Call<'_>, reply: &Reply, token: &Secret) -> CallResult {
     if answer.errcode == 0 {
         return match (call.accepts)(&answer) {
             true => CallResult::Done(answer, http_status),
-            false => CallResult::InDoubt("the answer says neither yes nor no".to_owned(), http_status),
+            false => CallResult::InDoubt("WeChat's answer has neither an errcode nor a msgid".to_owned(), http_status),
         };
     }
     let rule = rule(call.endpoint, answer.errcode);

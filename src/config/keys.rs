@@ -203,7 +203,7 @@ pub const CONFIGURATION: &[Key] = &[
         "event",
         Kind::Object,
         NONE,
-        "the console's message push, for `wxsub_handle_event` (see [events](events.md)): an object with the keys that follow",
+        "the console's message push, for `wxsub_handle_event` (see [docs/events.md](events.md)): an object with the keys that follow",
     ),
     key("event.token", Kind::Text(0), Default::Required, "the console's Token"),
     key(

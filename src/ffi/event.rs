@@ -115,7 +115,10 @@ pub unsafe extern "C" fn wxsub_open_event(
         let text = client.open_event(query, body)?;
         length.put(text.len());
         if text.len() > buffer.room() {
-            let why = format!("the message has {} bytes, the buffer {capacity}", text.len());
+            let why = format!(
+                "plain needs {} bytes, its capacity is {capacity}: call again with a larger buffer",
+                text.len()
+            );
             return Err(Error::new(Status::Arg, why));
         }
         buffer.put(&text);

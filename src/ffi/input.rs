@@ -51,11 +51,17 @@ pub unsafe fn bytes<'a>(name: &str, pointer: *const c_char, length: usize) -> Re
     if pointer.is_null() {
         return match length {
             0 => Ok(&[]),
-            _ => Err(Error::new(Status::Arg, format!("{name} is NULL, and its length {length}"))),
+            _ => Err(Error::new(
+                Status::Arg,
+                format!("{name} is NULL, but its length is {length}: pass the bytes, or length 0"),
+            )),
         };
     }
     if length > isize::MAX as usize {
-        return Err(Error::new(Status::Arg, format!("{name}'s length {length} is no length")));
+        return Err(Error::new(
+            Status::Arg,
+            format!("{name}: the length {length} is too large; is it negative in the caller?"),
+        ));
     }
     // SAFETY: not NULL, so `length` bytes by the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })

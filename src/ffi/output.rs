@@ -106,7 +106,10 @@ impl Text {
     /// `to` is NULL, or points to `capacity` bytes.
     pub unsafe fn new(name: &str, to: *mut c_char, capacity: usize) -> Result<Text, Error> {
         if to.is_null() && capacity > 0 {
-            return Err(Error::new(Status::Arg, format!("{name} is NULL, and its capacity {capacity}")));
+            return Err(Error::new(
+                Status::Arg,
+                format!("{name} is NULL, but its capacity is {capacity}: pass a buffer, or capacity 0"),
+            ));
         }
         Ok(Text { to: to.cast(), capacity, wanted: !to.is_null() })
     }

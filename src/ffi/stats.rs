@@ -26,7 +26,10 @@ pub unsafe extern "C" fn wxsub_get_stats(client: *const wxsub_client, out: *mut 
         // SAFETY: not NULL; every version's struct begins with its u32 size.
         let size = unsafe { to.cast::<u32>().read_unaligned() } as usize;
         if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
-            return Err(Error::new(Status::Arg, format!("struct_size {size} is no size of a wxsub_stats")));
+            return Err(Error::new(
+                Status::Arg,
+                format!("struct_size {size} is no size of a wxsub_stats; use WXSUB_STATS_INIT"),
+            ));
         }
         let encoded = encode(&registry::find(client)?.stats()?);
         const SKIPPED: usize = offset_of!(wxsub_stats, reserved);

@@ -36,7 +36,8 @@ impl Outbox {
             }
             Cancelled::TooLate(None) => Err(Error::new(Status::TooLate, "the message with this key is being sent")),
             Cancelled::TooLate(Some((first, template))) => {
-                let why = format!("the message with this key has ended: {:?}, {}", first.status, first.message);
+                let (status, said) = (first.status.c_name().to_string_lossy(), &first.message);
+                let why = format!("the message with this key has ended as {status}: {said}; too late to cancel it");
                 let template_id = self.templates.spell(&template);
                 Ok(Verdict { status: Status::TooLate, retry: Retry::Never, message: why, template_id, ..first })
             }
@@ -103,7 +104,7 @@ impl Outbox {
                 let when = match (due_ms, tries) {
                     (0, 0) => "it waits and is due".to_owned(),
                     (ms, 0) => format!("it waits; due in {} s", seconds(ms)),
-                    (ms, n) => format!("it waits; {n} tries so far, the next in {} s; {why}", seconds(ms)),
+                    (ms, n) => format!("it waits; tries so far: {n}, the next in {} s; {why}", seconds(ms)),
                 };
                 let retry_after_ms = u32::try_from(due_ms).unwrap_or(u32::MAX);
                 let flags = Verdict::STORED;

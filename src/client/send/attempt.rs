@@ -70,7 +70,7 @@ pub fn attempt(
             Attempted::returned(e)
         }
         CallResult::InDoubt(why, http_status) => {
-            let message = format!("maybe sent: the request left and {why}; it is not sent again");
+            let message = format!("maybe sent: the request left, but {why}");
             Attempted::in_doubt(Error::new(Status::Unknown, message).answered(0, http_status))
         }
         CallResult::NotSent(e) => Attempted::returned(e),

@@ -102,7 +102,7 @@ pub fn describe(e: &rusqlite::Error) -> Error {
         }
         Some(ErrorCode::SystemIoFailure) => "the disk failed: see the system's log",
         Some(ErrorCode::OutOfMemory) => "memory is exhausted",
-        _ => "unexpected",
+        _ => "an error that wxsub does not know: please report it",
     };
     let later = if is_busy(e) { BUSY_AFTER_MS } else { 1000 };
     Error::new(Status::Store, format!("the store failed: {advice} (SQLite: {})", bare(e))).after_ms(later)

@@ -10,11 +10,11 @@ export const STATUSES = {
   WXSUB_E_NO_QUOTA: ['warn', ['Not sent: nothing allowed', '未发送：没有次数'], ['The count was 0, so WeChat was not asked. The player must accept again.', '次数为 0，没有请求微信。需要玩家再次同意。']],
   WXSUB_E_REFUSED: ['warn', ['Refused by WeChat', '被微信拒收'], ['WeChat says that the player does not allow it (43101); the count was cleared.', '微信说玩家不允许（43101），次数已清零。']],
   WXSUB_E_BUSY: ['warn', ['Not sent: busy', '未发送：繁忙'], ['WeChat or this player was busy or over a limit. Nothing was used up.', '微信或该玩家繁忙或超限，没有消耗次数。']],
-  WXSUB_E_AUTH: ['bad', ['Not sent: credentials', '未发送：凭据问题'], ['The appid, secret, token or IP list is wrong: an operator must act.', 'appid、secret、令牌或 IP 名单有问题，需要运维处理。']],
+  WXSUB_E_AUTH: ['bad', ['Not sent: credentials', '未发送：凭据问题'], ['The appid, secret, token or IP list is wrong: an operator must act.', 'appid、secret、access_token 或 IP 白名单有问题，需要运维处理。']],
   WXSUB_E_BANNED: ['bad', ['Not sent: banned', '未发送：被封禁'], ['WeChat banned this template or the whole capability (43107).', '微信封禁了该模板或整个能力（43107）。']],
   WXSUB_E_WECHAT: ['bad', ['Not sent: an error of WeChat', '未发送：微信返回错误'], ['WeChat answered with an error.', '微信返回了错误。']],
   WXSUB_E_CONNECT: ['warn', ['Not sent: no connection', '未发送：连接失败'], ['WeChat was not reached; surely not sent.', '没有连上微信，确定没有发送。']],
-  WXSUB_E_UNKNOWN: ['warn', ['Maybe sent', '可能已发送'], ['The answer was lost: it may have arrived. It is not sent again by itself.', '回答丢失：可能已送达，不会自动重发。']],
+  WXSUB_E_UNKNOWN: ['warn', ['Maybe sent', '可能已发送'], ['The answer was lost: it may have arrived. It is not sent again by itself.', '答复丢失：可能已送达，不会自动重发。']],
   WXSUB_E_CANCELLED: ['info', ['Taken back', '已撤回'], ['It was cancelled before it was sent.', '发送前已取消。']],
   WXSUB_E_EXPIRED: ['warn', ['Not sent: expired', '未发送：已过期'], ['Its time passed before it could be sent.', '还没能发送就过期了。']],
   WXSUB_E_SKIPPED: ['info', ['Skipped by a rule', '被规则跳过'], ['A rule of the configuration kept it.', '被配置中的规则拦下。']],
@@ -33,7 +33,7 @@ export const ANSWERS = {
 
 /** By what it was, where neither status nor answer says it. */
 export const KINDS = {
-  stored: ['info', ['Stored for later', '已存储，稍后发送'], ['It waits in the outbox.', '在待发消息中等待。']],
+  stored: ['info', ['Stored for later', '已存储，稍后发送'], ['It waits in the outbox.', '在发件箱中等待。']],
   cancelled: ['info', ['Taken back', '已撤回'], ['It will not be sent.', '不会发送。']],
   skipped: ['info', ['Skipped', '已跳过'], ['A rule or the count kept it.', '被规则或次数拦下。']],
   settled: ['info', ['Settled by an event', '由事件确认'], ['WeChat’s event told what became of a message that was maybe sent.', '微信的事件说明了“可能已发送”的消息的结果。']],

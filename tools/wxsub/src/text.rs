@@ -85,8 +85,10 @@ texts! {
     USAGE: "{0} (wxsub --help)", "{0}（wxsub --help）";
     NOT_WRITTEN: "the answer could not be written: {0}", "结果写不出去：{0}";
     AGAIN_IN: " (again in {0} s)", "（{0} 秒后可重试）";
-    INTERRUPTED: "interrupted; a message that was being sent may still be sent", "已中断；正在发送的消息仍可能发出";
-    IMPORT_INTERRUPTED: "interrupted; the same command again goes through the file from its beginning, and adds nothing twice", "已中断；再次运行同一命令会从头导入文件，不会重复累加";
+    INTERRUPTED: "interrupted", "已中断";
+    SEND_INTERRUPTED: "interrupted; a message that was being sent may still be sent", "已中断；正在发送的消息仍可能发出";
+    IMPORT_INTERRUPTED: "interrupted; run the same command again within 24 hours: rows already imported are not imported again", "已中断；请在 24 小时内再次运行同一命令：已导入的行不会重复导入";
+    PIPE_INTERRUPTED: "interrupted; input from a pipe has no key: part of it may be imported, and running it again with --mode add counts those rows twice", "已中断；管道输入没有 key：可能已导入一部分，用 --mode add 再次运行会重复累加";
     ADD_INTERRUPTED: "interrupted; the same command again adds the rest, and nobody twice", "已中断；再次运行同一命令会补上其余玩家，不会重复";
     MOVE_INTERRUPTED: "interrupted; the same command again goes on from here", "已中断；再次运行同一命令会从这里继续";
     WATCH_INTERRUPTED: "no longer watching; the campaign goes on", "不再跟踪；活动仍在继续";
@@ -102,7 +104,7 @@ texts! {
     NO_COMMAND: "a COMMAND is missing", "缺少命令";
     UNKNOWN_COMMAND: "no command {0}{1}", "没有命令 {0}{1}";
     MEANT: "; did you mean {0}?", "；是否想用 {0}？";
-    UNKNOWN_OPTION: "unknown: {0} (a value that begins with - stands behind --)", "未知选项：{0}（以 - 开头的值请放在 -- 之后）";
+    UNKNOWN_OPTION: "unknown option: {0} (put a value that begins with - behind --)", "未知选项：{0}（以 - 开头的值请放在 -- 之后）";
     TOO_MANY: "too many arguments", "参数过多";
     MISSING: "missing: {0}", "缺少：{0}";
     AT_ONCE: "{0} and {1} cannot be used together", "{0} 与 {1} 不能同时使用";
@@ -227,7 +229,7 @@ texts! {
     ARGUMENTS: "Arguments", "参数";
     OPTIONS: "Options", "选项";
     CONFIGURATION: "Configuration", "配置";
-    EPILOGUE: "The configuration is the JSON object of the library, in a file (--config, WXSUB_CONFIG) that only its owner can read; each of WXSUB_APPID, WXSUB_SECRET, WXSUB_STORE, WXSUB_API_BASE, WXSUB_PROXY and WXSUB_CA_FILE wins over the file. With \"token\": \"external\" the access token is in WXSUB_ACCESS_TOKEN. Secrets are never taken from the command line; only send and check need one.\n\nThe exit code is the number of the status: 0 done, 1 wrong call, 2 configuration or usage, 3 wrong message, 20 the player allows none, 21 WeChat says so, 23 busy, 24 credentials, 25 banned, 40 not connected, 41 maybe sent, 44 no such key, 60 store; docs/statuses.md has all. 130: interrupted.", "配置就是库的 JSON 对象，放在只有本人可读的文件里（--config、WXSUB_CONFIG）；WXSUB_APPID、WXSUB_SECRET、WXSUB_STORE、WXSUB_API_BASE、WXSUB_PROXY、WXSUB_CA_FILE 各自优先于文件。\"token\": \"external\" 时访问令牌放在 WXSUB_ACCESS_TOKEN。命令行不接受密钥；只有 send 和 check 需要密钥。\n\n退出码就是状态的数字：0 完成，1 调用错误，2 配置或用法，3 消息错误，20 玩家没有次数，21 微信拒收，23 繁忙，24 凭据，25 封禁，40 未连接，41 可能已发送，44 没有这个 key，60 存储；全部见 docs/statuses.md。130：被中断。";
+    EPILOGUE: "The configuration is the JSON object of the library, in a file (--config, WXSUB_CONFIG) that only its owner can read; each of WXSUB_APPID, WXSUB_SECRET, WXSUB_STORE, WXSUB_API_BASE, WXSUB_PROXY and WXSUB_CA_FILE wins over the file. With \"token\": \"external\" the access token is in WXSUB_ACCESS_TOKEN. Secrets are never taken from the command line; only send and check need one.\n\nThe exit code is the number of the status: 0 done, 1 wrong call, 2 configuration or usage, 3 wrong message, 20 the player allows none, 21 WeChat says so, 23 busy, 24 credentials, 25 banned, 40 not connected, 41 maybe sent, 44 no such key, 60 store; docs/statuses.md has all. 130: interrupted.", "配置就是库的 JSON 对象，放在只有本人可读的文件里（--config、WXSUB_CONFIG）；WXSUB_APPID、WXSUB_SECRET、WXSUB_STORE、WXSUB_API_BASE、WXSUB_PROXY、WXSUB_CA_FILE 各自优先于文件。\"token\": \"external\" 时 access_token 放在 WXSUB_ACCESS_TOKEN。命令行不接受密钥；只有 send 和 check 需要密钥。\n\n退出码就是状态的数字：0 完成，1 调用错误，2 配置或用法，3 消息错误，20 玩家没有次数，21 微信拒收，23 繁忙，24 凭据，25 封禁，40 未连接，41 可能已发送，44 没有这个 key，60 存储；全部见 docs/statuses.md。130：被中断。";
     H_HELP: "this text", "显示本帮助";
     H_CONFIG: "the library's configuration, JSON (or: WXSUB_CONFIG)", "库的配置，JSON（或 WXSUB_CONFIG）";
     H_APPID: "the account (or: WXSUB_APPID)", "账号（或 WXSUB_APPID）";
@@ -281,8 +283,8 @@ texts! {
     H_C_FILE: "CSV with openid, other columns are the message's keywords; or lines of JSON", "含 openid 的 CSV，其他列为消息关键词；或 JSON 行";
     H_C_WATCH: "follow it until it pauses or ends; exit code 42 if it did not finish", "跟踪到停下；未完成即停时退出码为 42";
     H_PORT: "on 127.0.0.1; any free one if none", "127.0.0.1 上的端口；默认任意空闲端口";
-    H_WRITE: "with buttons: forget, mute, take back, pause and end campaigns", "带操作按钮：遗忘、静音、撤回、暂停和结束活动";
-    A_CHECK: "Will it work? Store, network, clock, appid, secret, IP list, templates. Sends nothing.", "能用吗？检查存储、网络、时钟、appid、密钥、IP 名单、模板。不发送。";
+    H_WRITE: "with buttons: forget, mute, take back; start, pause, resume and end campaigns", "带操作按钮：遗忘、静音、撤回；开始、暂停、继续和结束活动";
+    A_CHECK: "Will it work? Store, network, clock, appid, secret, IP list, templates. Sends nothing.", "能用吗？检查存储、网络、时钟、appid、密钥、IP 白名单、模板。不发送。";
     A_QUOTA: "How many messages a player still allows from a template.", "玩家对某模板还允许多少条。";
     A_SEND: "Sends one message and waits for the verdict.", "发送一条消息并等待结果。";
     A_LOOKUP: "What became of a message with a key; exit code 0 when there is one.", "某个 key 的消息结果如何；有则退出码为 0。";

@@ -12,10 +12,11 @@ use crate::escape::plain;
 use crate::failure::{Failure, object, succeeded, worded};
 use crate::output::{Column, Format, column, print};
 use crate::settings::{Role, option};
-use crate::{text, time};
+use crate::{interrupt, text, time};
 
 /// Store, network, clock, credentials, templates.
 pub fn check(args: &ArgMatches) -> Result<(), Failure> {
+    interrupt::now_says(text::SEND_INTERRUPTED, 130);
     let client = open(args, Role::Sender)?;
     let verdict = client.check();
     client.finish();
@@ -34,6 +35,7 @@ pub fn quota(args: &ArgMatches) -> Result<(), Failure> {
 
 /// Sends one message and waits.
 pub fn send(args: &ArgMatches) -> Result<(), Failure> {
+    interrupt::now_says(text::SEND_INTERRUPTED, 130);
     let message = message(args)?;
     let mut options = Map::new();
     if let Some(key) = option(args, "key") {

@@ -158,7 +158,8 @@ pub fn import(args: &ArgMatches) -> Result<u8, Failure> {
     let settings = Settings::read(args, Role::Observer)?.for_many_rows();
     settings.check_store(args.get_flag("create"))?;
     let client = open_with(args, &settings, Role::Observer)?;
-    interrupt::now_says(text::IMPORT_INTERRUPTED, 130);
+    let says = if key.is_some() { text::IMPORT_INTERRUPTED } else { text::PIPE_INTERRUPTED };
+    interrupt::now_says(says, 130);
     let bar = progress::bar(size, text::IMPORTING.get());
     let mut sum = Sum::default();
     let mut pages = 0u64;

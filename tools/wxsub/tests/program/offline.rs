@@ -103,7 +103,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
         refused(&["check", &given], NONE, 2, "not taken from the command line");
     }
     refused(&["check", "--config", &format!("{{\"secret\":\"{CANARY}\"}}")], NONE, 2, "takes a file");
-    refused(&["check", &format!("--sekret={CANARY}")], NONE, 2, "unknown: --sekret");
+    refused(&["check", &format!("--sekret={CANARY}")], NONE, 2, "unknown option: --sekret");
     refused(&["check", CANARY], NONE, 2, "too many arguments");
     let url = format!("redis://:{CANARY}@127.0.0.1:1");
     refused(&["move", "--from", "a.db", "--to", &url], ACCOUNT, 2, "env:NAME");
