@@ -633,7 +633,7 @@ wxsub_status wxsub_ask(const struct wxsub_client *client,
 ///   WXSUB_E_MESSAGE    fix the text or the ids; the message names the field
 ///   WXSUB_E_BUSY, WXSUB_E_CONNECT, WXSUB_E_STORE
 ///                      surely not sent; with WXSUB_RETRY_LATER call again after retry_after_ms. WXSUB_E_STORE with
-///                      WXSUB_RETRY_NEVER: a record is damaged, tell an operator
+///                      WXSUB_RETRY_NEVER: a record is damaged or of a newer version, tell an operator
 ///   WXSUB_E_UNKNOWN    maybe sent; the unit is given back. Call again only if twice is better than never
 ///   WXSUB_E_AUTH       tell an operator: the message says what to fix
 ///   WXSUB_E_SKIPPED    a rule or a mute kept it back; surely not sent; the message names the rule. With
@@ -827,7 +827,8 @@ wxsub_status wxsub_open_event(const struct wxsub_client *client,
 ///
 /// `out` gets the player; it may not be NULL, and is not touched when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_WECHAT (40163 used, or 40029 invalid or too old: let the game call wx.login again,
-/// and for 40029 make sure that it is built with the configured appid; 40226: WeChat blocks this player, don't repeat), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret, or an observer), WXSUB_E_CONNECT (no
+/// and for 40029 make sure that it is built with the configured appid; 40226: WeChat blocks this player, don't repeat),
+/// WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret, or an observer), WXSUB_E_CONNECT (no
 /// answer; unlike for a send the request may have left, and the code be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
 wxsub_status wxsub_login(const struct wxsub_client *client,
                          const char *code,

@@ -101,7 +101,7 @@ impl Chore for ListMaintenance {
             }
             if let Some(campaign) = core.engine.ask(campaign::look(id.clone()), core.deadline())?
                 && core.has_list(&campaign, core.deadline())?
-                && !core.drop_list(&campaign, over, core.deadline())?
+                && !core.drop_list(&campaign, over, core.deadline().or_at_least_ms(2 * ROUND_MS))?
             {
                 return Ok(());
             }

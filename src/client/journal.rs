@@ -93,11 +93,9 @@ impl Core {
         for (id, has_ended) in self.engine.ask(campaign::ids(), deadline)? {
             let Some(campaign) = self.engine.ask(campaign::look(id), deadline)? else { continue };
             if has_ended {
-                if self.has_list(&campaign, deadline)? && !self.drop_list(&campaign, deadline, deadline)? {
+                if self.has_list(&campaign, deadline)? && !self.drop_list(&campaign, deadline.in_part(2), deadline)? {
                     let id = &campaign.id;
-                    let why = format!(
-                        "campaign {id} has ended, and there was no time to drop all of its list; the rest goes with the next call, or within the hour"
-                    );
+                    let why = format!("campaign {id} has ended, and there was no time to drop all of its list");
                     return Err(Error::new(Status::Store, why).after_ms(1000));
                 }
                 continue;

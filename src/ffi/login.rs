@@ -11,7 +11,8 @@ use crate::error::{Status, Verdict};
 ///
 /// `out` gets the player; it may not be NULL, and is not touched when the call fails. `why` may be NULL.
 /// Returns WXSUB_OK, WXSUB_E_ARG, WXSUB_E_WECHAT (40163 used, or 40029 invalid or too old: let the game call wx.login again,
-/// and for 40029 make sure that it is built with the configured appid; 40226: WeChat blocks this player, don't repeat), WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret, or an observer), WXSUB_E_CONNECT (no
+/// and for 40029 make sure that it is built with the configured appid; 40226: WeChat blocks this player, don't repeat),
+/// WXSUB_E_BUSY, WXSUB_E_AUTH (appid or secret), WXSUB_E_CONFIG (no secret, or an observer), WXSUB_E_CONNECT (no
 /// answer; unlike for a send the request may have left, and the code be used up), WXSUB_E_CANCELLED, WXSUB_E_STATE, WXSUB_E_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wxsub_login(

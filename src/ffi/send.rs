@@ -26,7 +26,7 @@ use crate::error::Status;
 ///   WXSUB_E_MESSAGE    fix the text or the ids; the message names the field
 ///   WXSUB_E_BUSY, WXSUB_E_CONNECT, WXSUB_E_STORE
 ///                      surely not sent; with WXSUB_RETRY_LATER call again after retry_after_ms. WXSUB_E_STORE with
-///                      WXSUB_RETRY_NEVER: a record is damaged, tell an operator
+///                      WXSUB_RETRY_NEVER: a record is damaged or of a newer version, tell an operator
 ///   WXSUB_E_UNKNOWN    maybe sent; the unit is given back. Call again only if twice is better than never
 ///   WXSUB_E_AUTH       tell an operator: the message says what to fix
 ///   WXSUB_E_SKIPPED    a rule or a mute kept it back; surely not sent; the message names the rule. With

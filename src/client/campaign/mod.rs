@@ -103,7 +103,7 @@ impl Campaigns {
     pub fn tell_change(&self, campaign: &Campaign, change: Option<&Change>) {
         let Some(Change { from, to }) = change else { return };
         if campaign.run.state.has_ended()
-            && let Err(e) = self.core.drop_list(campaign, self.core.deadline(), self.core.deadline())
+            && let Err(e) = self.core.drop_list(campaign, self.core.deadline().in_part(2), self.core.deadline())
         {
             log_line!(self.core.log, Warn, "campaign {}: its list was not dropped: {}", campaign.id, e.message);
         }

@@ -19,6 +19,8 @@ use crate::panics;
 const GATHER: (Duration, usize) = (Duration::from_millis(1), 256);
 /// A round trip for them takes so long at most.
 const ROUND_MS: u64 = 1000;
+/// Of the time for many players one gets a quarter of what is left, if he needs it.
+const LEAST_PART: usize = 4;
 /// What they have to announce is written within this time, or found by the next sweep.
 const ANNOUNCED_MS: u64 = 200;
 
@@ -41,18 +43,16 @@ impl Core {
         }
     }
 
-    /// The same on all of them, each within his part of the time. What is put off meanwhile is not waited for: under load there
-    /// is always something. What rests is tried, and fails nobody: something has been in its way before.
+    /// The same on all of them; one who is silent leaves time for the others. What is put off meanwhile is not waited for: under
+    /// load there is always something.
     pub fn settle_all(&self, deadline: Deadline) -> Result<(), Error> {
         let (unsettled, resting) = self.player_locks.unsettled();
-        let (mut left, mut settled) = (unsettled.len() as u32, Ok(()));
-        for home in unsettled {
-            settled = settled.and(self.lock(home, deadline.in_part(left + 1)).map(drop));
+        let (mut left, mut settled) = (unsettled.len() + resting.len(), Ok(()));
+        for home in unsettled.into_iter().chain(resting) {
+            // Too small a part is none: nobody is asked within a few milliseconds.
+            let part = deadline.in_part(left.min(LEAST_PART) as u32);
+            settled = settled.and(self.lock(home, part).map(drop));
             left -= 1;
-        }
-        let until = deadline.in_part(2);
-        for home in resting.into_iter().take_while(|_| !until.is_over()) {
-            let _rests = self.lock(home, until);
         }
         settled
     }
