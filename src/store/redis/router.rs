@@ -82,6 +82,8 @@ impl Router {
             }
             let failure = match self.try_once(request, whole, deadline) {
                 Ok(answers) => return Ok(answers),
+                // What was in the way until then is the cause.
+                Err(Failure::TooLate) => return Err(last),
                 Err(failure) => failure,
             };
             if failure.code() == "NOSCRIPT" && !whole {
