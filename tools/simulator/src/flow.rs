@@ -78,7 +78,8 @@ impl Drop for Flight {
 enum Course {
     /// Decided already: the usual way, or 43108.
     Decided(Answer),
-    Fault(Fault),
+    /// With the answer, where WeChat decides on receipt all the same.
+    Fault(Fault, Option<Answer>),
 }
 
 pub(crate) async fn run(shared: &Arc<Shared>, call: Call) -> Reply {
@@ -90,7 +91,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, call: Call) -> Reply {
             flight.settle(Outcome::Answered, Some(answer.errcode), Some(answer.status));
             Reply::Answer(answer)
         }
-        Course::Fault(fault) => {
+        Course::Fault(fault, decided) => {
             let latency = latency + Duration::from_millis(fault.delay_ms);
             if fault.kind == FaultKind::Delay && !fault.applied {
                 // WeChat does not notice that the caller has gone: the work goes on in a task of its own.
@@ -103,7 +104,9 @@ pub(crate) async fn run(shared: &Arc<Shared>, call: Call) -> Reply {
                 });
                 return late.await.map_or(Reply::Wire(Script::end(End::Close)), Reply::Answer);
             }
-            let decided = fault.is_applied().then(|| decide(shared, &call, &flight));
+            if let Some(answer) = &decided {
+                shared.tell(answer);
+            }
             pause(latency).await;
             strike(fault.kind, call.endpoint, decided, flight)
         }
@@ -167,7 +170,8 @@ fn receive(shared: &Arc<Shared>, call: &Call) -> (Flight, Course, Duration) {
         if let Some(record) = world.records.request(seq) {
             record.fault = Some(fault.kind.name().to_owned());
         }
-        Course::Fault(fault)
+        let decided = fault.is_applied().then(|| world.decide(call, seq));
+        Course::Fault(fault, decided)
     } else {
         Course::Decided(world.decide(call, seq))
     };
