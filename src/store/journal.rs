@@ -3,9 +3,9 @@
 
 use crate::config::Config;
 
-const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 /// For an observer nothing of what others wrote is over: a hundred years.
-const OBSERVERS_DAYS: u32 = 36_500;
+pub const OBSERVERS_DAYS: u32 = 36_500;
 
 /// How the account's journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,6 @@ impl JournalTerms {
     /// Counters of days before this one are over.
     pub fn counters_from_day(&self, now_ms: i64) -> i64 {
         self.day_of(now_ms) - self.days(self.funnel_days) + 1
-    }
-
-    /// How long the log is kept, by an entry that comes in today; `is_old`: it was made in another ledger.
-    pub fn log_life_ms(&self, is_old: bool) -> i64 {
-        let days = if is_old { self.days(self.history_days) } else { self.history_days.into() };
-        days.max(1) * DAY_MS
     }
 
     fn days(&self, kept: u32) -> i64 {

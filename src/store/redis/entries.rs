@@ -1,5 +1,6 @@
 //! What a step adds to the log and to counters, as commands.
 
+use super::super::journal::{DAY_MS, OBSERVERS_DAYS};
 use super::super::{Changes, Counter, JournalTerms};
 use super::keys::{Keys, Place};
 use super::script::{Attempt, OLDEST_MS};
@@ -34,7 +35,9 @@ pub fn write(keys: &Keys, terms: &JournalTerms, place: Place, changes: &Changes,
         let is_old = changes.log.iter().any(|entry| entry.made_ms.is_some());
         // How long senders keep what is there is theirs to say.
         let command = if terms.shows_all { "LENGTHEN" } else { "PEXPIRE" };
-        attempt.then(command, &log, &[terms.log_life_ms(is_old).to_string().as_bytes()]);
+        // What an observer brings from another ledger is as old as it is there.
+        let days = if terms.shows_all && is_old { OBSERVERS_DAYS } else { terms.history_days.max(1) };
+        attempt.then(command, &log, &[(i64::from(days) * DAY_MS).to_string().as_bytes()]);
     }
     let funnel = keys.own(place, "funnel");
     for (counter, n) in &changes.adds {
