@@ -192,13 +192,12 @@ impl Fault {
         serde_json::from_value(Value::Object(json)).map_err(|e| format!("fault: {e}"))
     }
 
-    /// Whether the truth is decided for a request that meets this fault.
+    /// Whether the truth is decided on receipt of a request that meets this fault.
     pub(crate) fn is_applied(&self) -> bool {
         self.applied
             || matches!(
                 self.kind,
-                FaultKind::Delay
-                    | FaultKind::Drip { .. }
+                FaultKind::Drip { .. }
                     | FaultKind::ErrcodeAsString { errcode: None }
                     | FaultKind::BrokenErrmsg { errcode: None }
             )
