@@ -114,6 +114,7 @@ mod tests {
         let last = told["a"].as_array().unwrap().last().unwrap().clone();
         assert_eq!((last[0].as_i64(), last[1].as_i64()), (Some(19_999), Some(9_999)));
     }
+
     #[test]
     fn campaigns_that_have_ended_make_room() {
         let samples = Samples::default();
