@@ -8,6 +8,8 @@
 //! at most a tenth slower, a message that is due is at most a second late, and memory grows by less than 32 MiB.
 
 mod common;
+#[path = "common/operator.rs"]
+mod operator;
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::AtomicU64;

@@ -16,6 +16,8 @@
 //! - "ask": one thread asks for players of that ledger at random, while nobody sends.
 
 mod common;
+#[path = "common/operator.rs"]
+mod operator;
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -5,7 +5,7 @@ use std::ptr;
 
 use wxsub::ffi::*;
 
-pub struct Client(*mut wxsub_client);
+pub struct Client(pub *mut wxsub_client);
 
 // SAFETY: a handle is a number, and every function may be called from any thread (rule 1 of the header).
 unsafe impl Send for Client {}
@@ -101,32 +101,6 @@ impl Client {
         unsafe { wxsub_cancel(self.0, openid.as_ptr(), key.as_ptr(), ptr::null_mut()) }
     }
 
-    /// Asks `wxsub_admin`; the reply.
-    pub fn admin(&self, request: &str) -> String {
-        let request = CString::new(request).expect("no NUL");
-        let (mut reply, mut length, mut why) = (vec![0u8; 65_536], 0, empty());
-        // SAFETY: a string, room for the reply, a number and a result, as the header asks for.
-        let status = unsafe {
-            wxsub_admin(self.0, request.as_ptr(), reply.as_mut_ptr().cast(), reply.len(), &raw mut length, &raw mut why)
-        };
-        assert_eq!(status, WXSUB_OK, "wxsub_admin: {}", text(&why));
-        reply.truncate(length);
-        String::from_utf8(reply).expect("UTF-8")
-    }
-
-    /// Which templates to ask the player for.
-    pub fn ask(&self, openid: &CStr, request: &CStr) -> String {
-        let (mut reply, mut length, mut why) = (vec![0u8; 4096], 0, empty());
-        // SAFETY: strings, room for the reply, a number and a result, as the header asks for.
-        let status = unsafe {
-            let (room, length) = (reply.as_mut_ptr().cast(), &raw mut length);
-            wxsub_ask(self.0, openid.as_ptr(), request.as_ptr(), room, reply.len(), length, &raw mut why)
-        };
-        assert_eq!(status, WXSUB_OK, "wxsub_ask: {}", text(&why));
-        reply.truncate(length);
-        String::from_utf8(reply).expect("UTF-8")
-    }
-
     pub fn stats(&self) -> wxsub_stats {
         // SAFETY: numbers may be all zero; the size is set.
         unsafe {
@@ -150,14 +124,14 @@ impl Drop for Client {
     }
 }
 
-fn empty() -> wxsub_result {
+pub fn empty() -> wxsub_result {
     // SAFETY: numbers and arrays of numbers may be all zero.
     let mut result: wxsub_result = unsafe { std::mem::zeroed() };
     result.struct_size = size_of::<wxsub_result>() as u32;
     result
 }
 
-fn text(result: &wxsub_result) -> String {
+pub fn text(result: &wxsub_result) -> String {
     // SAFETY: the library closes its text with a NUL, and before it everything is 0.
     unsafe { CStr::from_ptr(result.message.as_ptr()) }.to_string_lossy().into_owned()
 }
