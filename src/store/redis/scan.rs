@@ -1,7 +1,11 @@
 //! All records of a family, page by page, for operators.
 //!
 //! What shares a hash is read bucket by bucket, each in the order of its ids. Keys of their own are found by SCAN, server
-//! by server; a server that grows or shrinks its tables in between may list one twice, but leaves none out.
+//! by server, in batches. The same cursor does not list the same batch again: other keys come and go, and the server grows
+//! and shrinks its tables. So who goes on within a batch brings along what he has seen of it. One may be listed twice then,
+//! but none is left out.
+
+use sha2::{Digest, Sha256};
 
 use super::super::{Name, Page, Scanned, Space};
 use super::Core;
@@ -16,50 +20,110 @@ use crate::clock::Deadline;
 const MOST_TOGETHER: u64 = 64;
 /// So many are few.
 const FEW: usize = 64;
-/// Keys that one SCAN looks at.
-const LOOKED_AT: &str = "1000";
+/// Keys that one SCAN looks at …
+const LOOKED_AT: u64 = 1000;
+/// … and where they are mostly ours, so that there is little to bring along.
+const LOOKED_AT_LEAST: u64 = 32;
+/// So many of ours in a batch are too many to bring along.
+const MANY: usize = 48;
+/// Bytes that stand for an id that was seen.
+const SEEN: usize = 6;
 
-/// Where a scan goes on: in which bucket or server, from which cursor, behind which id.
+/// Where a scan goes on: in which bucket or server, from which cursor, and what it has passed there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Cursor {
-    part: u64,
-    at: u64,
-    behind: Option<Vec<u8>>,
+pub(super) struct Cursor {
+    pub(super) part: u64,
+    pub(super) at: u64,
+    pub(super) passed: Passed,
+}
+
+/// What of a list was taken already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Passed {
+    #[default]
+    Nothing,
+    /// All up to this id.
+    UpTo(Vec<u8>),
+    /// These, by their digests.
+    These(Vec<[u8; SEEN]>),
+}
+
+pub(super) fn digest(id: &[u8]) -> [u8; SEEN] {
+    Sha256::digest(id).first_chunk().copied().unwrap_or_default()
+}
+
+impl Passed {
+    fn has(&self, id: &[u8]) -> bool {
+        match self {
+            Passed::Nothing => false,
+            Passed::UpTo(last) => id <= last.as_slice(),
+            Passed::These(seen) => seen.contains(&digest(id)),
+        }
+    }
+
+    /// With these, which came next.
+    fn and(&self, space: Space, ids: &[Vec<u8>]) -> Passed {
+        match (Keys::family(space), self, ids) {
+            (_, passed, []) => passed.clone(),
+            (Family::Hash(_), _, [.., last]) => Passed::UpTo(last.clone()),
+            (Family::Keys(_), passed, ids) => {
+                let seen = if let Passed::These(seen) = passed { seen.as_slice() } else { &[] };
+                Passed::These(seen.iter().copied().chain(ids.iter().map(|id| digest(id))).collect())
+            }
+        }
+    }
 }
 
 impl Cursor {
-    fn to_bytes(&self) -> Box<[u8]> {
+    pub(super) fn to_bytes(&self) -> Box<[u8]> {
         let mut bytes = [self.part.to_be_bytes(), self.at.to_be_bytes()].concat();
-        if let Some(behind) = &self.behind {
-            bytes.push(1);
-            bytes.extend_from_slice(behind);
+        match &self.passed {
+            Passed::Nothing => {}
+            Passed::UpTo(last) => bytes.extend([&[1], last.as_slice()].concat()),
+            Passed::These(seen) => bytes.extend([&[2], seen.as_flattened()].concat()),
         }
         bytes.into()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Cursor> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Cursor> {
         let (part, rest) = bytes.split_first_chunk()?;
         let (at, rest) = rest.split_first_chunk()?;
-        let behind = rest.split_first().map(|(_, behind)| behind.to_vec());
-        Some(Cursor { part: u64::from_be_bytes(*part), at: u64::from_be_bytes(*at), behind })
+        let passed = match rest.split_first() {
+            Some((1, last)) => Passed::UpTo(last.to_vec()),
+            Some((2, seen)) => Passed::These(seen.as_chunks().0.to_vec()),
+            _ => Passed::Nothing,
+        };
+        Some(Cursor { part: u64::from_be_bytes(*part), at: u64::from_be_bytes(*at), passed })
     }
 
     /// The ids that come next, and whether more of the same list are left.
     fn take(&self, mut ids: Vec<Vec<u8>>, limit: usize) -> (Vec<Vec<u8>>, bool) {
         ids.sort();
         ids.dedup();
-        ids.retain(|id| self.behind.as_ref().is_none_or(|behind| id > behind));
+        ids.retain(|id| !self.passed.has(id));
         let more = ids.len() > limit;
         ids.truncate(limit);
         (ids, more)
+    }
+
+    /// The place behind these, which came next.
+    fn behind(&self, space: Space, ids: &[Vec<u8>]) -> Cursor {
+        Cursor { passed: self.passed.and(space, ids), ..*self }
     }
 }
 
 /// As [`super::super::Engine::place_of`].
 pub fn place_of(player: &Name, kept: usize) -> Box<[u8]> {
     let id = player.id();
-    let behind = Some(id[..kept.min(id.len())].to_vec());
-    Cursor { part: player.home() % BUCKETS, at: 0, behind }.to_bytes()
+    let passed = Passed::UpTo(id[..kept.min(id.len())].to_vec());
+    Cursor { part: player.home() % BUCKETS, at: 0, passed }.to_bytes()
+}
+
+/// What one look gives.
+struct Batch {
+    ids: Vec<Vec<u8>>,
+    /// Where to go on behind all of them; None: nowhere.
+    next: Option<Cursor>,
 }
 
 impl Core {
@@ -85,16 +149,23 @@ impl Core {
         {
             return self.scan_buckets(space, what, cursor, limit, deadline);
         }
-        let mut records = Vec::new();
+        let (mut records, mut looked_at) = (Vec::new(), LOOKED_AT);
         while records.len() < limit {
-            let (ids, next) = self.scan_once(space, &cursor, limit - records.len(), deadline)?;
-            let found = self.values(space, ids, deadline)?;
-            let place = |name: &Name| Cursor { behind: Some(name.id().to_vec()), ..cursor }.to_bytes();
-            records.extend(found.into_iter().map(|(name, value)| Scanned { place: place(&name), name, value }));
-            match next {
-                Some(next) => cursor = next,
-                None => return Ok(Page { records, after: None }),
+            let batch = self.batch(space, &cursor, looked_at, deadline)?;
+            if batch.ids.len() > MANY && looked_at > LOOKED_AT_LEAST {
+                looked_at = LOOKED_AT_LEAST;
+                continue;
             }
+            let (ids, more) = cursor.take(batch.ids, limit - records.len());
+            for (name, value) in self.values(space, ids.clone(), deadline)? {
+                let seen = ids.iter().position(|id| **id == *name.id()).map_or(ids.len(), |at| at + 1);
+                records.push(Scanned { place: cursor.behind(space, &ids[..seen]).to_bytes(), name, value });
+            }
+            cursor = match batch.next {
+                _ if more => cursor.behind(space, &ids),
+                Some(next) => next,
+                None => return Ok(Page { records, after: None }),
+            };
         }
         Ok(Page { records, after: Some(cursor.to_bytes()) })
     }
@@ -112,7 +183,8 @@ impl Core {
         let place = Place::Bucket(home % BUCKETS);
         let command = Command::plain(&[&b"HKEYS"[..], &self.keys.own(place, what)]);
         let ids = texts(&self.read(place, vec![command], deadline)?.swap_remove(0));
-        let cursor = Cursor { behind: after.map(<[u8]>::to_vec), ..Cursor::default() };
+        let passed = after.map_or(Passed::Nothing, |last| Passed::UpTo(last.to_vec()));
+        let cursor = Cursor { passed, ..Cursor::default() };
         let theirs = ids.into_iter().filter(|id| id.starts_with(&home.to_be_bytes())).collect();
         let (ids, more) = cursor.take(theirs, limit);
         let after = ids.last().filter(|_| more).map(|id| id.as_slice().into());
@@ -146,7 +218,7 @@ impl Core {
                 let (some, more) = cursor.take(all, limit - ids.len());
                 ids.extend(some);
                 if more || ids.len() == limit {
-                    cursor.behind = ids.last().cloned();
+                    cursor = cursor.behind(space, &ids);
                     break;
                 }
                 cursor = Cursor { part: part + 1, ..Cursor::default() };
@@ -159,43 +231,30 @@ impl Core {
         Ok(Page { records: found.into_iter().map(scanned).collect(), after })
     }
 
-    /// Some ids, and where to go on.
-    fn scan_once(
-        &self,
-        space: Space,
-        cursor: &Cursor,
-        limit: usize,
-        deadline: Deadline,
-    ) -> Result<(Vec<Vec<u8>>, Option<Cursor>), Failure> {
-        let (list, parts, next_at) = match Keys::family(space) {
+    /// All ids of the list, or of a batch of about so many keys, at which the cursor is.
+    fn batch(&self, space: Space, cursor: &Cursor, looked_at: u64, deadline: Deadline) -> Result<Batch, Failure> {
+        match Keys::family(space) {
             Family::Hash(what) => {
                 let command = Command::plain(&[&b"HKEYS"[..], &self.keys.own(Place::Account, what)]);
-                (self.read(Place::Account, vec![command], deadline)?.swap_remove(0), 1, 0)
+                let list = self.read(Place::Account, vec![command], deadline)?.swap_remove(0);
+                Ok(Batch { ids: texts(&list), next: None })
             }
-            Family::Keys(what) => self.scan_keys(space, what, cursor, deadline)?,
-        };
-        let (ids, more) = cursor.take(texts(&list), limit);
-        let next = match next_at {
-            _ if more => Some(Cursor { behind: ids.last().cloned(), ..*cursor }),
-            0 if cursor.part + 1 >= parts => None,
-            0 => Some(Cursor { part: cursor.part + 1, ..Cursor::default() }),
-            at => Some(Cursor { part: cursor.part, at, behind: None }),
-        };
-        Ok((ids, next))
+            Family::Keys(what) => self.batch_of_keys(space, what, cursor, looked_at, deadline),
+        }
     }
 
-    /// Ids of keys on one server, how many servers there are, and where to go on; 0: this one has no more.
-    fn scan_keys(
+    fn batch_of_keys(
         &self,
         space: Space,
         what: &str,
         cursor: &Cursor,
+        looked_at: u64,
         deadline: Deadline,
-    ) -> Result<(Value, u64, u64), Failure> {
+    ) -> Result<Batch, Failure> {
         let masters = self.router.masters(deadline)?;
-        let Some(address) = masters.get(cursor.part as usize) else { return Ok((Value::Nil, 0, 0)) };
-        let (at, pattern) = (cursor.at.to_string(), self.keys.pattern(what));
-        let scan = Command::plain(&[&b"SCAN"[..], at.as_bytes(), b"MATCH", &pattern, b"COUNT", LOOKED_AT.as_bytes()]);
+        let Some(address) = masters.get(cursor.part as usize) else { return Ok(Batch { ids: Vec::new(), next: None }) };
+        let (at, pattern, count) = (cursor.at.to_string(), self.keys.pattern(what), looked_at.to_string());
+        let scan = Command::plain(&[&b"SCAN"[..], at.as_bytes(), b"MATCH", &pattern, b"COUNT", count.as_bytes()]);
         let answer = self.router.ask(address, &[scan], deadline)?.pop().unwrap_or(Value::Nil);
         if let Value::Error(said) = &answer {
             return Err(Failure::answered(said));
@@ -203,12 +262,16 @@ impl Core {
         let [next, keys] = answer.list() else {
             return Err(Failure::Unreached("its answer to SCAN was not understood".to_owned()));
         };
-        let ids = keys.list().iter().filter_map(|key| match key {
-            Value::Text(key) => self.keys.id_in(space, key, what).map(Value::Text),
+        let id = |key: &Value| match key {
+            Value::Text(key) => self.keys.id_in(space, key, what),
             _ => None,
-        });
-        let next = next.text().and_then(|at| at.parse().ok()).unwrap_or(0);
-        Ok((Value::List(ids.collect()), masters.len() as u64, next))
+        };
+        let next = match next.text().and_then(|at| at.parse().ok()).unwrap_or(0) {
+            0 if cursor.part + 1 >= masters.len() as u64 => None,
+            0 => Some(Cursor { part: cursor.part + 1, ..Cursor::default() }),
+            at => Some(Cursor { part: cursor.part, at, ..Cursor::default() }),
+        };
+        Ok(Batch { ids: keys.list().iter().filter_map(id).collect(), next })
     }
 
     fn values(&self, space: Space, ids: Vec<Vec<u8>>, deadline: Deadline) -> Result<Vec<(Name, Vec<u8>)>, Failure> {
