@@ -156,6 +156,29 @@ fn behind_the_same_name_there_is_another_master() {
     all_is_well(&env, &client, 2);
 }
 
+/// It is the write that looks for a proof that meets the old master.
+#[test]
+fn behind_the_same_name_there_is_another_master_and_the_proof_is_lost() {
+    let env = RedisEnv::new();
+    let settings = || RedisEnv::settings().program(Program::Newer).set("appendfsync", "everysec");
+    let master = Server::start(settings());
+    let replica = Server::replica_of(&master, settings());
+    let proxy = Proxy::to(master.port());
+    // An observer writes nothing by itself that would meet it before.
+    let url = RedisEnv::url(proxy.port());
+    let client = env.open(&url, json!({"timeout_ms": SHORT_MS, "role": "observer"}));
+    env.base.accept(&client, "o1");
+    wait_until("the replica has it", || replica.ask(&["DBSIZE"]) == master.ask(&["DBSIZE"]));
+    // Neither the disk nor another server confirms any more what was confirmed before.
+    replica.tell(&["REPLICAOF", "NO", "ONE"]);
+    master.set("appendonly", "no");
+    let unconfirmed = env.recorder.record(client.report("o2", Some(TEMPLATE), Answer::Accept, None));
+    assert_eq!(unconfirmed.status, Status::Store, "{}", unconfirmed.message);
+    master.tell(&["REPLICAOF", "127.0.0.1", &replica.port().to_string()]);
+    proxy.lead_to(replica.port());
+    env.ok(client.report("o1", Some(TEMPLATE), Answer::Accept, None));
+}
+
 #[test]
 fn a_full_server_changes_nothing_and_still_tells_the_count() {
     for program in Program::ALL {

@@ -146,11 +146,7 @@ impl Router {
     pub fn finish(&self, node: &Arc<Node>, call: &Arc<Call>) -> Result<Answers, Failure> {
         let answers = node.wait(call)?;
         if let Some(Value::Error(said)) = answers.values.first() {
-            let failure = Failure::answered(said);
-            if matches!(failure.code(), "READONLY" | "MASTERDOWN") {
-                node.look_again();
-            }
-            return Err(failure);
+            return Err(refused(node, said));
         }
         if let Some(proof) = call.proof()
             && !answers.proof.as_ref().is_some_and(|said| proof.is_given(said))
@@ -180,7 +176,7 @@ impl Router {
             // What it is for was not begun yet.
             let answers = node.wait(&call).map_err(Failure::undone)?;
             if let Some(Value::Error(said)) = answers.values.first() {
-                return Err(Failure::answered(said));
+                return Err(refused(node, said));
             }
             match &answers.proof {
                 Some(said) if proof.is_given(said) => {
@@ -335,6 +331,15 @@ impl Router {
         }
         Err(last)
     }
+}
+
+/// What the server said in place of an answer. Behind its name there may be another one by now.
+fn refused(node: &Node, said: &str) -> Failure {
+    let failure = Failure::answered(said);
+    if matches!(failure.code(), "READONLY" | "MASTERDOWN") {
+        node.look_again();
+    }
+    failure
 }
 
 fn uncovered() -> Failure {
