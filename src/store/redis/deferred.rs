@@ -15,8 +15,9 @@ use crate::clock::Deadline;
 use crate::error::Error;
 use crate::panics;
 
-/// How long steps that were put off wait for others to go with, and how many go at once.
-const GATHER: (Duration, usize) = (Duration::from_millis(1), 256);
+/// How long steps that were put off wait for others to go with, and how many players' go at once: all that come together while
+/// a round waits for a silent server, or those of the others would pile up.
+const GATHER: (Duration, usize) = (Duration::from_millis(1), 2048);
 /// A round trip for them takes so long at most.
 const ROUND_MS: u64 = 1000;
 /// Of the time for many players one gets a quarter of what is left, if he needs it.
