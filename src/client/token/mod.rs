@@ -221,17 +221,15 @@ impl TokenSource {
                 // Refused in this process a moment ago, which the store is about to hear.
                 TokenClaim::Ready(stored) if self.cache.was_refused(&stored.token) => {
                     self.tell_refused(&stored.token);
+                    // Nor does it hear it at once where it cannot be written.
+                    self.pause(Duration::from_millis(fastrand::u64(5..25)), deadline)?;
                 }
                 TokenClaim::Ready(stored) => {
                     self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
                     return Ok(stored.token);
                 }
                 TokenClaim::Wait(ms) => {
-                    let pause = Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs()));
-                    if deadline.left() <= pause {
-                        return Err(no_token_in_time());
-                    }
-                    self.core.in_flight.sleep(pause)?;
+                    self.pause(Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs())), deadline)?;
                 }
                 TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
@@ -246,6 +244,13 @@ impl TokenSource {
                 },
             }
         }
+    }
+
+    fn pause(&self, pause: Duration, deadline: Deadline) -> Result<(), Error> {
+        if deadline.left() <= pause {
+            return Err(no_token_in_time());
+        }
+        self.core.in_flight.sleep(pause)
     }
 
     /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
