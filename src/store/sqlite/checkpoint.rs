@@ -1,7 +1,7 @@
 //! Checkpoints: moving the log into the file, off the path of those who write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -21,6 +21,10 @@ const WAL_PAGES_TOO_MANY: u32 = 4_000;
 const FEW_PAGES: u32 = 64;
 /// Checkpoints at most to come down to those.
 const ROUNDS: usize = 4;
+
+/// Who starts while another is at work does not move again what was lost.
+const LOST_SYNC: &str = "the disk failed when the store was synced, so its log is kept and grows: see the system's log, \
+                         then end ALL processes that use the store before one of them starts again";
 
 /// How long the log is.
 #[derive(Default)]
@@ -58,17 +62,42 @@ impl LogLength {
     }
 }
 
+/// What this process knows of fsyncs that failed. The system tells of a failure once to each who had the file open.
+#[derive(Default)]
+pub struct FailedSyncs {
+    /// The log's, for those who write: they have mended it, and the next checkpoint may be told once more.
+    log: AtomicBool,
+    /// The file's: what SQLite believes to be in it may not be, so the log must stay.
+    file: AtomicBool,
+}
+
+impl FailedSyncs {
+    /// A commit's fsync failed, which is one of the log.
+    pub fn note_log(&self) {
+        self.log.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a checkpoint's may have lost what SQLite believes to be in the file; in words.
+    pub fn warning(&self) -> Option<String> {
+        self.file.load(Ordering::Relaxed).then(|| LOST_SYNC.to_owned())
+    }
+}
+
 pub struct Checkpointer {
     connection: Connection,
     file: DatabaseFile,
     length: Arc<LogLength>,
-    /// The file could not be synced: what SQLite believes to be in it may not be, so the log must stay.
-    unsynced: bool,
+    failed: Arc<FailedSyncs>,
 }
 
 impl Checkpointer {
-    pub fn new(connection: Connection, file: DatabaseFile, length: Arc<LogLength>) -> Checkpointer {
-        Checkpointer { connection, file, length, unsynced: false }
+    pub fn new(
+        connection: Connection,
+        file: DatabaseFile,
+        length: Arc<LogLength>,
+        failed: Arc<FailedSyncs>,
+    ) -> Checkpointer {
+        Checkpointer { connection, file, length, failed }
     }
 
     /// Moves the log into the file, beside the writers, and lets it begin anew when it has become long.
@@ -76,9 +105,7 @@ impl Checkpointer {
     /// # Errors
     /// SQLite's, in words.
     pub fn round(&mut self, committer: &GroupCommitter) -> Result<(), Error> {
-        if self.unsynced {
-            return Err(lost_sync());
-        }
+        self.may_move()?;
         self.checkpoint()?;
         if self.length.pages() <= WAL_PAGES_TOO_MANY {
             return Ok(());
@@ -102,9 +129,7 @@ impl Checkpointer {
     /// # Errors
     /// SQLite's, in words; then the file holds what it held.
     pub fn compact(&mut self, committer: &GroupCommitter, deadline: Deadline) -> Result<Compacted, Error> {
-        if self.unsynced {
-            return Err(lost_sync());
-        }
+        self.may_move()?;
         committer.alone(deadline, |_| {
             let before = self.bytes()?;
             // The copy may be larger than the memory that a host can spare.
@@ -131,15 +156,20 @@ impl Checkpointer {
         both.map(|(pages, size)| (pages * size).unsigned_abs()).map_err(|e| error::describe(&e))
     }
 
+    fn may_move(&self) -> Result<(), Error> {
+        self.failed.warning().map_or(Ok(()), |why| Err(Error::new(Status::Store, why)))
+    }
+
     /// What SQLite believes to be in the file may not be, however well the next sync goes.
     fn keep_log(&mut self) {
-        self.unsynced = true;
+        self.failed.file.store(true, Ordering::Relaxed);
         // The connection that is closed last would remove it.
         let _kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     fn failed(&mut self, e: &rusqlite::Error) -> Error {
-        if error::is_failed_sync(e) {
+        // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say.
+        if error::is_failed_sync(e) && !self.failed.log.swap(false, Ordering::Relaxed) {
             self.keep_log();
         }
         error::describe(e)
@@ -155,8 +185,11 @@ impl Checkpointer {
 
     fn checkpoint(&mut self) -> Result<(), Error> {
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
-        let moved = moved.map_err(|e| self.failed(&e))?;
-        self.length.moved.store(u32::try_from(moved).unwrap_or(0), Ordering::Relaxed);
+        let moved = u32::try_from(moved.map_err(|e| self.failed(&e))?).unwrap_or(0);
+        if moved != self.length.moved.swap(moved, Ordering::Relaxed) && moved != 0 {
+            // Some were moved, so the log was synced.
+            self.failed.log.store(false, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -174,10 +207,45 @@ fn not_synced(e: &std::io::Error) -> Error {
     Error::new(Status::Store, format!("the store could not be synced: {e}; see the system's log"))
 }
 
-fn lost_sync() -> Error {
-    Error::new(
-        Status::Store,
-        "the disk failed when the store was synced, so its log is kept and grows: see the system's log, then restart \
-         the processes that use the store",
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed_sync() -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC), None)
+    }
+
+    /// A log with a page in it, and who moves it.
+    fn checkpointer(folder: &tempfile::TempDir, failed: &Arc<FailedSyncs>) -> (Connection, Checkpointer) {
+        let path = folder.path().join("s.db");
+        let open = || {
+            let c = Connection::open(&path).unwrap();
+            c.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+            c
+        };
+        let (writer, file) = (open(), DatabaseFile::new(&path).unwrap());
+        writer.execute_batch("CREATE TABLE t (a)").unwrap();
+        (writer, Checkpointer::new(open(), file, Arc::default(), Arc::clone(failed)))
+    }
+
+    /// The system tells each who has the log open of one failure.
+    #[test]
+    fn a_failed_sync_of_the_log_that_a_commit_was_told_of_is_not_taken_for_the_files() {
+        let (folder, failed) = (tempfile::tempdir().unwrap(), Arc::new(FailedSyncs::default()));
+        let (writer, mut checkpointer) = checkpointer(&folder, &failed);
+        failed.note_log();
+        checkpointer.failed(&failed_sync());
+        assert_eq!(failed.warning(), None);
+        checkpointer.checkpoint().unwrap();
+        checkpointer.may_move().unwrap();
+
+        // It was mended before the next checkpoint came to it: that one's is another.
+        failed.note_log();
+        checkpointer.checkpoint().unwrap();
+        writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        checkpointer.checkpoint().unwrap();
+        checkpointer.failed(&failed_sync());
+        assert!(failed.warning().unwrap().contains("end ALL processes"));
+        assert_eq!(checkpointer.may_move().unwrap_err().status, Status::Store);
+    }
 }

@@ -313,7 +313,11 @@ impl Group<'_> {
             // The transaction failed as a whole (a full disk, an I/O error): each for itself.
             Err(_) => {
                 let fsync = members.iter().any(|job| job.fsync);
-                for job in members {
+                let (deferred, waiting) = members.split_at(self.deferred.len());
+                // Each may wait until its deadline; so nobody waits for one who has more time.
+                let mut waiting = waiting.to_vec();
+                waiting.sort_by_key(|job| job.deadline.instant());
+                for job in deferred.iter().chain(&waiting) {
                     let begun = writer.begin(fsync, job.deadline);
                     let alone = begun.and_then(|()| run_all(writer, &[job])).map(|mut results| results.remove(0));
                     job.set(State::Done(alone.and_then(|own| own)));

@@ -31,7 +31,7 @@ use crate::clock::{Deadline, Now};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::latency::Histogram;
-use checkpoint::{Checkpointer, LogLength};
+use checkpoint::{Checkpointer, FailedSyncs, LogLength};
 use error::Failure;
 use error::Fault;
 use fsync::DatabaseFile;
@@ -62,6 +62,7 @@ pub struct SqliteEngine {
     sweeper: Mutex<Sweeper>,
     generation: Mutex<Generation>,
     length: Arc<LogLength>,
+    failed_syncs: Arc<FailedSyncs>,
     /// Closed last: its connection knows whether the log may go.
     checkpointer: Mutex<Checkpointer>,
 }
@@ -83,6 +84,7 @@ impl SqliteEngine {
         };
         let (account, generation) = error::retry_busy(deadline, prepare).map_err(|e| error::describe(&e))?;
         length.follow(&mut opened.writer).map_err(|e| error::describe(&e))?;
+        let failed_syncs = Arc::new(FailedSyncs::default());
         let watch = Arc::new(FileWatch::new(&opened.path));
         let file = DatabaseFile::new(&opened.path).map_err(|e| {
             Error::new(Status::Store, format!("the store {} cannot be looked at: {e}", opened.path.display()))
@@ -93,14 +95,20 @@ impl SqliteEngine {
             durable: config.durable,
             latency: Histogram::default(),
             location: opened.path.display().to_string(),
-            committer: GroupCommitter::new(Writer::new(opened.writer, Arc::clone(&watch))),
+            committer: GroupCommitter::new(Writer::new(opened.writer, Arc::clone(&watch), Arc::clone(&failed_syncs))),
             readers: Readers::new(opened.path, opened.reader),
             watch,
             sweeper: Mutex::new(Sweeper::new(account, terms, Arc::clone(&written))),
             written,
             generation: Mutex::new(generation),
-            checkpointer: Mutex::new(Checkpointer::new(opened.maintenance, file, Arc::clone(&length))),
+            checkpointer: Mutex::new(Checkpointer::new(
+                opened.maintenance,
+                file,
+                Arc::clone(&length),
+                Arc::clone(&failed_syncs),
+            )),
             length,
+            failed_syncs,
         })
     }
 
@@ -246,7 +254,7 @@ impl Engine for SqliteEngine {
 
     fn warnings(&self, _deadline: Deadline) -> Result<Vec<String>, Error> {
         self.watch.look()?;
-        Ok(self.generation.lock().warning().into_iter().collect())
+        Ok(self.generation.lock().warning().into_iter().chain(self.failed_syncs.warning()).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::checkpoint::FailedSyncs;
 use super::error;
 use super::watch::FileWatch;
 use crate::clock::Deadline;
@@ -28,12 +29,13 @@ pub struct Writer {
     contended: Option<Instant>,
     /// An fsync failed: what it should have covered may never reach the disk, however well the next one goes.
     unsynced: bool,
+    failed_syncs: Arc<FailedSyncs>,
     last_group: Instant,
     looked: Instant,
 }
 
 impl Writer {
-    pub fn new(connection: Connection, watch: Arc<FileWatch>) -> Writer {
+    pub fn new(connection: Connection, watch: Arc<FileWatch>, failed_syncs: Arc<FailedSyncs>) -> Writer {
         Writer {
             connection,
             watch,
@@ -41,6 +43,7 @@ impl Writer {
             data_version: 0,
             contended: None,
             unsynced: false,
+            failed_syncs,
             last_group: Instant::now(),
             looked: Instant::now(),
         }
@@ -137,7 +140,10 @@ impl Writer {
                 self.watch.look_now_and_then()?
             }
             self.execute("COMMIT").map_err(|e| {
-                self.unsynced |= error::is_failed_sync(&e);
+                if error::is_failed_sync(&e) {
+                    self.unsynced = true;
+                    self.failed_syncs.note_log();
+                }
                 error::describe(&e)
             })
         });

@@ -8,7 +8,7 @@ fn committer() -> Arc<GroupCommitter> {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch("CREATE TABLE done (id INTEGER PRIMARY KEY)").unwrap();
     let watch = Arc::new(FileWatch::new(std::path::Path::new("/nowhere")));
-    Arc::new(GroupCommitter::new(Writer::new(connection, watch)))
+    Arc::new(GroupCommitter::new(Writer::new(connection, watch, Arc::default())))
 }
 
 fn insert(id: i64) -> impl FnMut(&Connection) -> Result<(), Failure> + Send + 'static {

@@ -33,7 +33,7 @@ impl CommitFixture {
         };
         connection.commit_hook(Some(hook)).unwrap();
         let watch = Arc::new(FileWatch::new(&folder.path().join("db")));
-        let committer = GroupCommitter::new(Writer::new(connection, watch));
+        let committer = GroupCommitter::new(Writer::new(connection, watch, Arc::default()));
         CommitFixture { committer, commits, other: Mutex::new(other), _folder: folder }
     }
 
