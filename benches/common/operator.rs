@@ -1,5 +1,6 @@
 //! The calls of operators and game clients, which the first version of the library does not have: only benchmarks of these
 //! calls take this file in, so that the others can be built against it.
+#![allow(dead_code)] // each benchmark uses its part
 
 use std::ffi::{CStr, CString};
 

@@ -1,12 +1,13 @@
 //! Checkpoints: moving the log into the file, off the path of those who write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::error;
+use super::failed_syncs::FailedSyncs;
 use super::fsync::DatabaseFile;
 use super::group_commit::GroupCommitter;
 use crate::clock::Deadline;
@@ -21,10 +22,6 @@ const WAL_PAGES_TOO_MANY: u32 = 4_000;
 const FEW_PAGES: u32 = 64;
 /// Checkpoints at most to come down to those.
 const ROUNDS: usize = 4;
-
-/// Who starts while another is at work does not move again what was lost.
-const LOST_SYNC: &str = "the disk failed when the store was synced, so its log is kept and grows: see the system's log, \
-                         then end ALL processes that use the store before one of them starts again";
 
 /// How long the log is.
 #[derive(Default)]
@@ -59,27 +56,6 @@ impl LogLength {
     /// Whether a checkpoint should not wait.
     pub fn is_long(&self) -> bool {
         self.unmoved() > WAL_PAGES
-    }
-}
-
-/// What this process knows of fsyncs that failed. The system tells of a failure once to each who had the file open.
-#[derive(Default)]
-pub struct FailedSyncs {
-    /// The log's, for those who write: they have mended it, and the next checkpoint may be told once more.
-    log: AtomicBool,
-    /// The file's: what SQLite believes to be in it may not be, so the log must stay.
-    file: AtomicBool,
-}
-
-impl FailedSyncs {
-    /// A commit's fsync failed, which is one of the log.
-    pub fn note_log(&self) {
-        self.log.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a checkpoint's may have lost what SQLite believes to be in the file; in words.
-    pub fn warning(&self) -> Option<String> {
-        self.file.load(Ordering::Relaxed).then(|| LOST_SYNC.to_owned())
     }
 }
 
@@ -162,14 +138,14 @@ impl Checkpointer {
 
     /// What SQLite believes to be in the file may not be, however well the next sync goes.
     fn keep_log(&mut self) {
-        self.failed.file.store(true, Ordering::Relaxed);
+        self.failed.note_file();
         // The connection that is closed last would remove it.
         let _kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     fn failed(&mut self, e: &rusqlite::Error) -> Error {
         // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say.
-        if error::is_failed_sync(e) && !self.failed.log.swap(false, Ordering::Relaxed) {
+        if error::is_failed_sync(e) && !self.failed.take_log() {
             self.keep_log();
         }
         error::describe(e)
@@ -188,7 +164,7 @@ impl Checkpointer {
         let moved = u32::try_from(moved.map_err(|e| self.failed(&e))?).unwrap_or(0);
         if moved != self.length.moved.swap(moved, Ordering::Relaxed) && moved != 0 {
             // Some were moved, so the log was synced.
-            self.failed.log.store(false, Ordering::Relaxed);
+            self.failed.take_log();
         }
         Ok(())
     }

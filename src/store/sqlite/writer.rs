@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::checkpoint::FailedSyncs;
 use super::error;
+use super::failed_syncs::FailedSyncs;
 use super::watch::FileWatch;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};

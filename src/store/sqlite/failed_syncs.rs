@@ -1,0 +1,38 @@
+//! What a process knows of fsyncs that failed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Who starts while another is at work does not move again what was lost.
+const LOST_SYNC: &str = "the disk failed when the store was synced, so its log is kept and grows: see the system's log, \
+                         then end ALL processes that use the store before one of them starts again";
+
+/// What this process knows of fsyncs that failed. The system tells of a failure once to each who had the file open.
+#[derive(Default)]
+pub struct FailedSyncs {
+    /// The log's, for those who write: they have mended it, and the next checkpoint may be told once more.
+    log: AtomicBool,
+    /// The file's: what SQLite believes to be in it may not be, so the log must stay.
+    file: AtomicBool,
+}
+
+impl FailedSyncs {
+    /// A commit's fsync failed, which is one of the log.
+    pub fn note_log(&self) {
+        self.log.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a commit was told of one since this was asked last.
+    pub fn take_log(&self) -> bool {
+        self.log.swap(false, Ordering::Relaxed)
+    }
+
+    /// A checkpoint's failed, and not that of the log.
+    pub fn note_file(&self) {
+        self.file.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a checkpoint's may have lost what SQLite believes to be in the file; in words.
+    pub fn warning(&self) -> Option<String> {
+        self.file.load(Ordering::Relaxed).then(|| LOST_SYNC.to_owned())
+    }
+}
