@@ -37,6 +37,8 @@ pub(crate) async fn serve(shared: &Arc<Shared>, method: &Method, uri: &Uri, body
         "GET" => read(shared, path, uri.query().unwrap_or_default()),
         "POST" => match path {
             "push" => push_event(shared, body).await,
+            "connections/drop" => drop_connections(shared).await,
+            "offline" => go_offline(shared, body).await,
             _ => change(shared, path, body),
         },
         "DELETE" if path == "faults" => change(shared, "faults/clear", body),
@@ -306,20 +308,6 @@ fn change(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Done {
             shared.world.lock().faults.clear();
             Ok(ok())
         }
-        "connections/drop" => {
-            shared.drop_connections();
-            Ok(ok())
-        }
-        "offline" => parse(body).map(|o: Offline| {
-            shared.offline.send_replace(true);
-            shared.drop_connections();
-            let shared = shared.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(o.ms)).await;
-                shared.offline.send_replace(false);
-            });
-            ok()
-        }),
         "reset" => {
             shared.world.lock().reset();
             Ok(ok())
@@ -347,6 +335,32 @@ fn set_tokens(shared: &Shared, settings: &TokenSettings) -> Result<Value, String
     tokens.sticky_dead = settings.sticky_dead.unwrap_or(tokens.sticky_dead);
     let killed = settings.kill.and_then(|kind| tokens.kill(kind, now));
     Ok(json!({ "killed": killed }))
+}
+
+/// Answers when all are closed.
+async fn drop_connections(shared: &Shared) -> Done {
+    let dropped = shared.drop_connections();
+    for _ in 0..2000 {
+        if shared.are_closed(&dropped) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Some(Ok(ok()))
+}
+
+async fn go_offline(shared: &Arc<Shared>, body: &[u8]) -> Done {
+    let offline: Offline = match parse(body) {
+        Ok(offline) => offline,
+        Err(e) => return Some(Err(e)),
+    };
+    shared.offline.send_replace(true);
+    let later = shared.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(offline.ms)).await;
+        later.offline.send_replace(false);
+    });
+    drop_connections(shared).await
 }
 
 /// A push, and where it goes; without `url` the request is only built.

@@ -55,7 +55,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, port: u16
         tokio::select! {
             accepted = open.accept() => match accepted {
                 Ok((socket, _)) => {
-                    tokio::spawn(connection(shared.clone(), socket, https));
+                    tokio::spawn(connection(Open::new(&shared), socket, https));
                 }
                 // Out of descriptors: the connections in progress will free some.
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -65,26 +65,43 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, port: u16
     }
 }
 
-/// Counts a connection for as long as it lives.
-struct Open<'a>(&'a Shared);
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        let counters = &mut self.0.world.lock().counters;
-        counters.open_connections = counters.open_connections.saturating_sub(1);
-    }
+/// A connection, known and counted for as long as it lives.
+struct Open {
+    shared: Arc<Shared>,
+    id: u64,
+    control: Arc<WireControl>,
+    drops: watch::Receiver<u64>,
 }
 
-async fn connection(shared: Arc<Shared>, socket: TcpStream, https: bool) {
-    let (id, reset_armed) = {
-        let mut world = shared.world.lock();
-        let counters = &mut world.counters;
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Open {
+        let (control, drops) = (Arc::new(WireControl::default()), shared.drops.subscribe());
+        shared.connections.lock().push(control.clone());
+        let counters = &mut shared.world.lock().counters;
         counters.connections += 1;
         counters.open_connections += 1;
         counters.max_open_connections = counters.max_open_connections.max(counters.open_connections);
-        (counters.connections, world.faults.has_fresh_reset())
-    };
-    let _open = Open(&shared);
+        Open { shared: shared.clone(), id: counters.connections, control, drops }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        {
+            let counters = &mut self.shared.world.lock().counters;
+            counters.open_connections = counters.open_connections.saturating_sub(1);
+        }
+        self.shared.connections.lock().retain(|other| !Arc::ptr_eq(other, &self.control));
+    }
+}
+
+async fn connection(open: Open, socket: TcpStream, https: bool) {
+    let shared = &open.shared;
+    // It came in while the listener was being closed.
+    if *shared.offline.borrow() {
+        return;
+    }
+    let reset_armed = shared.world.lock().faults.has_fresh_reset();
     // Without it each answer would wait for the caller's delayed ACK.
     if socket.set_nodelay(true).is_err() {
         return;
@@ -94,13 +111,12 @@ async fn connection(shared: Arc<Shared>, socket: TcpStream, https: bool) {
         let _ = socket.set_zero_linger();
         return;
     }
-    let mut drops = shared.drops.subscribe();
     match shared.tls.as_ref().filter(|_| https) {
-        None => serve(&shared, socket, id, &mut drops).await,
+        None => serve(open, socket).await,
         Some(tls) => {
             let handshake = tokio::time::timeout(shared.idle_timeout, tls.acceptor.accept(socket));
             if let Ok(Ok(socket)) = handshake.await {
-                serve(&shared, socket, id, &mut drops).await;
+                serve(open, socket).await;
             }
         }
     }
@@ -118,23 +134,25 @@ async fn is_control(socket: &TcpStream) -> bool {
     }
 }
 
-async fn serve<S: Socket>(shared: &Arc<Shared>, socket: S, id: u64, drops: &mut watch::Receiver<u64>) {
-    let control = Arc::new(WireControl::default());
+async fn serve<S: Socket>(mut open: Open, socket: S) {
+    let (shared, control) = (open.shared.clone(), open.control.clone());
     let io = TokioIo::new(Wire::new(socket, control.clone()));
-    let service = service_fn(|request| api::serve(shared, &control, id, request));
+    let service = service_fn(|request| api::serve(&shared, &control, open.id, request));
     let mut http = http1::Builder::new();
     // Also the limit for an idle connection that waits for its next request.
     http.timer(TokioTimer::new()).header_read_timeout(shared.idle_timeout);
     let mut connection = std::pin::pin!(http.serve_connection(io, service));
     loop {
         tokio::select! {
-            // Errors are the caller's going away, or a fault at work.
-            _ = &mut connection => return,
-            changed = drops.changed() => {
+            // One that is to be dropped takes no other request.
+            biased;
+            changed = open.drops.changed() => {
                 if changed.is_err() || !control.is_sim() {
                     return;
                 }
             }
+            // Errors are the caller's going away, or a fault at work.
+            _ = &mut connection => return,
         }
     }
 }

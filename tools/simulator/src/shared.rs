@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::sync::watch;
 use crate::answer::Answer;
 use crate::options::OnDelivery;
 use crate::tls::Tls;
+use crate::wire::WireControl;
 use crate::world::World;
 
 /// What all connections share.
@@ -19,6 +21,8 @@ pub(crate) struct Shared {
     pub drops: watch::Sender<u64>,
     /// True while the listeners are closed.
     pub offline: watch::Sender<bool>,
+    /// Those that are open.
+    pub connections: Mutex<Vec<Arc<WireControl>>>,
     pub open_listeners: AtomicUsize,
     pub listeners: AtomicUsize,
 }
@@ -30,9 +34,17 @@ impl Shared {
         }
     }
 
-    /// Drops every connection except those of control calls.
-    pub(crate) fn drop_connections(&self) {
+    /// Has every connection dropped except those of control calls; which ones.
+    pub(crate) fn drop_connections(&self) -> Vec<Arc<WireControl>> {
+        let dropped = self.connections.lock().iter().filter(|open| !open.is_sim()).cloned().collect();
         self.drops.send_modify(|n| *n += 1);
+        dropped
+    }
+
+    /// Whether none of these is open any more.
+    pub(crate) fn are_closed(&self, dropped: &[Arc<WireControl>]) -> bool {
+        let open = self.connections.lock();
+        !dropped.iter().any(|one| !one.is_sim() && open.iter().any(|other| Arc::ptr_eq(one, other)))
     }
 
     /// Whether all listeners have followed the last change of `offline`.

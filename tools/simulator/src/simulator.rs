@@ -52,6 +52,7 @@ impl Simulator {
             idle_timeout: options.idle_timeout,
             drops: watch::Sender::new(0),
             offline: watch::Sender::new(false),
+            connections: Mutex::default(),
             open_listeners: AtomicUsize::new(0),
             listeners: AtomicUsize::new(0),
             world: Mutex::new(World::new(options.clone())),
@@ -253,19 +254,22 @@ impl Simulator {
         self.shared.world.lock().faults.clear();
     }
 
-    /// Closes every connection now, busy or idle. Requests in progress end as [`crate::Outcome::Abandoned`].
+    /// Closes every connection, busy or idle; returns when done. Requests in progress end as [`crate::Outcome::Abandoned`].
     pub fn drop_connections(&self) {
-        self.shared.drop_connections();
+        let dropped = self.shared.drop_connections();
+        self.wait_until(|shared| shared.are_closed(&dropped));
     }
 
     /// Stops listening and drops all connections (`true`: new ones are refused), or comes back on the same ports. Returns when done.
     pub fn set_offline(&self, offline: bool) {
         self.shared.offline.send_replace(offline);
-        if offline {
-            self.shared.drop_connections();
-        }
+        let dropped = if offline { self.shared.drop_connections() } else { Vec::new() };
+        self.wait_until(|shared| shared.offline_settled() && shared.are_closed(&dropped));
+    }
+
+    fn wait_until(&self, is_so: impl Fn(&Shared) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(2);
-        while !self.shared.offline_settled() && Instant::now() < deadline {
+        while !is_so(&self.shared) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

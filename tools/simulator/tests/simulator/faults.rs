@@ -259,11 +259,15 @@ fn offline_refuses_connections_and_comes_back_on_the_same_port() {
 #[test]
 fn dropped_connections() {
     let game = game();
-    let mut idle = game.connect();
-    assert!(game.wechat.wait_for(Duration::from_secs(5), |c| c.open_connections == 1));
-    game.wechat.drop_connections();
-    assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
-    assert!(game.wechat.wait_for(Duration::from_secs(5), |c| c.open_connections == 0));
+    for drop in [&(|| game.wechat.drop_connections()) as &dyn Fn(), &|| {
+        drop(game.sim("connections/drop", &serde_json::json!({})))
+    }] {
+        let mut idle: Vec<_> = (0..20).map(|_| game.connect()).collect();
+        assert!(game.wechat.wait_for(Duration::from_secs(5), |c| c.open_connections >= 20));
+        drop();
+        assert!(game.wechat.counters().open_connections < 20, "it returned before they were closed");
+        idle.iter_mut().for_each(|idle| assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0));
+    }
     assert_eq!(game.send("o", "t").errcode(), 0);
 }
 
