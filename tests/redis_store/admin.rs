@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wxsub::Client;
 
-use crate::common::TestEnv;
 use crate::common::admin::{Stores, accept, ask, moves};
+use crate::common::{TEMPLATE, TestEnv};
 use crate::env::RedisEnv;
-use crate::servers::Server;
+use crate::servers::{Proxy, Server};
 
 /// Ledgers on one server, told apart by their prefixes.
 pub struct Prefixes {
@@ -54,6 +54,28 @@ fn a_ledger_moves_from_a_file_to_redis_and_back() {
     let file =
         |name: &str| stores.env().client(json!({"store": stores.env().folder.path().join(name), "templates": "off"}));
     moves::a_ledger_moves_whole(&stores, &file("1.db"), &stores.open(0, json!({})), &file("2.db"));
+}
+
+/// A reply that came too late would not say where to go on, and the next one would come as late.
+#[test]
+fn an_export_of_more_than_fits_into_the_time_of_one_call_comes_to_its_end() {
+    const PLAYERS: usize = 300;
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 2000}));
+    (0..PLAYERS).for_each(|n| accept(&client, &format!("o{n}"), TEMPLATE, 1));
+    proxy.set_latency_ms(10);
+    let (mut players, mut after) = (0, Value::Null);
+    loop {
+        let page = ask(&client, json!({"do": "export", "full": true, "limit": 1000, "after": after}));
+        players += page["records"].as_array().unwrap().iter().filter(|row| row["space"] == "player").count();
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(players, PLAYERS);
 }
 
 /// A bucket's players share one stream of entries.

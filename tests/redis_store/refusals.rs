@@ -160,9 +160,8 @@ fn behind_the_same_name_there_is_another_master() {
 #[test]
 fn behind_the_same_name_there_is_another_master_and_the_proof_is_lost() {
     let env = RedisEnv::new();
-    let settings = || RedisEnv::settings().program(Program::Newer).set("appendfsync", "everysec");
-    let master = Server::start(settings());
-    let replica = Server::replica_of(&master, settings());
+    let master = Server::start(RedisEnv::settings());
+    let replica = Server::replica_of(&master, RedisEnv::settings());
     let proxy = Proxy::to(master.port());
     // An observer writes nothing by itself that would meet it before.
     let url = RedisEnv::url(proxy.port());

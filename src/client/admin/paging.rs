@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Call, wrong};
+use crate::clock::Deadline;
 use crate::error::{Error, Retry, Status};
 use crate::log::log_line;
 use crate::store::{Page, Scanned, Space};
@@ -258,7 +259,8 @@ impl Call<'_> {
         from: Position,
         mut rows_of: impl FnMut(&Scanned) -> Result<Vec<(String, R)>, Error>,
     ) -> Result<Listed, Error> {
-        let mut listing = Listing { call: self, rows, at: from, looked_at: 0 };
+        let enough = self.deadline.in_part(2);
+        let mut listing = Listing { call: self, rows, at: from, looked_at: 0, enough };
         while let Some(source) = sources.get(usize::from(listing.at.family)) {
             if !listing.is_through(*source, &mut rows_of)? {
                 let next = self.cursor(&listing.at)?;
@@ -292,6 +294,8 @@ struct Listing<'a, 'c> {
     rows: Rows,
     at: Position,
     looked_at: usize,
+    /// Then the reply ends where it is: one that comes too late says not even where to go on.
+    enough: Deadline,
 }
 
 impl Listing<'_, '_> {
@@ -303,7 +307,9 @@ impl Listing<'_, '_> {
     ) -> Result<bool, Error> {
         let most = if source.space == Space::Message { MESSAGES_AT_ONCE } else { AT_ONCE };
         let mut at_once = self.rows.limit.min(most);
-        while self.looked_at < LOOKED_AT {
+        let mut moved = false;
+        while self.looked_at < LOOKED_AT && !(moved && self.enough.is_over()) {
+            moved = true;
             let page = self.scan(source, at_once.min(LOOKED_AT - self.looked_at))?;
             self.looked_at += at_once;
             at_once = (2 * at_once).min(most);
@@ -313,6 +319,9 @@ impl Listing<'_, '_> {
                 }
                 self.at.place = Some(record.place);
                 self.at.within = None;
+                if self.enough.is_over() {
+                    return Ok(false);
+                }
             }
             if page.after.is_none() {
                 return Ok(true);

@@ -61,6 +61,14 @@ impl Passed {
         }
     }
 
+    /// Without what is not in the list any more: it may be listed again elsewhere.
+    fn within(&self, ids: &[Vec<u8>]) -> Passed {
+        match self {
+            Passed::These(_) => Passed::These(ids.iter().filter(|id| self.has(id)).map(|id| digest(id)).collect()),
+            passed => passed.clone(),
+        }
+    }
+
     /// With these, which came next.
     fn and(&self, space: Space, ids: &[Vec<u8>]) -> Passed {
         match (Keys::family(space), self, ids) {
@@ -150,12 +158,16 @@ impl Core {
             return self.scan_buckets(space, what, cursor, limit, deadline);
         }
         let (mut records, mut looked_at) = (Vec::new(), LOOKED_AT);
-        while records.len() < limit {
+        // A page that ends early goes on with the next call; one that fails does not.
+        let (enough, mut moved) = (deadline.in_part(2), false);
+        while records.len() < limit && !(moved && enough.is_over()) {
             let batch = self.batch(space, &cursor, looked_at, deadline)?;
-            if batch.ids.len() > MANY && looked_at > LOOKED_AT_LEAST {
-                looked_at = LOOKED_AT_LEAST;
+            if batch.ids.len() > MANY && looked_at > LOOKED_AT_LEAST && space != Space::Account {
+                looked_at = LOOKED_AT_LEAST.max(looked_at / 2);
                 continue;
             }
+            moved = true;
+            cursor.passed = cursor.passed.within(&batch.ids);
             let (ids, more) = cursor.take(batch.ids, limit - records.len());
             for (name, value) in self.values(space, ids.clone(), deadline)? {
                 let seen = ids.iter().position(|id| **id == *name.id()).map_or(ids.len(), |at| at + 1);

@@ -144,8 +144,9 @@ impl Checkpointer {
     }
 
     fn failed(&mut self, e: &rusqlite::Error) -> Error {
-        // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say.
-        if error::is_failed_sync(e) && !self.failed.take_log() {
+        // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say. Where a commit
+        // was told of one of the log, this one's is the same, if the system tells each.
+        if error::is_failed_sync(e) && !(self.failed.take_log() && cfg!(target_os = "linux")) {
             self.keep_log();
         }
         error::describe(e)

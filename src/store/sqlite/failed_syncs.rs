@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const LOST_SYNC: &str = "the disk failed when the store was synced, so its log is kept and grows: see the system's log, \
                          then end ALL processes that use the store before one of them starts again";
 
-/// What this process knows of fsyncs that failed. The system tells of a failure once to each who had the file open.
+/// What a client knows of fsyncs that failed. Linux, from 4.13 on, tells of a failure once to each who had the file open; older
+/// ones and other systems tell whoever asks first, or promise nothing.
 #[derive(Default)]
 pub struct FailedSyncs {
-    /// The log's, for those who write: they have mended it, and the next checkpoint may be told once more.
+    /// The log's, for those who write: they have mended it, and the next checkpoint may be told once more. Nobody writes this
+    /// where no commit is synced (`"durability": "normal"`): what a checkpoint is told is then taken for the file's.
     log: AtomicBool,
     /// The file's: what SQLite believes to be in it may not be, so the log must stay.
     file: AtomicBool,

@@ -314,7 +314,7 @@ impl Group<'_> {
             Err(_) => {
                 let fsync = members.iter().any(|job| job.fsync);
                 let (deferred, waiting) = members.split_at(self.deferred.len());
-                // Each may wait until its deadline; so nobody waits for one who has more time.
+                // Each may wait until its deadline; so of those who wait nobody does for one who has more time.
                 let mut waiting = waiting.to_vec();
                 waiting.sort_by_key(|job| job.deadline.instant());
                 for job in deferred.iter().chain(&waiting) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ struct Shared {
     /// Goes up with each release; who is held waits for a higher number.
     releases: Mutex<usize>,
     changed: Condvar,
+    /// How long each answer takes, in milliseconds; those that come together take it once.
+    latency_ms: AtomicU64,
     refusing: AtomicBool,
     listening: AtomicBool,
     ended: AtomicBool,
@@ -87,6 +89,11 @@ impl Proxy {
     pub fn release(&self) {
         *self.shared.releases.lock().unwrap() += 1;
         self.shared.changed.notify_all();
+    }
+
+    /// Each answer takes so long from now on, as from a server far away.
+    pub fn set_latency_ms(&self, ms: u64) {
+        self.shared.latency_ms.store(ms, Ordering::SeqCst);
     }
 
     /// Nothing passes from now on, in no direction; connections are taken.
@@ -208,7 +215,7 @@ struct Pair {
 
 impl Pair {
     fn requests(&self, shared: &Shared) {
-        each_frame(&self.client, |request| {
+        each_frame(&self.client, |request, _| {
             shared.pass_the_stall();
             let trouble = shared.trouble_for(request);
             match trouble {
@@ -229,8 +236,11 @@ impl Pair {
     }
 
     fn replies(&self, shared: &Shared) {
-        each_frame(&self.server, |reply| {
+        each_frame(&self.server, |reply, is_first| {
             shared.pass_the_stall();
+            if is_first {
+                std::thread::sleep(Duration::from_millis(shared.latency_ms.load(Ordering::SeqCst)));
+            }
             match self.fates.lock().unwrap().pop_front().flatten() {
                 Some(Trouble::CutReply(bytes)) => {
                     let _gone_already = (&self.client).write_all(&reply[..bytes.min(reply.len() - 1)]);
@@ -252,8 +262,9 @@ impl Pair {
     }
 }
 
-/// Calls `take` with each whole request or answer, until it says no or the other side has gone.
-fn each_frame(mut from: &TcpStream, mut take: impl FnMut(&[u8]) -> bool) {
+/// Calls `take` with each whole request or answer, and whether it is the first of what came together, until it says no or the
+/// other side has gone.
+fn each_frame(mut from: &TcpStream, mut take: impl FnMut(&[u8], bool) -> bool) {
     let mut waiting = Vec::new();
     let mut buffer = [0; 16 << 10];
     loop {
@@ -264,7 +275,7 @@ fn each_frame(mut from: &TcpStream, mut take: impl FnMut(&[u8]) -> bool) {
         }
         let mut done = 0;
         while let Some(length) = frame(&waiting[done..]) {
-            if !take(&waiting[done..done + length]) {
+            if !take(&waiting[done..done + length], done == 0) {
                 return;
             }
             done += length;
