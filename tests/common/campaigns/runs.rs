@@ -165,7 +165,11 @@ pub fn no_place_names_anybody_who_was_forgotten(stores: &dyn Stores) {
             ask(client, json!({"do": "forget", "openid": openid}));
         }
         gone.extend(named);
-        assert_eq!(named_by_places(client, &gone), Vec::<String>::new());
+        // A page that was read before may become a place behind it; whoever makes it one then looks whether he was forgotten.
+        let until = Instant::now() + Duration::from_secs(30);
+        while !named_by_places(client, &gone).is_empty() {
+            assert!(Instant::now() < until, "{:?}", named_by_places(client, &gone));
+        }
     };
     // While it runs, then while it is paused and somebody else takes over what was left.
     let until = Instant::now() + Duration::from_secs(30);
