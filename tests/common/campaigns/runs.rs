@@ -165,7 +165,7 @@ pub fn no_place_names_anybody_who_was_forgotten(stores: &dyn Stores) {
             ask(client, json!({"do": "forget", "openid": openid}));
         }
         gone.extend(named);
-        // A page that was read before may become a place behind it; whoever makes it one then looks whether he was forgotten.
+        // A page that was read before he was forgotten may still become a place; whoever makes it one takes him out then.
         let until = Instant::now() + Duration::from_secs(30);
         while !named_by_places(client, &gone).is_empty() {
             assert!(Instant::now() < until, "{:?}", named_by_places(client, &gone));

@@ -240,7 +240,7 @@ fn seconds(s: f64) -> Result<Duration, String> {
     Duration::try_from_secs_f64(s).map_err(|e| e.to_string())
 }
 
-fn change(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Done {
+fn change(shared: &Shared, path: &str, body: &[u8]) -> Done {
     let done = match path {
         "grant" => parse(body)
             .map(|g: Grant| json!({ "remaining": shared.world.lock().players.grant(&g.openid, &g.template_id, g.n) })),

@@ -259,12 +259,14 @@ fn offline_refuses_connections_and_comes_back_on_the_same_port() {
 #[test]
 fn dropped_connections() {
     let game = game();
-    for drop in [&(|| game.wechat.drop_connections()) as &dyn Fn(), &|| {
-        drop(game.sim("connections/drop", &serde_json::json!({})))
-    }] {
+    for over_http in [false, true] {
         let mut idle: Vec<_> = (0..20).map(|_| game.connect()).collect();
         assert!(game.wechat.wait_for(Duration::from_secs(5), |c| c.open_connections >= 20));
-        drop();
+        if over_http {
+            game.sim("connections/drop", &serde_json::json!({}));
+        } else {
+            game.wechat.drop_connections();
+        }
         assert!(game.wechat.counters().open_connections < 20, "it returned before they were closed");
         idle.iter_mut().for_each(|idle| assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0));
     }
