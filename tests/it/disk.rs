@@ -43,6 +43,7 @@ fn child() {
             }
             "full disk" => full_disk(config, args),
             "failing calls" => failing_calls(config, args),
+            "accepts that may fail" => accepts_that_may_fail(config, args),
             other => panic!("{other}"),
         }
     });
@@ -356,6 +357,41 @@ fn a_checkpoint_that_is_not_synced_keeps_the_log() {
     assert!(log > 24 << 20, "{log} bytes: it has begun anew");
     let client = env.client(json!({}));
     assert!((0..4 * ACCEPTS).all(|n| left(&client, &format!("p{n}")) == 1));
+}
+
+/// Accepts of `args`, each by a player of his own, tried as often as `args` says; tells each.
+fn accepts_that_may_fail(config: &str, args: &Value) {
+    let client = open(config).unwrap();
+    for n in 0..args["accepts"].as_i64().unwrap() {
+        let verdict = accept(&client, &format!("p{n}"));
+        say(&format!("{:?}: {}", verdict.status, verdict.message));
+    }
+}
+
+/// A commit's sync fails, and then that of the file by which the log was to begin anew: of earlier checkpoints' pages only the
+/// log surely has all. What was acknowledged stays in it, and nothing is acknowledged behind its hole.
+#[test]
+fn a_log_that_could_not_begin_anew_is_kept() {
+    const ACCEPTS: usize = 40;
+    let env = TestEnv::new();
+    drop(open(&env.config(json!({}))).unwrap());
+    // Of the thread that commits: its 20th sync is a commit's, then come two of the log and that of the file.
+    let inject = "inject=fdatasync:error=EIO:when=20..23+3";
+    let strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject];
+    let args = json!({"config": env.config(json!({"timeout_ms": 60_000})), "accepts": ACCEPTS});
+    let told = Child::start_under(module_path!(), &strace, "accepts that may fail", args).finish();
+    let kept = told.iter().take_while(|line| line.starts_with("Ok")).count();
+    assert!((1..ACCEPTS).contains(&kept), "{told:?}");
+    let behind = &told[kept..];
+    assert!(behind.iter().all(|line| line.starts_with("Store")), "{told:?}");
+    assert!(behind.last().unwrap().contains("log is kept"), "{told:?}");
+    let log = std::fs::metadata(env.folder.path().join("wxsub.db-wal")).map_or(0, |file| file.len());
+    assert!(log > 0, "it has begun anew");
+    let client = env.client(json!({}));
+    // That of the sync that failed may have reached the disk all the same.
+    for n in (0..ACCEPTS).filter(|n| *n != kept) {
+        assert_eq!(left(&client, &format!("p{n}")), i64::from(n < kept), "{n}: {told:?}");
+    }
 }
 
 /// Another process that has the store locked, until it is dropped.

@@ -10,6 +10,7 @@ use super::error;
 use super::failed_syncs::FailedSyncs;
 use super::fsync::DatabaseFile;
 use super::group_commit::GroupCommitter;
+use super::watch::FileWatch;
 use crate::clock::Deadline;
 use crate::error::{Error, Status};
 use crate::store::Compacted;
@@ -64,6 +65,7 @@ pub struct Checkpointer {
     file: DatabaseFile,
     length: Arc<LogLength>,
     failed: Arc<FailedSyncs>,
+    watch: Arc<FileWatch>,
 }
 
 impl Checkpointer {
@@ -72,8 +74,9 @@ impl Checkpointer {
         file: DatabaseFile,
         length: Arc<LogLength>,
         failed: Arc<FailedSyncs>,
+        watch: Arc<FileWatch>,
     ) -> Checkpointer {
-        Checkpointer { connection, file, length, failed }
+        Checkpointer { connection, file, length, failed, watch }
     }
 
     /// Moves the log into the file, beside the writers, and lets it begin anew when it has become long.
@@ -89,8 +92,8 @@ impl Checkpointer {
         // A log that is always written to never begins anew by itself.
         for _ in 0..ROUNDS {
             if let Err(e) = self.file.sync() {
-                self.keep_log();
-                return Err(not_synced(&e));
+                self.failed.note_file();
+                return Err(error::not_synced(&e));
             }
             if self.length.unmoved() <= FEW_PAGES {
                 break;
@@ -136,18 +139,11 @@ impl Checkpointer {
         self.failed.warning().map_or(Ok(()), |why| Err(Error::new(Status::Store, why)))
     }
 
-    /// What SQLite believes to be in the file may not be, however well the next sync goes.
-    fn keep_log(&mut self) {
-        self.failed.note_file();
-        // The connection that is closed last would remove it.
-        let _kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-    }
-
     fn failed(&mut self, e: &rusqlite::Error) -> Error {
         // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say. Where a commit
         // was told of one of the log, this one's is the same, if the system tells each.
         if error::is_failed_sync(e) && !(self.failed.take_log() && cfg!(target_os = "linux")) {
-            self.keep_log();
+            self.failed.note_file();
         }
         error::describe(e)
     }
@@ -180,11 +176,17 @@ impl Checkpointer {
     }
 }
 
-fn not_synced(e: &std::io::Error) -> Error {
-    Error::new(Status::Store, format!("the store could not be synced: {e}; see the system's log"))
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        if self.failed.warning().is_some() || self.watch.is_gone() {
+            // The connection that is closed last moves and removes the log: what SQLite believes to be in the file may not be, or it
+            // is another file.
+            let _kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -202,7 +204,8 @@ mod tests {
         };
         let (writer, file) = (open(), DatabaseFile::new(&path).unwrap());
         writer.execute_batch("CREATE TABLE t (a)").unwrap();
-        (writer, Checkpointer::new(open(), file, Arc::default(), Arc::clone(failed)))
+        let watch = Arc::new(FileWatch::new(&path));
+        (writer, Checkpointer::new(open(), file, Arc::default(), Arc::clone(failed), watch))
     }
 
     /// The system tells each who has the log open of one failure.

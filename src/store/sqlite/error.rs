@@ -94,7 +94,7 @@ pub fn describe(e: &rusqlite::Error) -> Error {
         Some(ErrorCode::CannotOpen) => {
             "it cannot be opened: check that the folder exists and may be written, and that file descriptors are left"
         }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+        _ if is_nonsense(e) => {
             "the file is damaged or no wxsub store; it was left as it is. Restore a copy, or move it away to start anew"
         }
         Some(ErrorCode::SystemIoFailure) if is_index_growth(e) => {
@@ -106,6 +106,17 @@ pub fn describe(e: &rusqlite::Error) -> Error {
     };
     let later = if is_busy(e) { BUSY_AFTER_MS } else { 1000 };
     Error::new(Status::Store, format!("the store failed: {advice} (SQLite: {})", bare(e))).after_ms(later)
+}
+
+/// Also a value that no statement of ours writes: a log was applied to another file than its own.
+fn is_nonsense(e: &rusqlite::Error) -> bool {
+    matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || matches!(e, rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..))
+}
+
+/// What the system told of a sync of ours.
+pub fn not_synced(e: &std::io::Error) -> Error {
+    Error::new(Status::Store, format!("the store failed: the disk failed: see the system's log ({e})")).after_ms(1000)
 }
 
 /// SQLite's own text without the statement.

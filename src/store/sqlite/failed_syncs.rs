@@ -28,7 +28,8 @@ impl FailedSyncs {
         self.log.swap(false, Ordering::Relaxed)
     }
 
-    /// A checkpoint's failed, and not that of the log.
+    /// A checkpoint's failed, and not that of the log: what SQLite believes to be in the file may not be, however well the next
+    /// sync goes.
     pub fn note_file(&self) {
         self.file.store(true, Ordering::Relaxed);
     }

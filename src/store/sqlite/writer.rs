@@ -93,8 +93,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes all of the log into the file, with an fsync of its own, and begins a new log.
+    /// Writes all of the log into the file, with an fsync of its own, and begins a new log; not where only the log surely has
+    /// what was moved before.
     fn start_log_anew(&mut self, deadline: Deadline) -> Result<(), Error> {
+        if let Some(why) = self.failed_syncs.warning() {
+            return Err(Error::new(Status::Store, why));
+        }
+        self.watch.sync_log().map_err(|e| error::not_synced(&e))?;
         loop {
             let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
             match done {
@@ -105,7 +110,13 @@ impl Writer {
                     let why = "an fsync failed, and others use the store too much to repair it; try again";
                     return Err(Error::new(Status::Store, why).after_ms(error::BUSY_AFTER_MS));
                 }
-                Err(e) => return Err(error::describe(&e)),
+                Err(e) => {
+                    // The log was synced just now, so this is the file's.
+                    if error::is_failed_sync(&e) {
+                        self.failed_syncs.note_file();
+                    }
+                    return Err(error::describe(&e));
+                }
             }
         }
         self.unsynced = false;
@@ -153,5 +164,36 @@ impl Writer {
         }
         self.last_group = Instant::now();
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkpoint that does not come to the log's end moves pages without a sync. If one of the file fails later, only the
+    /// log surely has them.
+    #[test]
+    fn a_log_with_a_hole_is_kept_where_the_file_may_lack_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").unwrap();
+        let failed_syncs = Arc::new(FailedSyncs::default());
+        let mut writer = Writer::new(connection, Arc::new(FileWatch::new(&path)), Arc::clone(&failed_syncs));
+        let log = || std::fs::metadata(folder.path().join("s.db-wal")).unwrap().len();
+        let long = log();
+        failed_syncs.note_file();
+        writer.unsynced = true;
+        let refused = writer.begin(true, Deadline::in_ms(1000)).unwrap_err();
+        assert!(refused.status == Status::Store && refused.message.contains("log is kept"), "{refused}");
+        assert_eq!(log(), long);
+        writer.begin(false, Deadline::in_ms(1000)).unwrap();
+        writer.end(Ok(())).unwrap();
+
+        // Where the file has all, the log begins anew.
+        writer.failed_syncs = Arc::default();
+        writer.begin(true, Deadline::in_ms(1000)).unwrap();
+        assert_eq!(log(), 0);
     }
 }
