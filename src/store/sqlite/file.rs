@@ -1,5 +1,5 @@
-//! Opening the file. No code but SQLite opens it, its -wal or its -shm: closing any other descriptor of them would drop
-//! this process's locks (POSIX). So it is looked at through SQLite, and its mode is set by its path. (`fsync` has a
+//! Opening the file. No code but SQLite opens it or its -shm: closing any other descriptor of them would drop this
+//! process's locks (POSIX). So it is looked at through SQLite, and its mode is set by its path. (`fsync` has a
 //! descriptor that is never closed.)
 
 use std::fs::OpenOptions;
@@ -29,7 +29,7 @@ pub struct Opened {
 pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
     let path = std::path::absolute(store).unwrap_or_else(|_| PathBuf::from(store));
     open_at(&path, deadline).map_err(|mut e| {
-        e.message = format!("store {}: {}{}", path.display(), e.message, whose(&path));
+        e.message = format!("store {}: {}{}", path.display(), whose(&path), e.message);
         e
     })
 }
@@ -83,20 +83,19 @@ fn refuse_read_only(c: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose the file is, or its folder where there is none, if it is somebody else's.
+/// Whose the file is, or the folder where it cannot be made, if it is somebody else's. Before all else: the rest may be cut.
 #[cfg(unix)]
 fn whose(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
 
     let own = rustix::process::geteuid().as_raw();
-    let folder = || path.parent().and_then(|folder| std::fs::metadata(folder).ok());
-    let found = std::fs::metadata(path).ok().map(|file| ("the file", file)).or(folder().map(|f| ("its folder", f)));
-    match found {
-        Some((what, found)) if found.uid() != own => {
-            format!("; {what} belongs to uid {}, this process runs as uid {own}", found.uid())
-        }
-        _ => String::new(),
-    }
+    let of_another = |what: &'static str, path: &Path| {
+        let uid = std::fs::metadata(path).ok()?.uid();
+        (uid != own).then(|| format!("{what} belongs to uid {uid}, this process runs as uid {own}; "))
+    };
+    let folder = || path.parent().filter(|folder| rustix::fs::access(*folder, rustix::fs::Access::WRITE_OK).is_err());
+    let told = of_another("the file", path).or_else(|| of_another("its folder", folder()?));
+    told.unwrap_or_default()
 }
 
 #[cfg(not(unix))]

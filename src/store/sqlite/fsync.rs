@@ -62,7 +62,7 @@ impl DatabaseFile {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
+pub(super) mod tests {
     use std::process::Command;
 
     use rusqlite::Connection;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     /// Another process opens the store and closes it; who is the last to close one removes its log.
-    fn log_survives_a_visitor(path: &Path) -> bool {
+    pub fn log_survives_a_visitor(path: &Path) -> bool {
         let visit =
             Command::new("sqlite3").arg(path).arg("SELECT count(*) FROM t").output().expect("sqlite3 is installed");
         assert_eq!(String::from_utf8_lossy(&visit.stdout).trim(), "1", "{visit:?}");

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::Failure;
 use super::file;
@@ -18,6 +19,9 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How long a step waits for the connection.
 const PATIENCE_MS: u64 = 1_000;
 
+/// Looks in a row that must agree.
+const LOOKS: u32 = 3;
+
 pub struct Generation {
     /// The file beside the store.
     path: PathBuf,
@@ -27,6 +31,10 @@ pub struct Generation {
     stored: i64,
     durable: bool,
     last: Option<Instant>,
+    /// The newest that the file itself was seen to hold, without its log.
+    in_file: Option<i64>,
+    /// Looks in a row that found an older one there, or none.
+    older: u32,
 }
 
 impl Generation {
@@ -39,7 +47,7 @@ impl Generation {
         let path = with_suffixes(store, &["-generation"]).remove(0);
         // One that is missing, or was not written to its end, says nothing.
         let beside = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Ok(Generation { path, beside, stored, durable, last: None })
+        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: 0 })
     }
 
     /// What an operator must be told.
@@ -53,6 +61,17 @@ impl Generation {
                 self.beside
             )
         })
+    }
+
+    /// Whether another file was written over this one, which keeps its identity: the file holds an older generation than
+    /// before, or none. To be called about once a second; one look alone may come amidst a checkpoint.
+    pub fn was_overwritten(&mut self, store: &Path) -> bool {
+        match (in_file(store), self.in_file) {
+            (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => (self.in_file, self.older) = (Some(found), 0),
+            (Err(e), seen) if seen.is_none() || !says_another_file(&e) => self.older = 0,
+            _ => self.older += 1,
+        }
+        self.older >= LOOKS
     }
 
     /// Takes the next step now and then, to be called after writes: first in the store, so that it is never behind.
@@ -85,5 +104,72 @@ impl Generation {
             let _never_made = std::fs::remove_file(&new);
         }
         written
+    }
+}
+
+/// What the file holds, whatever stands in its log. SQLite opens it: it alone can do so without a loss of locks.
+fn in_file(store: &Path) -> rusqlite::Result<i64> {
+    let path = store.to_string_lossy().replace('\\', "/");
+    let path = utf8_percent_encode(&path, NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let raw = Connection::open_with_flags(format!("file:///{path}?immutable=1"), flags)?;
+    raw.query_row("SELECT generation FROM store", [], |r| r.get(0))
+}
+
+fn says_another_file(e: &rusqlite::Error) -> bool {
+    let code = e.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown))
+        || !matches!(e, rusqlite::Error::SqliteFailure(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(path: &Path, generation: i64) -> Connection {
+        let c = Connection::open(path).unwrap();
+        c.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE store (generation INTEGER NOT NULL)").unwrap();
+        c.execute("INSERT INTO store VALUES (?1)", [generation]).unwrap();
+        c.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        c
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn looking_into_the_file_keeps_the_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        let c = store(&path, 7);
+        c.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        let mut generation = Generation::open(&path, false, &c).unwrap();
+        assert!((0..5).all(|_| !generation.was_overwritten(&path)));
+        assert!(crate::store::sqlite::fsync::tests::log_survives_a_visitor(&path));
+    }
+
+    #[test]
+    fn a_file_that_was_written_over_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("a b%#?é.db"), folder.path().join("copy.db"));
+        let c = store(&path, 7);
+        drop(store(&copy, 6));
+        let older = std::fs::read(&copy).unwrap();
+        let newer = std::fs::read(&path).unwrap();
+        for (what, written) in
+            [("older", &older[..]), ("nothing", b""), ("text", b"no database at all"), ("half", &newer[..4096])]
+        {
+            let mut generation = Generation::open(&path, false, &c).unwrap();
+            assert!((0..5).all(|_| !generation.was_overwritten(&path)), "{what}");
+            // What is in the log only does not count.
+            c.execute_batch("UPDATE store SET generation = 8; UPDATE store SET generation = 7").unwrap();
+            assert!(!generation.was_overwritten(&path), "{what}");
+            std::fs::write(&path, written).unwrap();
+            let told: Vec<bool> = (0..3).map(|_| generation.was_overwritten(&path)).collect();
+            assert_eq!(told, [false, false, true], "{what}");
+            std::fs::write(&path, &newer).unwrap();
+        }
+        // One that was never seen to hold any says nothing.
+        std::fs::write(&path, "").unwrap();
+        let mut generation = Generation { in_file: None, ..Generation::open(&path, false, &c).unwrap() };
+        assert!((0..5).all(|_| !generation.was_overwritten(&path)));
     }
 }

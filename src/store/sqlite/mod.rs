@@ -99,7 +99,7 @@ impl SqliteEngine {
             location: opened.path.display().to_string(),
             committer: GroupCommitter::new(Writer::new(opened.writer, Arc::clone(&watch), Arc::clone(&failed_syncs))),
             readers: Readers::new(opened.path, opened.reader),
-            watch,
+            watch: Arc::clone(&watch),
             sweeper: Mutex::new(Sweeper::new(account, terms, Arc::clone(&written))),
             written,
             generation: Mutex::new(generation),
@@ -108,6 +108,7 @@ impl SqliteEngine {
                 file,
                 Arc::clone(&length),
                 Arc::clone(&failed_syncs),
+                watch,
             )),
             length,
             failed_syncs,
@@ -240,6 +241,9 @@ impl Engine for SqliteEngine {
     }
 
     fn maintain(&self, is_over: IsOver) -> Result<(), Error> {
+        if self.generation.lock().was_overwritten(self.readers.path()) {
+            self.watch.note_overwritten();
+        }
         self.watch.look()?;
         let swept = self.sweeper.lock().round(&self.readers, &self.committer, is_over);
         let advanced = self.generation.lock().advance(&self.committer);

@@ -13,6 +13,7 @@ const NOW_AND_THEN: Duration = Duration::from_millis(500);
 /// The file, its log and the log's index, as they were opened.
 pub struct FileWatch {
     parts: Vec<(PathBuf, Identity)>,
+    log: PathBuf,
     since: Instant,
     /// Milliseconds after `since`.
     looked_ms: AtomicU64,
@@ -26,9 +27,10 @@ impl FileWatch {
     /// To be called when the file was just opened, and its log is open.
     pub fn new(path: &Path) -> FileWatch {
         let parts = with_suffixes(path, &["", "-wal", "-shm"]);
+        let log = parts[1].clone();
         let parts = parts.into_iter().filter_map(|part| identity(&part).ok().map(|identity| (part, identity)));
         let (looked_ms, gone) = (AtomicU64::new(0), AtomicBool::new(false));
-        FileWatch { parts: parts.collect(), since: Instant::now(), looked_ms, gone }
+        FileWatch { parts: parts.collect(), log, since: Instant::now(), looked_ms, gone }
     }
 
     /// Looks, unless somebody has just done so.
@@ -60,16 +62,35 @@ impl FileWatch {
         self.told()
     }
 
+    /// Has what was written to the log reach the disk. There are no locks on it that closing a descriptor would drop.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync_log(&self) -> std::io::Result<()> {
+        // For writing, or Windows syncs nothing.
+        std::fs::OpenOptions::new().write(true).open(&self.log)?.sync_data()
+    }
+
+    /// Whether it is known that it is not.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Another file was written over it.
+    pub fn note_overwritten(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
     fn told(&self) -> Result<(), Error> {
-        if !self.gone.load(Ordering::Relaxed) {
+        if !self.is_gone() {
             return Ok(());
         }
         let file = self.parts.first().map(|(path, _)| path.display().to_string()).unwrap_or_default();
         Err(Error::new(
             Status::Store,
             format!(
-                "the store {file} (or its -wal or -shm) was removed or replaced while it was in use; nothing more is \
-                 written to it. End every process that uses it, put the right file there, and start anew"
+                "the store {file} (or its -wal or -shm) was removed or replaced, or written over, while in use; nothing more \
+                 is written to it. End all that use it, remove all three, put the right file there, start anew"
             ),
         ))
     }
