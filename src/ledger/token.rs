@@ -14,7 +14,8 @@ use record::{Failure, Kept, Record};
 
 /// Forced refreshes that WeChat allows a day, and how far apart (docs/wechat-api.md, section 2).
 const FORCED: DailyLimit = DailyLimit { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
-/// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still.
+/// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still. A request
+/// that came to no token is given back: the pauses after failures bound those.
 const LEGACY: DailyLimit = DailyLimit { what: "legacy-tokens", per_day: 500, apart_ms: 0 };
 /// How long nobody asks for another token after a second in a row that WeChat never accepted, doubling up to …
 const REFUSED_PAUSE_MS: i64 = 60_000;
@@ -71,7 +72,7 @@ pub struct TokenAsk {
 pub struct Concerned {
     /// Of the secret that is used.
     pub secret: u64,
-    /// Of the machine, whose address WeChat sees.
+    /// Of the machine and its way to WeChat, whose address WeChat sees.
     pub machine: u64,
 }
 
@@ -100,7 +101,7 @@ pub enum FailureScope {
     Everybody,
     /// Those with the same secret.
     Secret,
-    /// Those on the same machine.
+    /// Those on the same machine, with the same way to WeChat.
     Machine,
 }
 
@@ -212,7 +213,7 @@ fn all_refused(times: u32) -> Error {
 
 fn budget_used() -> Error {
     let why = format!(
-        "{} legacy tokens were asked for within a day, and more would stop the whole account: use \"token\": \"stable\", \
+        "{} legacy tokens were handed out within a day, and more would stop the whole account: use \"token\": \"stable\", \
          or find the other program that asks for tokens",
         LEGACY.per_day
     );
@@ -253,11 +254,14 @@ pub fn fail(
     concerned: Concerned,
     pause_ms: i64,
 ) -> Operation<()> {
-    on_record(slot, move |record, _, _| {
-        if record.asker.is_none_or(|(asker, _)| asker != holder) {
+    let legacy = slot.legacy;
+    on_record(slot, move |record, view, changes| {
+        if record.asker.take_if(|(asker, _)| *asker == holder).is_none() {
             return Ok((false, ()));
         }
-        record.asker = None;
+        if legacy {
+            LEGACY.give_back(view, changes)?;
+        }
         let whose = match scope {
             FailureScope::Everybody => 0,
             FailureScope::Secret => concerned.secret,
@@ -274,8 +278,12 @@ pub fn fail(
 
 /// Gives the claim up without a word about WeChat: the caller's own time was over.
 pub fn release(slot: &TokenSlot, holder: i64) -> Operation<()> {
-    on_record(slot, move |record, _, _| {
+    let legacy = slot.legacy;
+    on_record(slot, move |record, view, changes| {
         let ours = record.asker.take_if(|(asker, _)| *asker == holder).is_some();
+        if ours && legacy {
+            LEGACY.give_back(view, changes)?;
+        }
         Ok((ours, ()))
     })
 }

@@ -24,7 +24,7 @@ fn a_lasting_refusal_asks_for_few_tokens() {
         while started.elapsed() < Duration::from_secs(2) {
             let verdict = send(&client, "o1");
             assert_eq!(verdict.status, Status::Auth, "{mode}: {}", verdict.message);
-            assert!(verdict.retry_after_ms > 0 || verdict.errcode == 40001, "{mode}: {verdict:?}");
+            assert_eq!(verdict.errcode, 40001, "{mode}: {verdict:?}");
             refused += 1;
         }
         assert!(refused > 2, "{mode}: a refusal that is known is told at once");
@@ -59,6 +59,21 @@ fn a_wrong_secret_concerns_those_who_use_it() {
     assert_eq!(sent.status, Status::Ok, "the right secret is not held up by the wrong one: {}", sent.message);
     // The token that the right one got is good for all.
     assert_eq!(send(&wrong, "o1").status, Status::Ok);
+}
+
+#[test]
+fn a_wrong_way_to_wechat_concerns_those_who_go_it() {
+    let env = TestEnv::new();
+    // Nobody listens there.
+    let lost = env.client(json!({"proxy": "http://127.0.0.1:9", "timeout_ms": 300, "templates": "off"}));
+    let right = env.client(json!({"templates": "off", "timeout_ms": 300}));
+    env.accept(&right, "o1");
+    for _ in 0..6 {
+        let unreached = send(&lost, "o1");
+        assert_eq!(unreached.status, Status::Connect, "{}", unreached.message);
+    }
+    let sent = send(&right, "o1");
+    assert_eq!(sent.status, Status::Ok, "a proxy that is down holds up nobody else: {}", sent.message);
 }
 
 #[test]

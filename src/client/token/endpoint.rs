@@ -4,13 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::client::api_transport::ApiTransport;
+use crate::client::api_transport::{ApiTransport, Timing};
 use crate::client::core::Core;
 use crate::clock::Deadline;
 use crate::config::TokenMode;
 use crate::error::{Error, Retry, Status};
+use crate::http::Failure;
 use crate::secret::Secret;
 use crate::wechat::{Endpoint, Recovery, Request, Response, TokenResponse, rule};
+
+/// Why there is no token.
+pub struct NoToken {
+    /// In words; nothing was sent.
+    pub why: Error,
+    /// WeChat may have handed one out all the same, and the answer was lost.
+    pub maybe_lost: bool,
+}
+
+impl From<Error> for NoToken {
+    fn from(why: Error) -> NoToken {
+        NoToken { why, maybe_lost: false }
+    }
+}
 
 /// WeChat's endpoint for tokens, in the configured mode.
 pub struct TokenEndpoint {
@@ -34,22 +49,25 @@ impl TokenEndpoint {
     ///
     /// # Errors
     /// Why there is none; nothing was sent.
-    pub fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenResponse, Error> {
+    pub fn request(&self, force_refresh: bool, deadline: Deadline) -> Result<TokenResponse, NoToken> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let config = &self.core.config;
         let Some(secret) = &config.secret else {
-            return Err(Error::new(Status::Internal, "a token is wanted and there is no secret"));
+            return Err(Error::new(Status::Internal, "a token is wanted and there is no secret").into());
         };
         let request = match config.token {
             TokenMode::Legacy => Request::legacy_token(&config.appid, secret),
             TokenMode::Stable | TokenMode::External => Request::stable_token(&config.appid, secret, force_refresh),
         };
         let began = Instant::now();
-        let fetched = self.transport.fetch(&request, deadline);
+        let fetched = self.transport.exchange(&request, Timing::until(deadline));
         self.core.metrics.token.observe(began.elapsed());
-        let reply =
-            fetched.map_err(|e| Error { message: format!("no access token, nothing was sent: {}", e.message), ..e })?;
-        read(&reply.body, i32::from(reply.status), secret)
+        let reply = fetched.map_err(|Failure { left, text }| {
+            let why = format!("no access token, nothing was sent: WeChat was not reached: {text}");
+            NoToken { why: Error::new(Status::Connect, why), maybe_lost: left }
+        })?;
+        // What is no answer of WeChat's may hide one.
+        read(&reply.body, i32::from(reply.status), secret).map_err(|why| NoToken { maybe_lost: why.errcode == 0, why })
     }
 }
 

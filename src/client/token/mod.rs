@@ -14,14 +14,14 @@ use super::core::Core;
 use super::in_flight::cancelled;
 use super::maintenance::Chore;
 use crate::clock::{Deadline, Now};
-use crate::config::TokenMode;
+use crate::config::{Config, TokenMode};
 use crate::error::{Error, Status};
 use crate::ledger::{self, Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
 use crate::wechat::{Concern, TokenResponse, concern};
 use cache::{Held, TokenCache};
-use endpoint::TokenEndpoint;
+use endpoint::{NoToken, TokenEndpoint};
 
 /// An asker's lease lasts this much longer than its deadline.
 const LEASE_MARGIN_MS: i64 = 1000;
@@ -31,6 +31,8 @@ const SHORT_PAUSE_MS: i64 = 500;
 const FIRST_PAUSE_MS: i64 = 250;
 /// … to.
 const LONGEST_PAUSE_MS: i64 = 30_000;
+/// … or this, where the answer to a request for a legacy token was lost: each may be one of the account's 2000 a day.
+const LONGEST_LEGACY_PAUSE_MS: i64 = 240_000;
 /// With less time than this left of a call, a token would come too late.
 const LEAST_LEFT: Duration = Duration::from_millis(20);
 /// Background renewal has time: nobody waits for it.
@@ -70,7 +72,7 @@ impl TokenSource {
             endpoint: TokenEndpoint::new(Arc::clone(&core), transport),
             cache: TokenCache::default(),
             slot: TokenSlot::new(config.token.word(), host),
-            concerned: Concerned::new(&config.appid, config.secret.as_ref(), Now::read().boot_id),
+            concerned: Concerned::new(&config.appid, config.secret.as_ref(), &way_to_wechat(config)),
             renewal_wanted: AtomicBool::new(false),
             renew_not_before: AtomicI64::new(i64::MIN),
             core,
@@ -182,7 +184,7 @@ impl TokenSource {
     /// What an operator must know.
     pub fn prove(&self, deadline: Deadline) -> Result<(), Error> {
         match self.mode() {
-            TokenMode::Stable => self.endpoint.request(false, deadline).map(drop),
+            TokenMode::Stable => self.endpoint.request(false, deadline).map(drop).map_err(|no| no.why),
             TokenMode::Legacy | TokenMode::External => self.get(deadline).map(drop),
         }
     }
@@ -231,16 +233,16 @@ impl TokenSource {
                 TokenClaim::Wait(ms) => {
                     self.pause(Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs())), deadline)?;
                 }
-                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
+                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(self.with_last_code(why), ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
                     Ok(answer) => match self.keep(answer, deadline) {
                         Some(token) => return Ok(token),
                         None => last = None,
                     },
-                    Err(why) if self.core.in_flight.is_aborted() || deadline.is_over() => {
-                        return Err(self.give_up(why));
+                    Err(no) if self.core.in_flight.is_aborted() || deadline.is_over() => {
+                        return Err(self.give_up(&no, failures));
                     }
-                    Err(why) => last = Some(self.failed(why, failures, deadline)?),
+                    Err(no) => last = Some(self.failed(&no, failures, deadline)?),
                 },
             }
         }
@@ -254,16 +256,8 @@ impl TokenSource {
     }
 
     /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
-    fn failed(&self, why: Error, failures: u32, deadline: Deadline) -> Result<Error, Error> {
-        let pause_ms = pause_after(failures, &why);
-        let scope = match (why.errcode, concern(why.errcode)) {
-            // WeChat was not reached, or something in between answered.
-            (0, _) | (_, Concern::Machine) => FailureScope::Machine,
-            (_, Concern::Secret) => FailureScope::Secret,
-            (_, Concern::Account) => FailureScope::Everybody,
-        };
-        let told = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
-        self.core.engine.run_later(told);
+    fn failed(&self, no: &NoToken, failures: u32, deadline: Deadline) -> Result<Error, Error> {
+        let (why, pause_ms) = (no.why.clone(), self.tell_failed(no, failures));
         if why.status == Status::Auth {
             log_line!(self.core.log, Error, "no access token: {}", why.message);
             let after_ms = why.retry_after_ms.max(pause_ms as u32);
@@ -273,15 +267,52 @@ impl TokenSource {
         self.wait_out(why, pause_ms, deadline)
     }
 
+    /// Tells others; returns for how many milliseconds none of them shall ask.
+    fn tell_failed(&self, no: &NoToken, failures: u32) -> i64 {
+        let why = &no.why;
+        let pause_ms = pause_after(failures, why, self.longest_pause_ms(no));
+        let scope = match (why.errcode, concern(why.errcode)) {
+            // WeChat was not reached, or something in between answered.
+            (0, _) | (_, Concern::Machine) => FailureScope::Machine,
+            (_, Concern::Secret) => FailureScope::Secret,
+            (_, Concern::Account) => FailureScope::Everybody,
+        };
+        let told = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
+        self.core.engine.run_later(told);
+        pause_ms
+    }
+
+    fn longest_pause_ms(&self, no: &NoToken) -> i64 {
+        if self.may_be_spent(no) { LONGEST_LEGACY_PAUSE_MS } else { LONGEST_PAUSE_MS }
+    }
+
+    /// Whether it may be one of the account's few tokens of this day.
+    fn may_be_spent(&self, no: &NoToken) -> bool {
+        no.maybe_lost && self.mode() == TokenMode::Legacy
+    }
+
     /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
-    /// ask at once.
-    fn give_up(&self, why: Error) -> Error {
-        self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
-        if self.core.in_flight.is_aborted() {
+    /// ask at once, but for a token of which there are few.
+    fn give_up(&self, no: &NoToken, failures: u32) -> Error {
+        let is_aborted = self.core.in_flight.is_aborted();
+        let pause_ms = if self.may_be_spent(no) && !is_aborted {
+            self.tell_failed(no, failures)
+        } else {
+            self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
+            FIRST_PAUSE_MS
+        };
+        if is_aborted {
             return cancelled();
         }
-        let after_ms = why.retry_after_ms.max(FIRST_PAUSE_MS as u32);
+        let why = no.why.clone();
+        let after_ms = why.retry_after_ms.max(u32::try_from(pause_ms).unwrap_or(u32::MAX));
         why.after_ms(after_ms)
+    }
+
+    /// What WeChat said of the token that it refused last, where a failure to get another one has no code of its own.
+    fn with_last_code(&self, why: Error) -> Error {
+        let (errcode, http_status) = self.cache.last_refusal();
+        if why.status == Status::Auth && why.errcode == 0 { why.answered(errcode, http_status) } else { why }
     }
 
     /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
@@ -296,7 +327,7 @@ impl TokenSource {
     }
 
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
-    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenResponse, Error> {
+    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
         let answer = self.endpoint.request(false, deadline)?;
         // Only the stable endpoint repeats tokens, and only it can be forced.
         if self.mode() != TokenMode::Stable || dead.is_none_or(|dead| dead != answer.access_token) {
@@ -318,7 +349,7 @@ impl TokenSource {
                     ms / 1000
                 );
                 let after_ms = u32::try_from(ms).unwrap_or(u32::MAX);
-                Err(Error::new(Status::Auth, why).answered(errcode, http_status).after_ms(after_ms))
+                Err(Error::new(Status::Auth, why).answered(errcode, http_status).after_ms(after_ms).into())
             }
         }
     }
@@ -378,11 +409,17 @@ impl Chore for TokenSource {
     }
 }
 
+/// What a failure to reach WeChat is shared by: this machine, and the same proxy and certificates.
+fn way_to_wechat(config: &Config) -> String {
+    let proxy = config.proxy.as_ref().map_or("", Secret::expose);
+    [Now::read().boot_id, proxy, config.ca_file.as_deref().unwrap_or_default()].join("\n")
+}
+
 /// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.
-fn pause_after(failures: u32, why: &Error) -> i64 {
-    let doubled = FIRST_PAUSE_MS << failures.min(8);
+fn pause_after(failures: u32, why: &Error, longest_ms: i64) -> i64 {
+    let doubled = FIRST_PAUSE_MS << failures.min(10);
     let least = i64::from(why.retry_after_ms).min(LONGEST_PAUSE_MS);
-    let pause = doubled.clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS).max(least);
+    let pause = doubled.clamp(FIRST_PAUSE_MS, longest_ms).max(least);
     pause - fastrand::i64(0..=pause / 5)
 }
 

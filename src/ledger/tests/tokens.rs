@@ -10,6 +10,7 @@ under_set_clocks! {
     a_failure_concerns_those_whom_it_is_about;
     a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses;
     a_legacy_token_has_a_budget_for_the_day;
+    a_request_that_came_to_no_legacy_token_takes_none_of_the_days;
     what_a_failure_says_is_bounded;
 }
 
@@ -261,6 +262,22 @@ fn a_legacy_token_has_a_budget_for_the_day(new: New) {
     assert!(matches!(fixture.claim_ours(&legacy(), 1), TokenClaim::Ask { .. }));
     fixture.pass(DAY);
     assert!(matches!(fixture.claim_ours(&legacy(), 1), TokenClaim::Ask { .. }));
+}
+
+/// A day on which WeChat was not reached, or a secret was wrong, costs no token.
+fn a_request_that_came_to_no_legacy_token_takes_none_of_the_days(new: New) {
+    let mut fixture = new();
+    let slot = legacy();
+    for n in 0..700 {
+        assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { .. }), "{n}");
+        if n % 2 == 0 {
+            let why = Error::new(Status::Auth, "no").answered(40125, 200);
+            fixture.run(fail_token(&slot, 1, why, FailureScope::Secret, concerned("s", "m"), SECOND));
+        } else {
+            fixture.run(release_token(&slot, 1));
+        }
+        fixture.pass(2 * SECOND);
+    }
 }
 
 fn what_a_failure_says_is_bounded(new: New) {

@@ -21,14 +21,7 @@ impl DailyLimit {
     /// Takes one; or says for how long there is none.
     pub fn take(&self, view: &View<'_>, changes: &mut Changes) -> Result<Result<(), i64>, Stop> {
         let name = self.name();
-        let (mut ages, of_other_boot) =
-            match view.get(&name)?.map(|record| DailyLimit::decode(&name, record, &view.time)) {
-                Some(Err(newer @ Damage::Newer { .. })) => return Err(newer.into()),
-                Some(Ok(read)) => read,
-                Some(Err(Damage::Broken)) | None => (Vec::new(), false),
-            };
-        ages.retain(|age| (0..DAY_MS).contains(age));
-        ages.sort_unstable();
+        let (mut ages, of_other_boot) = DailyLimit::load(&name, view)?;
         if let Some(ms) = self.wait_ms(&ages) {
             if of_other_boot {
                 // From now on ages go by this boot's clock: the wall clock may show for a year what it showed before.
@@ -39,6 +32,31 @@ impl DailyLimit {
         ages.insert(0, 0);
         DailyLimit::save(name, &ages, &view.time, changes);
         Ok(Ok(()))
+    }
+
+    /// Gives the one back that was taken last: it came to nothing.
+    pub fn give_back(&self, view: &View<'_>, changes: &mut Changes) -> Result<(), Stop> {
+        let name = self.name();
+        let (mut ages, _) = DailyLimit::load(&name, view)?;
+        if !ages.is_empty() {
+            ages.remove(0);
+            DailyLimit::save(name, &ages, &view.time, changes);
+        }
+        Ok(())
+    }
+
+    /// The ages of this day, the newest first, and whether another boot's clock measured them. A damaged record counts as
+    /// absent.
+    fn load(name: &Name, view: &View<'_>) -> Result<(Vec<i64>, bool), Stop> {
+        let (mut ages, of_other_boot) = match view.get(name)?.map(|record| DailyLimit::decode(name, record, &view.time))
+        {
+            Some(Err(newer @ Damage::Newer { .. })) => return Err(newer.into()),
+            Some(Ok(read)) => read,
+            Some(Err(Damage::Broken)) | None => (Vec::new(), false),
+        };
+        ages.retain(|age| (0..DAY_MS).contains(age));
+        ages.sort_unstable();
+        Ok((ages, of_other_boot))
     }
 
     /// For how long there is none, by the ages of those that were taken, the newest first.
