@@ -280,6 +280,11 @@ impl Player {
 }
 
 impl Loaded<'_> {
+    /// Whether the step has changed the player so far.
+    pub fn has_changed(&self) -> bool {
+        self.player != self.before
+    }
+
     /// Adds what has changed to a step's changes, after all else that it changes; on a store where answers are lost, the
     /// step's number in any case.
     pub fn save(mut self, view: &View<'_>, changes: &mut Changes) {

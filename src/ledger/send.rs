@@ -11,7 +11,7 @@ use crate::error::{Error, SkipReason, Status, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};
 
 /// A process that waits for a lease says so anew within this long; one that died no longer does.
-const WAITING_MS: i64 = 60;
+const WAITING_MS: i64 = 200;
 
 /// A send that wants to begin.
 #[derive(Clone, Debug)]
@@ -207,7 +207,9 @@ fn wait_for_lease(
 ) -> Option<i64> {
     let recent = &mut player.recent;
     if let Some(left_ms) = recent.lease.as_ref().map(|lease| lease.left_ms).filter(|ms| *ms > 0) {
-        if recent.waiting.is_none_or(|waiting| waiting.process == process) {
+        // Said again in time, but not at each look, of which each would be written.
+        let is_said = |waiting: Waiting| waiting.process != process || waiting.left_ms > WAITING_MS / 2;
+        if !recent.waiting.is_some_and(is_said) {
             recent.waiting = Some(Waiting { process, left_ms: WAITING_MS });
         }
         return Some(left_ms);
@@ -226,7 +228,9 @@ pub fn wait_for(send: &BeginSend) -> Operation<Option<i64>> {
         let mut changes = Changes::default();
         let mut loaded = Player::load(view, &names)?;
         let busy_ms = wait_for_lease(&mut loaded.player, &names, process, view, &mut changes);
-        loaded.save(view, &mut changes);
+        if loaded.has_changed() {
+            loaded.save(view, &mut changes);
+        }
         Ok((changes, busy_ms))
     });
     Operation { reads, proven: false, trace, decide }
