@@ -24,6 +24,13 @@ pub enum Failure {
     Config(String),
 }
 
+/// The commands whose refusal hides what may be set already, and the beginning of "Set" behind them.
+fn to_be_allowed(tried: &str) -> String {
+    let commands = [("CONFIG refused", "CONFIG GET"), ("WAITAOF refused", "WAITAOF"), ("WAIT refused", "WAIT")];
+    let refused: Vec<&str> = commands.iter().filter(|(told, _)| tried.contains(told)).map(|(_, c)| *c).collect();
+    if refused.is_empty() { "S".to_owned() } else { format!("Allow {}; or s", refused.join(" and ")) }
+}
+
 /// Codes that before version 7 stand in the middle of what a script was refused with.
 const INNER: [&str; 7] = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN", "NOPERM"];
 
@@ -127,7 +134,8 @@ impl Failure {
             Failure::TooLate => ("no answer came in time; nothing was done. Try again".to_owned(), 100),
             Failure::Unproven(tried) => (
                 format!(
-                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. Set appendonly yes and appendfsync always (from 7.2 everysec will do), add a replica, or say \"normal\""
+                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. {}et appendonly yes and appendfsync always (from 7.2 everysec will do), add a replica, or say \"normal\"",
+                    to_be_allowed(tried)
                 ),
                 10_000,
             ),

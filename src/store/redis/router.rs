@@ -10,12 +10,12 @@ use super::connection::Dialer;
 use super::durability::{Proof, setting};
 use super::error::Failure;
 use super::node::{Answers, Call, Node};
-use super::resolve::Address;
 use super::resp::Value;
 use super::script::Command;
 use super::slots::Slots;
 use crate::clock::Deadline;
 use crate::config::{Config, RedisAt};
+use crate::resolver::Address;
 
 /// The first pause before another try, doubled with each …
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -240,11 +240,20 @@ impl Router {
         if !self.at.cluster {
             return Ok(self.at.nodes.clone());
         }
-        // A part of them would pass for all of them.
-        let gap = self.slots.lock().gap();
-        let asked = gap.map(|slot| self.owner(slot, deadline)).transpose()?;
-        let owners = self.slots.lock().owners();
-        Ok(if owners.is_empty() { asked.into_iter().collect() } else { owners })
+        let known = || {
+            let slots = self.slots.lock();
+            (slots.gap(), slots.owners())
+        };
+        let (mut asked, mut tries) = (None, 0);
+        loop {
+            // A part of them would pass for all of them. Where nobody may ask for them, those that redirections told must do.
+            match known() {
+                (Some(slot), _) if tries < 3 => asked = Some(self.owner(slot, deadline)?),
+                (Some(_), owners) if owners.is_empty() => return Ok(asked.into_iter().collect()),
+                (_, owners) => return Ok(owners),
+            }
+            tries += 1;
+        }
     }
 
     /// Commands to this server; each may be answered by an error.
