@@ -34,6 +34,7 @@ mod json;
 mod latency;
 mod log;
 mod panics;
+mod resolver;
 mod secret;
 mod sync;
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::unversioned::resolver::Resolver;
 use ureq::{Agent, Proxy, Timeout};
 
 use super::connector::connector;
-use super::resolver::CachingResolver;
+use super::resolver::UreqResolver;
 use super::{Exchange, Failure, Reply, Transport, first_byte};
 use crate::config::Config;
 use crate::error::{Error, Status};
@@ -24,22 +23,8 @@ const BUFFER: usize = 16 << 10;
 /// ureq under our rules: every phase within the deadline, no redirects, no environment, and told whether it left.
 pub struct UreqTransport {
     agent: Agent,
-    resolver: Arc<CachingResolver>,
+    resolver: UreqResolver,
     connect_timeout: Duration,
-}
-
-#[derive(Debug)]
-struct SharedResolver(Arc<CachingResolver>);
-
-impl Resolver for SharedResolver {
-    fn resolve(
-        &self,
-        uri: &ureq::http::Uri,
-        config: &ureq::config::Config,
-        timeout: ureq::unversioned::transport::NextTimeout,
-    ) -> Result<ureq::unversioned::resolver::ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout)
-    }
 }
 
 impl UreqTransport {
@@ -79,8 +64,8 @@ impl UreqTransport {
             .max_idle_connections_per_host(256)
             .max_idle_age(MAX_IDLE)
             .build();
-        let resolver = Arc::new(CachingResolver::default());
-        let agent = Agent::with_parts(agent_config, connector(proxied), SharedResolver(Arc::clone(&resolver)));
+        let resolver = UreqResolver::default();
+        let agent = Agent::with_parts(agent_config, connector(proxied), resolver.clone());
         Ok(UreqTransport { agent, resolver, connect_timeout: Duration::from_millis(config.connect_timeout_ms) })
     }
 
@@ -118,7 +103,7 @@ impl Transport for UreqTransport {
         done.map_err(|e| {
             let left = first_byte::has_left();
             if !left {
-                self.resolver.forget();
+                self.resolver.0.forget();
             }
             Failure { left, text: describe(&e) }
         })

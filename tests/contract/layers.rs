@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 5] = [
     &["client"],
     &["ledger", "worker", "http", "wechat"],
     &["store"],
-    &["error", "log", "config", "clock", "json", "latency", "secret", "panics", "sync"],
+    &["error", "log", "config", "clock", "json", "latency", "secret", "panics", "resolver", "sync"],
 ];
 
 /// What may appear in one module only: the text, the module, and why.

@@ -11,10 +11,10 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::error::Failure;
-use super::resolve::{Address, Resolver};
 use super::resp::{self, Value};
 use crate::clock::Deadline;
 use crate::config::{Config, RedisAt};
+use crate::resolver::{Address, Resolver};
 
 /// After how much silence the system asks the other side, so that no load balancer forgets the connection in use.
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -106,15 +106,20 @@ impl Dialer {
         Ok(connection)
     }
 
-    /// Has the name of this address asked anew.
-    pub fn resolve_again(&self, address: &Address) {
-        self.resolver.forget(address);
+    /// Has names asked anew.
+    pub fn resolve_again(&self) {
+        self.resolver.forget();
     }
 
     fn reach(&self, address: &Address, until: Instant) -> Result<TimedStream, String> {
         let left = || until.saturating_duration_since(Instant::now());
-        let found = self.resolver.resolve(address, Deadline::in_ms(left().as_millis() as u64))?;
-        let mut why = format!("the name {} has no address", address.0);
+        let name = &address.0;
+        let found = match self.resolver.addresses(address, Some(until)) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(format!("the name {name} was not resolved in time")),
+            Err(e) => return Err(format!("the name {name} is not resolved: {e}")),
+        };
+        let mut why = format!("the name {name} has no address");
         for (tried, socket) in found.iter().enumerate() {
             // A first address that is silent must leave time for the next one.
             let share = left() / (found.len() - tried) as u32;
@@ -130,7 +135,7 @@ impl Dialer {
                 Err(e) => why = in_words(&e),
             }
         }
-        self.resolver.forget(address);
+        self.resolver.forget();
         Err(why)
     }
 
@@ -347,6 +352,9 @@ fn untrusted(e: &io::Error) -> String {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => "its certificate is for another name than the one in \"store\"",
         Some(Error::InvalidMessage(_)) => "it speaks no TLS: correct the port, or write redis:// in \"store\"",
+        Some(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is a CA's own: make one for the server (basicConstraints CA:FALSE), and name its CA's file in \"ca_file\""
+        }
         Some(other) => return format!("TLS failed: {other}; is \"ca_file\" the right one?"),
         None if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
             "no answer came in time to the TLS handshake; does it speak TLS on this port?"

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::Core;
 use super::announcement::{Announcement, announce};
 use super::error::Failure;
 use super::keys::Place;
 use super::player_locks::{Deferred, Guard};
 use super::script::Command;
 use super::step_run::Next;
-use super::{Core, resolve};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::panics;
@@ -106,7 +106,7 @@ impl Core {
 
     /// Each server's players by themselves: one that is silent holds up its own.
     fn work_on(&self, guards: Vec<Guard<'_>>) {
-        let mut of_owners: Vec<(Option<resolve::Address>, Mutex<Vec<Turn<'_>>>)> = Vec::new();
+        let mut of_owners: Vec<(Option<crate::resolver::Address>, Mutex<Vec<Turn<'_>>>)> = Vec::new();
         for guard in guards {
             let Some(deferred) = self.next(&guard) else { continue };
             let owner = self.router.known_owner(deferred.run.slot(self));

@@ -20,7 +20,6 @@ mod keys;
 mod node;
 mod player_locks;
 mod proof;
-mod resolve;
 mod resp;
 mod router;
 mod scan;

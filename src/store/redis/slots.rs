@@ -1,7 +1,7 @@
 //! Which node of a cluster has which slot.
 
-use super::resolve::Address;
 use super::resp::Value;
+use crate::resolver::Address;
 use crc::{CRC_16_XMODEM, Crc};
 
 /// Slots of a cluster.

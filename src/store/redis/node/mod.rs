@@ -14,9 +14,9 @@ use parking_lot::{Condvar, Mutex};
 use super::connection::{Broken, Connection, Dialer};
 use super::durability::Proof;
 use super::error::Failure;
-use super::resolve::Address;
 use super::resp::Value;
 use crate::clock::Deadline;
+use crate::resolver::Address;
 use flight::Flight;
 use lane::{Lane, Turn};
 
@@ -128,7 +128,7 @@ impl Node {
 
     /// Behind its name there may be another server by now.
     pub fn look_again(&self) {
-        self.dialer.resolve_again(&self.address);
+        self.dialer.resolve_again();
         self.forget_connections();
     }
 
