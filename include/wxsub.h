@@ -772,7 +772,7 @@ wxsub_status wxsub_lookup(const struct wxsub_client *client,
 /// Plain mode (no "aes_key") signs the query only: whoever has seen one query string can put a body of his own under it,
 /// for five minutes. So from plain pushes only accepts are taken (a forged grant costs one refused call); refusals and
 /// results of sends are WXSUB_OK and change nothing, unless "trust_plain": true says that nobody else reaches the
-/// endpoint. A CreateTime more than five minutes ahead, or a query that was used with another body, is
+/// endpoint. A CreateTime more than five minutes ahead (of what would be applied), or a query that was used with another body, is
 /// WXSUB_E_SIGNATURE. Use the encrypted modes.
 ///
 /// `reply` (`reply_capacity` bytes) gets what the host must send back as the response's body, with HTTP 200; a NUL
@@ -808,7 +808,7 @@ wxsub_status wxsub_handle_event(const struct wxsub_client *client,
 ///
 /// `plain` (`capacity` bytes) gets the message as WeChat wrote it, XML or JSON; a NUL follows if there is room. It is never
 /// longer than `body_len`. `*plain_len` (may be NULL) is its length, also when `capacity` is too small (WXSUB_E_ARG, and
-/// nothing is written); 0 for the check of the address and when the call fails otherwise. `plain` NULL with capacity 0: only
+/// no part of it is written); 0 for the check of the address and when the call fails otherwise. `plain` NULL with capacity 0: only
 /// verifies, and tells the length. `why` may be NULL.
 ///
 /// Returns WXSUB_OK, WXSUB_E_SIGNATURE (not WeChat's: answer 403), WXSUB_E_STORE (answer 500), WXSUB_E_CONFIG, WXSUB_E_ARG,

@@ -13,7 +13,7 @@ use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::ledger::{self, Applied, Change, EventPart, Forgetting, Item, Outcome, Use};
 use crate::log::log_line;
 use crate::store::home_of;
-use crate::wechat::push::{self, AesKey, Change as Pushed, EventConfig, Opened, Push, Refusal, Verified};
+use crate::wechat::push::{self, AesKey, Change as Pushed, EventConfig, Opened, Refusal, Unsigned, Verified};
 use crate::wechat::{Endpoint, Recovery, rule};
 
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
@@ -71,9 +71,10 @@ impl Events {
     pub fn handle(&self, query: &str, body: &[u8], room: usize) -> Result<(String, Verdict), Error> {
         let now_s = Now::read().wall_ms / 1000;
         let push = match self.verify_event(query, body, now_s)? {
-            Verified::Echo(text) => {
-                let verdict = Verdict::ok("WeChat checked the address; send the reply back");
-                return fitting(text, room).map(|reply| (reply, verdict));
+            Verified::Echo { text, unsigned } => {
+                let reply = fitting(text, room)?;
+                self.refuse_reused(unsigned.as_ref())?;
+                return Ok((reply, Verdict::ok("WeChat checked the address; send the reply back")));
             }
             Verified::Push(push) => push,
         };
@@ -83,7 +84,7 @@ impl Events {
             Opened::Revoked { .. } | Opened::Other => "",
         };
         let reply = fitting(reply.to_owned(), room)?;
-        self.refuse_reused(&push)?;
+        self.refuse_reused(push.unsigned.as_ref())?;
         let verdict = match opened {
             Opened::Event(pushed) => self.apply_event(&pushed, push.unsigned.is_some())?,
             Opened::Revoked { openid, create_time_s } => {
@@ -136,11 +137,8 @@ impl Events {
     /// [`Status::Signature`], [`Status::Config`].
     pub fn open(&self, query: &str, body: &[u8]) -> Result<Vec<u8>, Error> {
         match self.verify_event(query, body, Now::read().wall_ms / 1000)? {
-            Verified::Echo(_) => Ok(Vec::new()),
-            Verified::Push(push) => {
-                self.refuse_reused(&push)?;
-                Ok(push.plain)
-            }
+            Verified::Echo { unsigned, .. } => self.refuse_reused(unsigned.as_ref()).map(|()| Vec::new()),
+            Verified::Push(push) => self.refuse_reused(push.unsigned.as_ref()).map(|()| push.plain),
         }
     }
 
@@ -160,8 +158,8 @@ impl Events {
     }
 
     /// An unsigned body must be the first that came with its query.
-    fn refuse_reused(&self, push: &Push) -> Result<(), Error> {
-        let Some(unsigned) = &push.unsigned else { return Ok(()) };
+    fn refuse_reused(&self, unsigned: Option<&Unsigned>) -> Result<(), Error> {
+        let Some(unsigned) = unsigned else { return Ok(()) };
         let life_ms = i64::try_from(unsigned.keep_ms).unwrap_or(i64::MAX);
         let operation = ledger::first_use(&unsigned.nonce, &unsigned.body, life_ms);
         match self.core.engine.run(operation, self.core.deadline())? {
@@ -257,7 +255,11 @@ impl Events {
                         let rule = rule(Endpoint::Send, code);
                         let outcome =
                             if rule.recovery == Recovery::Clear { Outcome::Cleared } else { Outcome::Returned };
-                        let why = format!("{}, as WeChat's event told later ({code} {error_status})", rule.advice);
+                        let why = format!(
+                            "{}, as WeChat's event told later ({code} {})",
+                            rule.advice,
+                            error_status.escape_debug()
+                        );
                         (Verdict::from(Error::new(rule.status, why).answered(code, 0)), outcome)
                     }
                 };

@@ -13,7 +13,8 @@ pub const MAX_DEPTH: usize = 32;
 /// The largest message, options or client object, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-const BOM: &str = "\u{feff}";
+/// What editors put before a file's text.
+pub const BOM: char = '\u{feff}';
 
 /// Reads an object. `subject` begins the text of the error: "the message is", "the options are".
 ///
@@ -35,7 +36,6 @@ pub fn small<'a, T: Deserialize<'a>>(subject: &str, text: &'a str) -> Result<T, 
 }
 
 fn read<'a, T: Deserialize<'a>>(subject: &str, text: &'a str) -> Result<T, String> {
-    // Editors put one before a file's text.
     let text = text.strip_prefix(BOM).unwrap_or(text);
     if is_too_deep(text.as_bytes()) {
         return Err(format!("{subject} nested more than {MAX_DEPTH} levels deep"));

@@ -1,6 +1,7 @@
 //! Ids of players and templates, which game clients hand in.
 
 use crate::error::{Error, Status};
+use crate::json::BOM;
 
 /// The longest openid or template id that is taken, in bytes; WeChat's have 28 and 43 characters.
 pub const MAX_ID: usize = 128;
@@ -14,7 +15,7 @@ pub fn check_id(name: &str, id: &str) -> Result<(), Error> {
         format!("{name} is empty")
     } else if id.len() > MAX_ID {
         format!("{name} is {} bytes long, at most {MAX_ID} are allowed", id.len())
-    } else if id.contains('\u{feff}') {
+    } else if id.contains(BOM) {
         format!("{name} {id:?} holds a byte order mark (U+FEFF): a file was read with it")
     } else if id.chars().any(|c| c.is_whitespace() || c.is_control()) {
         format!("{name} {id:?} holds white space or a control character")

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use crate::common::pushes::{
-    change, event, hand_over, in_mode, message, now_s, plain, popup, push, secure, sent, unsigned,
+    TOKEN, change, event, hand_over, in_mode, message, now_s, plain, popup, push, secure, sent, unsigned,
 };
 use crate::common::{TEMPLATE, TestEnv, left, send};
 use crate::events::{assert_refused, merged};
 use serde_json::json;
 use wxsub::{Answer, Client, Level, QuotaChange, Sink, Status};
-use wxsub_simulator::push::{EventItem, EventKind, Mode, Push};
+use wxsub_simulator::push::{EventItem, EventKind, Mode, Push, verification_query};
 use wxsub_simulator::{Endpoint, Fault};
 
 /// A client and a player with two grants that came from the game.
@@ -103,6 +103,26 @@ fn a_query_that_was_seen_signs_no_other_body() {
         // The genuine one comes again, and is opened too.
         assert_eq!(hand_over(&client, &genuine).unwrap().1.flags, wxsub::Verdict::REPLAYED);
         assert_eq!(client.open_event(&genuine.query, genuine.body.as_bytes()).unwrap(), genuine.body.as_bytes());
+    }
+}
+
+/// The check of the address shows a query, too.
+#[test]
+fn the_query_of_the_address_check_signs_no_body() {
+    let env = TestEnv::new();
+    let client = env.client(plain());
+    for opened_first in [false, true] {
+        let query = verification_query(TOKEN, "5940312834517368192");
+        let asked = || match opened_first {
+            true => client.open_event(&query, b"").map(drop),
+            false => client.handle_event(&query, b"", 64).map(drop),
+        };
+        asked().unwrap();
+        let forged = env.wechat.push(&popup("o-forged", TEMPLATE, "accept", now_s())).unwrap().body;
+        assert_refused(client.handle_event(&query, forged.as_bytes(), 64), "another body");
+        assert_eq!(left(&client, "o-forged"), 0);
+        // The check itself may come again.
+        asked().unwrap();
     }
 }
 

@@ -46,7 +46,7 @@ namespace Wxsub
         /// <param name="body">The raw body.</param>
         /// <param name="plain">
         /// The message as WeChat wrote it, XML or JSON in UTF-8; empty unless the result is Ok. In plain mode it may be
-        /// anybody's: nothing signs it.
+        /// anybody's: nothing signs it, so deliver goods by encrypted pushes only.
         /// </param>
         /// <returns>
         /// Ok; Signature: not WeChat's, answer 403. Store: answer 500, so that WeChat pushes again. Or Config, Arg, State,

@@ -48,7 +48,8 @@ class EventReceiver:
         """Verifies and decrypts what WeChat pushed, of any kind, and applies nothing: for messages that are ``not_ours``.
         May be called before or after :meth:`handle_event`.
 
-        :returns: the message as WeChat wrote it, XML or JSON. In plain mode it may be anybody's: nothing signs it.
+        :returns: the message as WeChat wrote it, XML or JSON. In plain mode it may be anybody's: nothing signs
+            it, so deliver goods by encrypted pushes only.
         :raises SignatureError: not WeChat's: answer 403.
         :raises StoreError: answer 500, so that WeChat pushes again.
         :raises ConfigError: no ``event`` in the configuration.

@@ -1,5 +1,6 @@
 //! JSON → tree.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -13,12 +14,45 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
         return Err(TOO_DEEP.to_owned());
     }
     let mut budget = Budget::new();
-    let mut json = serde_json::Deserializer::from_str(text);
+    let text = without_half_characters(text);
+    let mut json = serde_json::Deserializer::from_str(&text);
     let value = Value { budget: &mut budget };
     let mut nodes =
         value.deserialize(&mut json).and_then(|nodes| json.end().map(|()| nodes)).map_err(|error| error.to_string())?;
     nodes.pop().ok_or_else(|| "it is empty".to_owned())
 }
+
+/// Puts U+FFFD where an escape is half of a character (a lone surrogate), at which the parser would end.
+fn without_half_characters(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+    };
+    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = text[at..].find('\\') {
+        at += found;
+        at += match (unit(at), unit(at + ESCAPE)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 2 * ESCAPE,
+            (Some(0xd800..=0xdfff), _) => {
+                out.push_str(&text[copied..at]);
+                out.push(char::REPLACEMENT_CHARACTER);
+                copied = at + ESCAPE;
+                ESCAPE
+            }
+            // The next byte belongs to it, such as another backslash; it may be the first of several.
+            _ => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[copied..]);
+    Cow::Owned(out)
+}
+
+/// Bytes of an escape: `\u` and four digits.
+const ESCAPE: usize = 6;
 
 /// One value on its way into the tree: an array is all its elements, null is none. Own code rather than
 /// `serde_json::Value`, which has no bound on nodes and keeps only the last of two equal names.

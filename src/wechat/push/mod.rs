@@ -43,8 +43,13 @@ pub const WINDOW_S: i64 = 300;
 /// A request that is WeChat's: verified and decrypted, its message not yet read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// The check of the address, made when the console's message push is set up: the host answers with this text.
-    Echo(String),
+    /// The check of the address, made when the console's message push is set up.
+    Echo {
+        /// The host answers with it.
+        text: String,
+        /// As [`Push::unsigned`]: its query must not be good for a body.
+        unsigned: Option<Unsigned>,
+    },
     /// A message, of whatever kind.
     Push(Push),
 }
@@ -99,20 +104,20 @@ pub fn verify(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Res
     if !(-WINDOW_S..=WINDOW_S).contains(&ahead_s) {
         return Err(Refusal::Stale { ahead_s });
     }
+    let still_valid_s = ahead_s.saturating_add(WINDOW_S).unsigned_abs();
+    let unsigned = (!config.is_keyed()).then(|| Unsigned::of(config.token(), &query, body, still_valid_s));
     if body.trim_ascii().is_empty() {
         return match query.echostr {
-            Some(echostr) => Ok(Verified::Echo(echostr)),
+            Some(text) => Ok(Verified::Echo { text, unsigned }),
             None => Err(Refusal::Unreadable("it is empty".to_owned())),
         };
     }
-    Ok(Verified::Push(if config.is_keyed() {
-        Push { plain: unseal(config, &query, &body::read(body)?)?, unsigned: None }
-    } else if is_only_sealed(body) {
-        return Err(Refusal::NoKey);
-    } else {
-        let still_valid_s = ahead_s.saturating_add(WINDOW_S).unsigned_abs();
-        Push { plain: body.to_vec(), unsigned: Some(Unsigned::of(config.token(), &query, body, still_valid_s)) }
-    }))
+    let plain = match unsigned {
+        None => unseal(config, &query, &body::read(body)?)?,
+        Some(_) if is_only_sealed(body) => return Err(Refusal::NoKey),
+        Some(_) => body.to_vec(),
+    };
+    Ok(Verified::Push(Push { plain, unsigned }))
 }
 
 impl Push {
@@ -121,14 +126,17 @@ impl Push {
     /// # Errors
     ///
     /// A message that cannot be read, or one of our events without sender or time: with nothing to apply there is
-    /// nothing to confirm. An unsigned event from the future, too: it cannot be a late or repeated push.
+    /// nothing to confirm. What is applied of unsigned ones must not come from the future: that is no late or repeated push.
     pub fn read(&self, now_s: i64) -> Result<Opened, Refusal> {
         let opened = change::read(&body::read(&self.plain)?)?;
-        if let (Opened::Event(event), Some(_)) = (&opened, &self.unsigned) {
-            let ahead_s = event.create_time_s.saturating_sub(now_s);
-            if ahead_s > WINDOW_S {
-                return Err(Refusal::Future { ahead_s });
-            }
+        let created_s = match &opened {
+            Opened::Event(event) => Some(event.create_time_s),
+            Opened::Revoked { create_time_s, .. } => *create_time_s,
+            Opened::Other => None,
+        };
+        let ahead_s = created_s.map_or(0, |created_s| created_s.saturating_sub(now_s));
+        if self.unsigned.is_some() && ahead_s > WINDOW_S {
+            return Err(Refusal::Future { ahead_s });
         }
         Ok(opened)
     }

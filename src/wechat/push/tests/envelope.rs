@@ -194,6 +194,13 @@ fn an_unsigned_event_of_the_future_is_refused() {
         let opened = open(&sealer.secure(), &sealer.query_for(&encrypt), body_of(&encrypt).as_bytes(), NOW);
         assert!(matches!(opened, Ok(Opened::Event(_))), "{ahead_s}: {opened:?}");
     }
+    let revoked = |at: i64| {
+        open_plain(&format!(
+            r#"{{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":{at}}}"#
+        ))
+    };
+    assert_eq!(revoked(NOW + 300), Ok(Opened::Revoked("oA".to_owned(), Some(NOW + 300))));
+    assert_eq!(revoked(NOW + 301), Err(Refusal::Future { ahead_s: 301 }));
     // Of what is not ours nothing is asked.
     assert_eq!(open_plain(r#"{"MsgType":"event","Event":"x","CreateTime":99999999999}"#), Ok(Opened::Other));
 }

@@ -25,7 +25,7 @@ enum Opened {
 
 fn open(config: &EventConfig, query: &str, body: &[u8], now_s: i64) -> Result<Opened, Refusal> {
     Ok(match verify(config, query, body, now_s)? {
-        Verified::Echo(text) => Opened::Echo(text),
+        Verified::Echo { text, .. } => Opened::Echo(text),
         Verified::Push(push) => match push.read(now_s)? {
             super::Opened::Event(event) => Opened::Event(event),
             super::Opened::Revoked { openid, create_time_s } => Opened::Revoked(openid, create_time_s),

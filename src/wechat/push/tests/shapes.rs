@@ -169,6 +169,14 @@ fn what_is_not_ours_is_left_alone() {
     ] {
         assert_eq!(open_plain(body), Ok(Opened::Other), "{body}");
     }
+    // A chat's text that was cut inside an emoji, and texts that only look like that.
+    for text in [r"\ud83d", r"\udfae\ud83c", r"\ud83d\ud83d\ude00", r"\\\ud83d", r"\\ud83d", r"\uD83Dx\u4f60", "\\\\"] {
+        let body = format!(r#"{{"MsgType":"text","Content":"{text}"}}"#);
+        assert_eq!(open_plain(&body), Ok(Opened::Other), "{body}");
+    }
+    let items = r#""Title":"\ud83c","List":[{"TemplateId":"tA","SubscribeStatusString":"accept","PopupScene":"\ud83c\udfae\udfae"}]"#;
+    let whole_and_half = popup("tA", true, "🎮\u{fffd}");
+    assert_eq!(event(&json("subscribe_msg_popup_event", items)).changes, [whole_and_half]);
     let sealer = Sealer::new();
     let broken = b"{\"MsgType\":\"text\",\"Content\":\"\xff\xfe\"}";
     let opened = open(&sealer.plain(), &sealer.query(), broken, NOW);
