@@ -96,11 +96,15 @@ std::string text_of(const json &body, const char *name) {
   return value;
 }
 
+// How WeChat's pushes come, if they do.
+enum class Pushes { none, plain, encrypted };
+
 class Server {
  public:
   Server(const wxsub::Client &client, double seconds) : client_(client), outbox_(client, tell_outcome), game_(seconds) {}
 
-  void routes(httplib::Server &http, bool with_push) {
+  void routes(httplib::Server &http, Pushes pushes) {
+    encrypted_ = pushes == Pushes::encrypted;
     http.set_payload_max_length(body_bytes);
     http.set_read_timeout(std::chrono::seconds(10));
     http.set_exception_handler([](const httplib::Request &, httplib::Response &response, std::exception_ptr error) {
@@ -115,7 +119,7 @@ class Server {
     http.Get("/metrics", [this](const httplib::Request &, httplib::Response &response) {
       response.set_content(metrics(), "text/plain");
     });
-    if (!with_push) return;
+    if (pushes == Pushes::none) return;
     const auto pushed = [this](const httplib::Request &request, httplib::Response &response) { push(request, response); };
     http.Get("/push", pushed);
     http.Post("/push", pushed);
@@ -241,6 +245,7 @@ class Server {
   }
 
   // Gifts and paid goods want ErrCode 0 once they are delivered, and come again until then; all else wants "success".
+  // Nobody signed a plain push: it delivers nothing and deletes nobody.
   std::string of_another_kind(const std::string &text) {
     const json message = json::parse(text, nullptr, false);
     if (!message.is_object()) {
@@ -255,13 +260,13 @@ class Server {
         // A server that sells for money checks PayEventSig over this text, too: the guide to payment says how.
         const json order = gift ? goods : json::parse(goods.at("Payload").get<std::string>());
         const std::string id = order.at(gift ? "OrderId" : "OutTradeNo"), openid = order.at(gift ? "ToUserOpenid" : "OpenId");
-        if (game_.deliver(id, openid)) return R"({"ErrCode":0})";
+        if (encrypted_ && game_.deliver(id, openid)) return R"({"ErrCode":0})";
       } catch (const json::exception &) {
         say("push: " + kind + " without an order");
       }
       return R"({"ErrCode":1,"ErrMsg":"not delivered"})";
     }
-    if (kind == "user_authorization_cancellation" || kind == "user_authorization_revoke") {
+    if (encrypted_ && (kind == "user_authorization_cancellation" || kind == "user_authorization_revoke")) {
       game_.forget(message.value("OpenID", ""));
     }
     return "success";
@@ -278,6 +283,7 @@ class Server {
   wxsub::Futures outbox_;
   Sessions sessions_;
   Game game_;
+  bool encrypted_ = false;
 };
 
 std::string from_environment(const char *name) {
@@ -286,10 +292,10 @@ std::string from_environment(const char *name) {
 }
 
 // Serves until SIGINT or SIGTERM.
-int serve(const wxsub::Client &client, std::map<std::string, std::string> &arguments, bool with_push) {
+int serve(const wxsub::Client &client, std::map<std::string, std::string> &arguments, Pushes pushes) {
   httplib::Server http;
   Server server(client, arguments["seconds"].empty() ? 3 : std::atof(arguments["seconds"].c_str()));
-  server.routes(http, with_push);
+  server.routes(http, pushes);
   const int wanted = std::atoi(arguments["port"].c_str());
   const int port = wanted == 0 ? http.bind_to_any_port("127.0.0.1") : http.bind_to_port("127.0.0.1", wanted) ? wanted : -1;
   if (port < 0) {
@@ -346,5 +352,5 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "server: %s: %s\n", opened.status_name(), opened.message().c_str());
     return 1;
   }
-  return serve(client, arguments, !token.empty());
+  return serve(client, arguments, token.empty() ? Pushes::none : key.empty() ? Pushes::plain : Pushes::encrypted);
 }

@@ -4,11 +4,13 @@
         python3 examples/python/push.py --appid wx... --store wxsub.db --port 8000
 
 A mini game has one such address for all kinds: set it up in the console (message push), in secure mode, behind a web
-server that speaks HTTPS. Subscribe events go into the count; what is about other things is this server's to answer:
+server that speaks HTTPS. Subscribe events go into the count; what is about other things is this server's to answer, once it is known to be WeChat's:
 
 - gifts (minigame_deliver_goods) and paid goods want {"ErrCode": 0} once they are delivered, and come again until then;
 - a player who deletes his account, or takes his consent back, is to be forgotten;
 - all else wants "success".
+
+In plain mode (no WXSUB_EVENT_AES_KEY) nobody signs a push's body: it delivers nothing here and deletes nobody.
 """
 
 from __future__ import annotations
@@ -31,9 +33,9 @@ Answer = Tuple[int, str]
 
 
 def read(message: bytes) -> Dict[str, Any]:
-    """A message's fields: JSON or XML, as the console is set. WeChat signed it, so it is no stranger's XML."""
+    """A message's fields: JSON or XML, as the console is set. The library has read it: it is not nested deeply."""
     if message.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-        return dict(json.loads(message.decode("utf-8-sig")))
+        return dict(json.loads(message.decode("utf-8-sig", "replace")))
     return {field.tag: field.text or "" for field in ElementTree.fromstring(message)}
 
 
@@ -57,9 +59,11 @@ class Game:
 class Router:
     """Answers pushes: an HTTP status and a body."""
 
-    def __init__(self, client: wxsub.Client, game: Game) -> None:
+    def __init__(self, client: wxsub.Client, game: Game, encrypted: bool) -> None:
         self._client = client
         self._game = game
+        # Whether the pushes' bodies are signed: the library has the AES key, and takes no others then.
+        self._encrypted = encrypted
 
     def answer(self, query: str, body: bytes) -> Answer:
         """The query string and the body of one request, both raw."""
@@ -78,12 +82,14 @@ class Router:
         kind = message.get("Event")
         if kind == GIFT or kind in PAID:
             return json.dumps(self._goods(message, kind == GIFT))
-        if kind in GONE:
+        if kind in GONE and self._encrypted and message.get("OpenID"):
             self._game.forget(message["OpenID"])
         return "success"
 
     def _goods(self, message: Dict[str, Any], gift: bool) -> Dict[str, Any]:
         """Any other answer than ErrCode 0, or none, is a failed delivery: pushed again, and at last switched off."""
+        if not self._encrypted:
+            return {"ErrCode": 1, "ErrMsg": "set WXSUB_EVENT_AES_KEY: this push may be anybody's"}
         try:
             if gift:
                 order, openid = message["MiniGame"]["OrderId"], message["MiniGame"]["ToUserOpenid"]
@@ -137,7 +143,7 @@ def main() -> None:
     config = {"appid": args.appid, "secret": os.environ.get("WXSUB_SECRET"), "store": args.store, "event": event}
     try:
         with wxsub.Client(config) as client:
-            serve(Router(client, Game()), args.port)
+            serve(Router(client, Game(), bool(event["aes_key"])), args.port)
     except wxsub.WxsubError as error:
         sys.exit(f"{error.status.c_name}: {error}")
 

@@ -175,12 +175,12 @@ async def verdicts(request: web.Request, handler: Handler) -> web.StreamResponse
 class Server:
     """The endpoints. What waits for WeChat or for the disk runs in a thread, so that the loop goes on."""
 
-    def __init__(self, client: wxsub.Client, seconds: float, push: bool) -> None:
+    def __init__(self, client: wxsub.Client, seconds: float, event: Dict[str, Any]) -> None:
         self._client = client
         self._outbox = wxsub.AsyncClient(client, others=self.outcome)
         self._sessions = Sessions()
         self._stamina = Stamina(seconds)
-        self._router = Router(client, Game()) if push else None
+        self._router = Router(client, Game(), bool(event["aes_key"])) if event else None
 
     def app(self) -> web.Application:
         """The application, ready to run."""
@@ -326,7 +326,7 @@ def main() -> None:
     config = settings(args)
     try:
         with wxsub.Client(config) as client:
-            asyncio.run(serve(Server(client, args.seconds, "event" in config).app(), args.port))
+            asyncio.run(serve(Server(client, args.seconds, config.get("event", {})).app(), args.port))
     except (KeyboardInterrupt, web.GracefulExit):
         pass
     except (wxsub.WxsubError, OSError) as error:
