@@ -99,6 +99,10 @@ impl<'a> Fields<'a> {
                 self.mistake(format!("{key} holds a NUL character"));
                 None
             }
+            Value::String(s) if s.contains(json::BOM) => {
+                self.mistake(format!("{key} holds a byte order mark (U+FEFF): a file was read with it"));
+                None
+            }
             Value::String(s) if !s.is_empty() => Some(s.clone()),
             other => self.wrong(key, "a string that is not empty", other),
         }
@@ -283,7 +287,7 @@ impl<'a> Fields<'a> {
         if aes_key_previous.is_some() && inner.get("event.aes_key").is_none() {
             inner.mistake("event.aes_key_previous needs event.aes_key, the key that takes its place");
         }
-        if token.is_none() && !object.contains_key("token") {
+        if inner.get("event.token").is_none() {
             inner.mistake("event.token is missing");
         }
         self.mistakes.extend(inner.mistakes);

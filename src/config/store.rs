@@ -129,7 +129,10 @@ fn looks_like_an_address(text: &str) -> bool {
     let has_port_or_scheme = first.split_once(':').is_some_and(|(before, _)| !is_drive(before));
     let lower = text.to_ascii_lowercase();
     let has_settings = ["password=", "pwd=", "data source="].iter().any(|setting| lower.contains(setting));
-    has_port_or_scheme || has_settings || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
+    // A login, a list of settings or a command line.
+    let has_ending = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| lower.ends_with(ending));
+    let is_no_name = first == text && !has_ending && (text.contains(['@', '=']) || text.contains(" -"));
+    has_port_or_scheme || has_settings || is_no_name || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// The URL without the password.
