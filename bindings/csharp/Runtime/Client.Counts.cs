@@ -45,7 +45,8 @@ namespace Wxsub
         /// <param name="key">As in <see cref="Report"/>, for each template of its own.</param>
         /// <returns>
         /// One result per template, in the object's own order, none if the object answers for none; each is a verdict
-        /// of its own. When nothing was changed at all (Arg, State, Forked, Store): one result that says why. All
+        /// of its own. When nothing was changed at all (Arg, State, Forked, Store): one result that says why; with
+        /// Retry Unsafe (Redis) it is not known, and only the same key makes another call safe. All
         /// entries are applied, but results beyond 1024 are not handed back.
         /// </returns>
         public Result[] ReportJson(string openid, string json, string key = null)

@@ -9,12 +9,10 @@ namespace Wxsub
     {
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>Not UTF-8: the library turns it down as such, with the argument's name.</summary>
-        private static readonly byte[] Bad = { 0xFF, 0 };
-
         /// <summary>
         /// The text for a native call; null stays null. What a C string can't carry unchanged (U+0000, half a
-        /// surrogate pair) is handed in as invalid, so that the library refuses it instead of taking another text.
+        /// surrogate pair) is handed in up to there and then as no UTF-8, so that the library refuses it, with the
+        /// argument's name and the place, instead of taking another text.
         /// </summary>
         internal static byte[] Bytes(string text)
         {
@@ -22,9 +20,10 @@ namespace Wxsub
             {
                 return null;
             }
-            if (text.IndexOf('\0') >= 0)
+            int nul = text.IndexOf('\0');
+            if (nul >= 0)
             {
-                return Bad;
+                return Broken(text, nul, 0xFF);
             }
             try
             {
@@ -32,16 +31,31 @@ namespace Wxsub
                 Strict.GetBytes(text, 0, text.Length, bytes, 0);
                 return bytes;
             }
-            catch (EncoderFallbackException)
+            catch (EncoderFallbackException e)
             {
-                return Bad;
+                // Half a pair as the three bytes that it would be: the library knows it by them.
+                int half = text[e.Index];
+                return Broken(text, e.Index, 0xE0 | half >> 12, 0x80 | half >> 6 & 0x3F, 0x80 | half & 0x3F);
             }
+        }
+
+        /// <summary>The text's first characters, bytes that are no UTF-8, and a NUL.</summary>
+        private static byte[] Broken(string text, int length, params int[] bad)
+        {
+            byte[] first = Encoding.UTF8.GetBytes(text.Substring(0, length));
+            var bytes = new byte[first.Length + bad.Length + 1];
+            first.CopyTo(bytes, 0);
+            for (int i = 0; i < bad.Length; i++)
+            {
+                bytes[first.Length + i] = (byte)bad[i];
+            }
+            return bytes;
         }
 
         /// <summary>Overwrites a secret, after the call.</summary>
         internal static void Wipe(byte[] secret)
         {
-            if (secret != null && secret != Bad)
+            if (secret != null)
             {
                 Array.Clear(secret, 0, secret.Length);
             }

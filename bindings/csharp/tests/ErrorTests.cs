@@ -55,6 +55,13 @@ namespace Wxsub.Tests
                         Check.Equal(Status.Arg, client.Send("{}", bad).Status, "broken options:");
                     }
                 }
+                foreach (string half in new[] { "\uD83C", "\uDFAE" })
+                {
+                    string why = client.Report("玩家" + half, "t", Answer.Accept).Message;
+                    Check.Contains("half of a character", why);
+                    Check.Contains("at offset 6", why);
+                }
+                Check.Contains("bad byte at offset 1", client.Report("a\0b", "t", Answer.Accept).Message);
                 Check.Status(Status.Arg, client.Report("p", "t", (Answer)99));
                 Check.Status(Status.Arg, client.Send((Message)null));
                 Check.Equal(0L, client.Quota("p", "t").Ensure().Remaining, "nothing was counted:");
