@@ -267,6 +267,11 @@ impl Call<'_> {
                 return Ok(Listed::Part(listing.rows.finish(Some(next))));
             }
             listing.at = Position { family: listing.at.family + 1, ..Position::default() };
+            // What comes behind it, too, may take as long again.
+            if listing.enough.is_over() {
+                let next = self.cursor(&listing.at)?;
+                return Ok(Listed::Part(listing.rows.finish(Some(next))));
+            }
         }
         Ok(Listed::All(listing.rows))
     }
