@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}(~{})?$", moment(), moment())));
-static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{DAY}( ?{CLOCK})?(~{DAY}( ?{CLOCK})?)?$")));
+static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}( ?~ ?{})?$", moment(), moment())));
+static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{DAY}( *{CLOCK})?( ?~ ?{DAY}( *{CLOCK})?)?$")));
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\D{0,4}\d{1,10}(\.\d+)?元?$"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^-?\d{1,32}(\.\d+)?$"));
 static CAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\S[A-Za-z0-9]{0,6}\S?$"));
@@ -16,7 +16,7 @@ const DAY: &str =
 
 /// A time, with or without a date before it, or a date alone.
 fn moment() -> String {
-    format!("(({DAY} ?)?{CLOCK}|{DAY})")
+    format!("(({DAY} *)?{CLOCK}|{DAY})")
 }
 
 fn pattern(text: &str) -> Regex {
@@ -78,6 +78,10 @@ mod tests {
             ("time1", "2026年09月03日"),
             ("time1", "2024-07-12"),
             ("time1", "2026年8月15日~2027年4月30日"),
+            ("time1", "15:01 ~ 16:30"),
+            ("time1", "2024-07-12 ~ 2024-07-13"),
+            ("time1", "2019.12.25  15:01"),
+            ("date1", "2019.12.25  15:01"),
             ("date1", "2019年10月1日"),
             ("date1", "2019年10月"),
             ("date1", "10月1日"),
