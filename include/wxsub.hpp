@@ -697,7 +697,8 @@ class Client {
 
   /// wxsub_report_json: what the player's game client got from WeChat, untouched. One result per template, at most
   /// 64; none when there was nothing to count. If the whole call failed there is one result, not ok(), without a
-  /// template_id(), and nothing was changed.
+  /// template_id(), and nothing was changed, unless its retry is unsafe (Redis): then only the same
+  /// key makes another call safe.
   WXSUB_NODISCARD std::vector<Result> report_json(const Text &openid, const Text &json,
                                                   const Text &key = nullptr) const {
     const char *text = json.c_str();

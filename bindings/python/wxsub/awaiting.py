@@ -92,7 +92,8 @@ class AsyncClient:
         """Reports an answer, see :meth:`Client.submit_report`, and waits until it is on disk.
 
         :raises QueueFull: too many wait.
-        :raises StoreError: nothing was changed: report again.
+        :raises StoreError: report again; with ``retry`` :attr:`Retry.UNSAFE` (Redis) it may have been counted, and only the
+            same ``key`` makes that safe. Else nothing was changed.
         """
         self._check_inside()
         return check(await self._result_of(self._client.submit_report(openid, template_id, answer, key, tag=tag)))

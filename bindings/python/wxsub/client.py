@@ -89,7 +89,8 @@ class Client(Submitter, EventReceiver, Operator):
         :param key: an id of this one answer. A second report with it within 24 hours changes nothing, and its result is
             ``replayed``. Give one whenever your own retry could repeat the call.
         :returns: ``remaining`` is the count now.
-        :raises StoreError: nothing was changed: report again.
+        :raises StoreError: report again; with ``retry`` :attr:`Retry.UNSAFE` (Redis) it may have been counted, and only the
+            same ``key`` makes that safe. Else nothing was changed.
         """
         out = new_result()
         self._call(
@@ -110,7 +111,8 @@ class Client(Submitter, EventReceiver, Operator):
         :returns: one result per template or system type, in the object's own order, at most :data:`MAX_RESULTS`. An
             entry with an unknown word has :attr:`Status.ARG` and changed nothing; the others were applied.
         :raises InvalidArgument: the object was not understood. Nothing was changed.
-        :raises StoreError: nothing was changed: report again.
+        :raises StoreError: report again; with ``retry`` :attr:`Retry.UNSAFE` (Redis) it may have been counted, and only the
+            same ``key`` makes that safe. Else nothing was changed.
         """
         text = encoded("obj", obj if isinstance(obj, str) else to_json(obj))
         # Calling again with more room would report again. No object has more entries than colons.

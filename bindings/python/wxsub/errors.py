@@ -81,7 +81,8 @@ class ConnectError(NotSent):
 
 
 class StoreError(NotSent):
-    """The quota store failed: disk full, locked too long, not ours. Nothing is lost."""
+    """The quota store failed: disk full, locked too long, not ours. Nothing was changed, unless ``result.retry`` is
+    :attr:`Retry.UNSAFE` (Redis): then it is not known, and a call again is safe only with the same ``key``."""
 
 
 class Cancelled(NotSent):
