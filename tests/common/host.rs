@@ -49,7 +49,11 @@ pub fn simulator_program() -> &'static Path {
 
 /// Runs a host program against a fresh simulator, with an empty folder for its files.
 pub fn run_host(command: &mut Command, name: &str) {
-    let wechat = Simulator::start(Options::default());
+    run_host_on(&Simulator::start(Options::default()), &library_folder(), command, name);
+}
+
+/// The same, against this simulator, and with the library in this folder.
+pub fn run_host_on(wechat: &Simulator, library: &Path, command: &mut Command, name: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = run(command
         .env("WXSUB_SIM", wechat.url())
@@ -57,8 +61,8 @@ pub fn run_host(command: &mut Command, name: &str) {
         .env("WXSUB_SECRET", wechat.secret())
         .env("WXSUB_TMP", folder.path())
         .env("WXSUB_SIMULATOR", simulator_program())
-        .env("WXSUB_LIBRARY", library_folder().join("libwxsub.so"))
-        .env("LD_LIBRARY_PATH", library_folder())
+        .env("WXSUB_LIBRARY", library.join("libwxsub.so"))
+        .env("LD_LIBRARY_PATH", library)
         // What glibc's threads keep for themselves counts as held, and is another amount each time.
         .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
         .current_dir(root()));

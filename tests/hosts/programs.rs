@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::host::{Compiler, LEAST_STACK_KIB, WARNINGS, compile, library_folder, root, run, run_host};
+use crate::common::host::{Compiler, LEAST_STACK_KIB, WARNINGS, compile, library_folder, root, run, run_host, run_host_on};
 use wxsub_simulator::{Options, Simulator};
 
 fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -35,6 +35,26 @@ fn compile_and_run_all(folder: &str, ending: &str, compilers: &[Compiler]) {
 fn c_programs() {
     let c = |standard| Compiler { program: "cc", standard, more: &[] };
     compile_and_run_all("tests/hosts/c", "c", &[c("c99")]);
+}
+
+/// What the header promises of stacks, of the library that is shipped, and over TLS, which takes the most.
+#[test]
+fn the_library_that_is_shipped_does_with_small_stacks() {
+    let release = library_folder().ancestors().nth(2).expect("target/PROFILE/deps").join("release");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).args(["build", "--quiet", "--release", "--lib"]).current_dir(root()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("stacks");
+    compile(&Compiler { program: "cc", standard: "c99", more: &[] }, Path::new("tests/hosts/c/stacks.c"), &program);
+    let wechat = Simulator::start(Options { https: Some(0), ..Options::default() });
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, wechat.ca_pem().expect("a simulator with HTTPS")).expect("a file");
+    let mut stacks = Command::new(&program);
+    stacks
+        .env("WXSUB_STACK_KIB", "64")
+        .env("WXSUB_HTTPS", wechat.https_url().expect("a simulator with HTTPS"))
+        .env("WXSUB_CA", &ca);
+    run_host_on(&wechat, &release, &mut stacks, "stacks, as shipped");
 }
 
 /// Some of them once more where every access is watched and nothing may be lost. Not those that fork, whose children
