@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::host::{Compiler, LEAST_STACK_KIB, WARNINGS, compile, library_folder, root, run, run_host, run_host_on};
+use crate::common::host::{
+    Compiler, LEAST_STACK_KIB, WARNINGS, compile, library_folder, root, run, run_host, run_host_on,
+};
 use wxsub_simulator::{Options, Simulator};
 
 fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {

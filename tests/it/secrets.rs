@@ -413,7 +413,9 @@ fn the_store_is_for_its_owners_eyes() {
     assert!(modes().iter().all(|(_, mode)| *mode == 0o600), "made readable by somebody: {:?}", modes());
     drop(open);
 
-    // The contrast to all the searching: the token is in there.
+    // The contrast to all the searching: the token is in there; in the log, where a thread of the client's outlived it for a
+    // moment, as it may on a busy machine.
     let token = env.wechat.token(TokenKind::Stable);
-    assert!(text_of(&path).contains(&token));
+    let holds_it = |path: &Path| path.exists() && text_of(path).contains(&token);
+    assert!(holds_it(&path) || holds_it(&env.folder.path().join("wxsub.db-wal")) || holds_it(&path));
 }
