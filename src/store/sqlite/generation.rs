@@ -2,7 +2,7 @@
 //! is the smaller one, the store is older than it was, such as a copy that was put back.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -33,8 +33,19 @@ pub struct Generation {
     last: Option<Instant>,
     /// The newest that the file itself was seen to hold, without its log.
     in_file: Option<i64>,
-    /// Looks in a row that found an older one there, or none.
-    older: u32,
+    /// Looks in a row that found an older one there, or none; and when the file was last written to, and how long it was.
+    older: (u32, Option<(SystemTime, u64)>),
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The one that was opened.
+    Ours,
+    /// Maybe another: nobody shall move a log into it until that is known.
+    InDoubt,
+    /// Another one was written over it.
+    Another,
 }
 
 impl Generation {
@@ -47,7 +58,7 @@ impl Generation {
         let path = with_suffixes(store, &["-generation"]).remove(0);
         // One that is missing, or was not written to its end, says nothing.
         let beside = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: 0 })
+        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: (0, None) })
     }
 
     /// What an operator must be told.
@@ -64,14 +75,24 @@ impl Generation {
     }
 
     /// Whether another file was written over this one, which keeps its identity: the file holds an older generation than
-    /// before, or none. To be called about once a second; one look alone may come amidst a checkpoint.
-    pub fn was_overwritten(&mut self, store: &Path) -> bool {
+    /// before, or none. To be called about once a second. Amidst another process's checkpoint one look may find anything, so
+    /// several must agree while nobody writes to it.
+    pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
-            (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => (self.in_file, self.older) = (Some(found), 0),
-            (Err(e), seen) if seen.is_none() || !says_another_file(&e) => self.older = 0,
-            _ => self.older += 1,
+            (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => {
+                (self.in_file, self.older) = (Some(found), (0, None));
+            }
+            (Err(e), seen) if seen.is_none() || !says_another_file(&e) => self.older = (0, None),
+            _ => {
+                let written = std::fs::metadata(store).and_then(|file| Ok((file.modified()?, file.len()))).ok();
+                self.older = (if written == self.older.1 { self.older.0 + 1 } else { 1 }, written);
+            }
         }
-        self.older >= LOOKS
+        match self.older.0 {
+            0 => Standing::Ours,
+            1..LOOKS => Standing::InDoubt,
+            _ => Standing::Another,
+        }
     }
 
     /// Takes the next step now and then, to be called after writes: first in the store, so that it is never behind.
@@ -142,7 +163,7 @@ mod tests {
         let c = store(&path, 7);
         c.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
         let mut generation = Generation::open(&path, false, &c).unwrap();
-        assert!((0..5).all(|_| !generation.was_overwritten(&path)));
+        assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours));
         assert!(crate::store::sqlite::fsync::tests::log_survives_a_visitor(&path));
     }
 
@@ -158,18 +179,28 @@ mod tests {
             [("older", &older[..]), ("nothing", b""), ("text", b"no database at all"), ("half", &newer[..4096])]
         {
             let mut generation = Generation::open(&path, false, &c).unwrap();
-            assert!((0..5).all(|_| !generation.was_overwritten(&path)), "{what}");
+            assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours), "{what}");
             // What is in the log only does not count.
             c.execute_batch("UPDATE store SET generation = 8; UPDATE store SET generation = 7").unwrap();
-            assert!(!generation.was_overwritten(&path), "{what}");
+            assert_eq!(generation.standing(&path), Standing::Ours, "{what}");
             std::fs::write(&path, written).unwrap();
-            let told: Vec<bool> = (0..3).map(|_| generation.was_overwritten(&path)).collect();
-            assert_eq!(told, [false, false, true], "{what}");
+            let told: Vec<Standing> = (0..3).map(|_| generation.standing(&path)).collect();
+            assert_eq!(told, [[Standing::InDoubt; 2].as_slice(), &[Standing::Another]].concat(), "{what}");
+            // Amidst a checkpoint of another process somebody writes to it all the time, and at last it is right.
+            let mut generation = Generation { in_file: Some(7), ..Generation::open(&path, false, &c).unwrap() };
+            for n in 0..9 {
+                std::fs::File::open(&path)
+                    .unwrap()
+                    .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(n))
+                    .unwrap();
+                assert_eq!(generation.standing(&path), Standing::InDoubt, "{what}");
+            }
             std::fs::write(&path, &newer).unwrap();
+            assert_eq!(generation.standing(&path), Standing::Ours, "{what}");
         }
         // One that was never seen to hold any says nothing.
         std::fs::write(&path, "").unwrap();
         let mut generation = Generation { in_file: None, ..Generation::open(&path, false, &c).unwrap() };
-        assert!((0..5).all(|_| !generation.was_overwritten(&path)));
+        assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours));
     }
 }

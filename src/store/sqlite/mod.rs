@@ -37,7 +37,7 @@ use error::Failure;
 use error::Fault;
 use failed_syncs::FailedSyncs;
 use fsync::DatabaseFile;
-use generation::Generation;
+use generation::{Generation, Standing};
 use group_commit::GroupCommitter;
 use readers::Readers;
 use records::Records;
@@ -241,10 +241,14 @@ impl Engine for SqliteEngine {
     }
 
     fn maintain(&self, is_over: IsOver) -> Result<(), Error> {
-        if self.generation.lock().was_overwritten(self.readers.path()) {
+        let standing = self.generation.lock().standing(self.readers.path());
+        if standing == Standing::Another {
             self.watch.note_overwritten();
         }
         self.watch.look()?;
+        if standing == Standing::InDoubt {
+            return Ok(());
+        }
         let swept = self.sweeper.lock().round(&self.readers, &self.committer, is_over);
         let advanced = self.generation.lock().advance(&self.committer);
         self.checkpointer.lock().round(&self.committer).and(swept).and(advanced)
