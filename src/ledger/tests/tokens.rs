@@ -268,7 +268,7 @@ fn a_legacy_token_has_a_budget_for_the_day(new: New) {
 fn a_request_that_came_to_no_legacy_token_takes_none_of_the_days(new: New) {
     let mut fixture = new();
     let slot = legacy();
-    for n in 0..700 {
+    for n in 0..1200 {
         assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { .. }), "{n}");
         if n % 2 == 0 {
             let why = Error::new(Status::Auth, "no").answered(40125, 200);
