@@ -21,6 +21,8 @@ const PATIENCE_MS: u64 = 1_000;
 
 /// Looks in a row that must agree.
 const LOOKS: u32 = 3;
+/// … and how far apart they are.
+const APART: Duration = Duration::from_millis(500);
 
 pub struct Generation {
     /// The file beside the store.
@@ -33,9 +35,12 @@ pub struct Generation {
     last: Option<Instant>,
     /// The newest that the file itself was seen to hold, without its log.
     in_file: Option<i64>,
-    /// Looks in a row that found an older one there, or none; and when the file was last written to, and how long it was.
-    older: (u32, Option<(SystemTime, u64)>),
+    /// Looks in a row that found an older one there, or none; the time of the last, and what the file was then.
+    older: (u32, Option<(Instant, Written)>),
 }
+
+/// When a file was last written to, and how long it is.
+type Written = Option<(SystemTime, u64)>;
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +79,23 @@ impl Generation {
         })
     }
 
-    /// Whether another file was written over this one, which keeps its identity: the file holds an older generation than
-    /// before, or none. To be called about once a second. Amidst another process's checkpoint one look may find anything, so
-    /// several must agree while nobody writes to it.
+    /// Whether another file was written over this one, which keeps its identity: it holds an older generation than before, or
+    /// no database. To be called about once a second. A file whose log was moved in part is hardly readable by itself, so
+    /// what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes to it.
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
             (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => {
                 (self.in_file, self.older) = (Some(found), (0, None));
             }
-            (Err(e), seen) if seen.is_none() || !says_another_file(&e) => self.older = (0, None),
+            (Err(e), seen) if seen.is_none() || !is_no_database(&e, store) => self.older = (0, None),
             _ => {
                 let written = std::fs::metadata(store).and_then(|file| Ok((file.modified()?, file.len()))).ok();
-                self.older = (if written == self.older.1 { self.older.0 + 1 } else { 1 }, written);
+                let (looks, before) = self.older;
+                self.older = match before.filter(|(_, before)| *before == written) {
+                    Some((at, _)) if at.elapsed() < APART => (looks, before),
+                    Some(_) => (looks + 1, Some((Instant::now(), written))),
+                    None => (1, Some((Instant::now(), written))),
+                };
             }
         }
         match self.older.0 {
@@ -137,10 +147,9 @@ fn in_file(store: &Path) -> rusqlite::Result<i64> {
     raw.query_row("SELECT generation FROM store", [], |r| r.get(0))
 }
 
-fn says_another_file(e: &rusqlite::Error) -> bool {
-    let code = e.sqlite_error_code();
-    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown))
-        || !matches!(e, rusqlite::Error::SqliteFailure(..))
+/// No checkpoint makes it so.
+fn is_no_database(e: &rusqlite::Error, store: &Path) -> bool {
+    e.sqlite_error_code() == Some(ErrorCode::NotADatabase) || std::fs::metadata(store).is_ok_and(|file| file.len() == 0)
 }
 
 #[cfg(test)]
@@ -175,32 +184,45 @@ mod tests {
         drop(store(&copy, 6));
         let older = std::fs::read(&copy).unwrap();
         let newer = std::fs::read(&path).unwrap();
-        for (what, written) in
-            [("older", &older[..]), ("nothing", b""), ("text", b"no database at all"), ("half", &newer[..4096])]
-        {
+        for (what, written) in [("older", &older[..]), ("nothing", b""), ("text", b"no database at all")] {
             let mut generation = Generation::open(&path, false, &c).unwrap();
             assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours), "{what}");
             // What is in the log only does not count.
             c.execute_batch("UPDATE store SET generation = 8; UPDATE store SET generation = 7").unwrap();
             assert_eq!(generation.standing(&path), Standing::Ours, "{what}");
             std::fs::write(&path, written).unwrap();
-            let told: Vec<Standing> = (0..3).map(|_| generation.standing(&path)).collect();
-            assert_eq!(told, [[Standing::InDoubt; 2].as_slice(), &[Standing::Another]].concat(), "{what}");
-            // Amidst a checkpoint of another process somebody writes to it all the time, and at last it is right.
+            let began = Instant::now();
+            while generation.standing(&path) == Standing::InDoubt {}
+            assert_eq!(generation.standing(&path), Standing::Another, "{what}");
+            assert!(began.elapsed() >= 2 * APART, "{what}");
+            // Somebody writes to it all the time, and at last it is right.
             let mut generation = Generation { in_file: Some(7), ..Generation::open(&path, false, &c).unwrap() };
-            for n in 0..9 {
-                std::fs::File::open(&path)
-                    .unwrap()
-                    .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(n))
-                    .unwrap();
+            for n in 0..4 {
+                let written = SystemTime::UNIX_EPOCH + Duration::from_secs(n);
+                std::fs::File::open(&path).unwrap().set_modified(written).unwrap();
                 assert_eq!(generation.standing(&path), Standing::InDoubt, "{what}");
+                std::thread::sleep(APART);
             }
             std::fs::write(&path, &newer).unwrap();
             assert_eq!(generation.standing(&path), Standing::Ours, "{what}");
         }
-        // One that was never seen to hold any says nothing.
-        std::fs::write(&path, "").unwrap();
-        let mut generation = Generation { in_file: None, ..Generation::open(&path, false, &c).unwrap() };
-        assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours));
+    }
+
+    /// Its log was moved in part, as beside a reader or where the disk is full: page 1 names more pages than there are.
+    #[test]
+    fn a_file_that_cannot_be_read_by_itself_is_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        let c = store(&path, 7);
+        let mut generation = Generation::open(&path, false, &c).unwrap();
+        assert_eq!(generation.standing(&path), Standing::Ours);
+        let mut torn = std::fs::read(&path).unwrap();
+        torn[31] = 0xff;
+        std::fs::write(&path, torn).unwrap();
+        assert!(in_file(&path).is_err());
+        for _ in 0..4 {
+            assert_eq!(generation.standing(&path), Standing::Ours);
+            std::thread::sleep(APART);
+        }
     }
 }
