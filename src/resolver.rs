@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -21,6 +21,8 @@ type LookUp = fn(&Address) -> io::Result<Vec<SocketAddr>>;
 pub struct Resolver {
     look_up: LookUp,
     shared: Arc<Shared>,
+    /// Older answers are of no use to this client.
+    forgotten: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,19 +46,28 @@ struct Answer {
     since: Instant,
 }
 
-static OF_ALL: LazyLock<Arc<Shared>> = LazyLock::new(Arc::default);
+/// This process's, by its id: a child of fork has none of its parent's threads, which would never answer it.
+static OF_ALL: Mutex<Option<(u32, Arc<Shared>)>> = Mutex::new(None);
 
 impl Default for Resolver {
     fn default() -> Resolver {
-        let look_up = |(host, port): &Address| Ok((host.as_str(), *port).to_socket_addrs()?.collect());
-        Resolver { look_up, shared: Arc::clone(&OF_ALL) }
+        let mut of_all = OF_ALL.lock();
+        if of_all.as_ref().is_none_or(|(process, _)| *process != std::process::id()) {
+            *of_all = Some((std::process::id(), Arc::default()));
+        }
+        let shared = of_all.as_ref().map(|(_, shared)| Arc::clone(shared)).unwrap_or_default();
+        Resolver::with(|(host, port)| Ok((host.as_str(), *port).to_socket_addrs()?.collect()), shared)
     }
 }
 
 impl Resolver {
-    /// Forgets what is known of all names: a connection to one of them failed.
+    fn with(look_up: LookUp, shared: Arc<Shared>) -> Resolver {
+        Resolver { look_up, shared, forgotten: Arc::default() }
+    }
+
+    /// Has all names asked anew for this client: a connection to one of them failed.
     pub fn forget(&self) {
-        self.shared.state.lock().answers.clear();
+        *self.forgotten.lock() = Some(Instant::now());
     }
 
     /// Waits at most until then; None: for as long as it takes. `Ok(None)`: it was not found by then.
@@ -70,7 +81,10 @@ impl Resolver {
         let mut state = self.shared.state.lock();
         let mut waited_for = None;
         loop {
-            if let Some(answer) = state.answers.get(address).filter(|answer| answer.since.elapsed() < KEPT) {
+            let is_fresh = |answer: &&Answer| {
+                answer.since.elapsed() < KEPT && self.forgotten.lock().is_none_or(|forgotten| forgotten <= answer.since)
+            };
+            if let Some(answer) = state.answers.get(address).filter(is_fresh) {
                 return Ok(Some(answer.addresses.clone()));
             }
             match (state.failures.get(address), waited_for) {
@@ -130,7 +144,7 @@ mod tests {
     use super::*;
 
     fn with(look_up: LookUp) -> Resolver {
-        Resolver { look_up, shared: Arc::default() }
+        Resolver::with(look_up, Arc::default())
     }
 
     fn in_ms(ms: u64) -> Option<Instant> {
@@ -199,11 +213,12 @@ mod tests {
             ASKED.fetch_add(1, Ordering::SeqCst);
             Ok((0..40).map(|n| SocketAddr::from(([127, 0, 0, n], *port))).collect())
         });
-        for asked in [1, 1, 2] {
+        let another = Resolver::with(resolver.look_up, Arc::clone(&resolver.shared));
+        for (client, asked) in [(&resolver, 1), (&resolver, 1), (&another, 1), (&resolver, 2), (&another, 2)] {
             if asked == 2 {
                 resolver.forget();
             }
-            assert_eq!(resolver.addresses(&name("many"), None).unwrap().unwrap().len(), 40);
+            assert_eq!(client.addresses(&name("many"), None).unwrap().unwrap().len(), 40);
             assert_eq!(ASKED.load(Ordering::SeqCst), asked);
         }
     }

@@ -294,14 +294,13 @@ impl TokenSource {
     /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
     /// ask at once, but for a token of which there are few.
     fn give_up(&self, no: &NoToken, failures: u32) -> Error {
-        let is_aborted = self.core.in_flight.is_aborted();
-        let pause_ms = if self.may_be_spent(no) && !is_aborted {
+        let pause_ms = if self.may_be_spent(no) {
             self.tell_failed(no, failures)
         } else {
             self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
             FIRST_PAUSE_MS
         };
-        if is_aborted {
+        if self.core.in_flight.is_aborted() {
             return cancelled();
         }
         let why = no.why.clone();
