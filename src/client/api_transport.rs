@@ -59,6 +59,11 @@ impl ApiTransport {
         drop(old);
     }
 
+    /// Whether the host's own transport is installed.
+    pub fn is_the_hosts(&self) -> bool {
+        !Arc::ptr_eq(&*self.transport.read(), &self.built_in)
+    }
+
     /// Interrupts what runs and refuses what comes.
     pub fn abort(&self) {
         self.built_in.shutdown();

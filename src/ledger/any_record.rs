@@ -98,7 +98,7 @@ impl Ledger {
         }
         self.run(claim_token(slot, ask));
         let why = Error::new(Status::Auth, "refused");
-        self.run(fail_token(slot, 3, why, FailureScope::Secret, concerned, 1000));
+        self.run(fail_token(slot, 3, why, FailureScope::Secret, concerned, 1000, false));
         self.run(put_token(slot, Some(3), Secret::new("token".to_owned()), 7200, concerned));
         self.run(force_token());
         self.run(read_templates());

@@ -15,7 +15,7 @@ use record::{Failure, Kept, Record};
 /// Forced refreshes that WeChat allows a day, and how far apart (docs/wechat-api.md, section 2).
 const FORCED: DailyLimit = DailyLimit { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
 /// WeChat allows some 2000 legacy tokens a day (docs/wechat-api.md, section 2), and then the whole account stands still. A request
-/// that came to no token is given back: the pauses after failures bound those.
+/// that came to no token is given back, unless its answer was lost: WeChat may have made one.
 const LEGACY: DailyLimit = DailyLimit { what: "legacy-tokens", per_day: 500, apart_ms: 0 };
 /// How long nobody asks for another token after a second in a row that WeChat never accepted, doubling up to …
 const REFUSED_PAUSE_MS: i64 = 60_000;
@@ -213,7 +213,7 @@ fn all_refused(times: u32) -> Error {
 
 fn budget_used() -> Error {
     let why = format!(
-        "{} legacy tokens were handed out within a day, and more would stop the whole account: use \"token\": \"stable\", \
+        "{} legacy tokens were handed out, or lost on their way, within a day, and more would stop the whole account: use \"token\": \"stable\", \
          or find the other program that asks for tokens",
         LEGACY.per_day
     );
@@ -245,7 +245,8 @@ pub fn put(
     })
 }
 
-/// Records that asking failed, whom that concerns, and that none of them shall ask for `pause_ms`.
+/// Records that asking failed, whom that concerns, and that none of them shall ask for `pause_ms`. `lost`: WeChat may have
+/// made a token all the same.
 pub fn fail(
     slot: &TokenSlot,
     holder: i64,
@@ -253,13 +254,14 @@ pub fn fail(
     scope: FailureScope,
     concerned: Concerned,
     pause_ms: i64,
+    lost: bool,
 ) -> Operation<()> {
     let legacy = slot.legacy;
     on_record(slot, move |record, view, changes| {
         if record.asker.take_if(|(asker, _)| *asker == holder).is_none() {
             return Ok((false, ()));
         }
-        if legacy {
+        if legacy && !lost {
             LEGACY.give_back(view, changes)?;
         }
         let whose = match scope {
@@ -270,8 +272,12 @@ pub fn fail(
         let at = record.failures.iter().position(|failure| failure.whose == whose);
         let times = at.map_or(0, |at| record.failures.remove(at).times).saturating_add(1);
         record.failures.push(Failure { whose, times, pause_ms, why: why.clone() });
-        let surplus = record.failures.len().saturating_sub(MAX_FAILURES);
-        record.failures.drain(..surplus);
+        while record.failures.len() > MAX_FAILURES {
+            // The one that is soonest over.
+            let soonest = record.failures.iter().enumerate().min_by_key(|(_, failure)| failure.pause_ms);
+            let soonest = soonest.map_or(0, |(at, _)| at);
+            record.failures.remove(soonest);
+        }
         Ok((true, ()))
     })
 }

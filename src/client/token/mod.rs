@@ -16,6 +16,7 @@ use super::maintenance::Chore;
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
 use crate::error::{Error, Status};
+use crate::json;
 use crate::ledger::{self, Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
@@ -58,7 +59,9 @@ pub struct TokenSource {
     endpoint: TokenEndpoint,
     cache: TokenCache,
     slot: TokenSlot,
-    concerned: Concerned,
+    transport: Arc<ApiTransport>,
+    /// Those who ask by the built-in transport, and by the host's own: its failures are this process's.
+    concerned: [Concerned; 2],
     renewal_wanted: AtomicBool,
     /// By the boot clock: not again right after a failure.
     renew_not_before: AtomicI64,
@@ -69,10 +72,12 @@ impl TokenSource {
         let config = &core.config;
         let host = config.api_base.first().map_or("", |host| host.as_str());
         TokenSource {
-            endpoint: TokenEndpoint::new(Arc::clone(&core), transport),
+            endpoint: TokenEndpoint::new(Arc::clone(&core), Arc::clone(&transport)),
+            transport,
             cache: TokenCache::default(),
             slot: TokenSlot::new(config.token.word(), host),
-            concerned: Concerned::new(&config.appid, config.secret.as_ref(), &way_to_wechat(config)),
+            concerned: [way_to_wechat(config), format!("transport of {}", core.process)]
+                .map(|way| Concerned::new(&config.appid, config.secret.as_ref(), &way)),
             renewal_wanted: AtomicBool::new(false),
             renew_not_before: AtomicI64::new(i64::MIN),
             core,
@@ -89,7 +94,7 @@ impl TokenSource {
     /// # Errors
     /// [`Status::Store`] when its record can't be read.
     pub fn report(&self, deadline: Deadline) -> Result<TokenReport, Error> {
-        let stored = self.core.engine.ask(ledger::inspect_token(&self.slot, self.concerned), deadline)?;
+        let stored = self.core.engine.ask(ledger::inspect_token(&self.slot, self.concerned()), deadline)?;
         let held = self.cache.times(&Now::read()).map(|times| ("memory", times));
         let found = held.or(stored.times.map(|times| ("store", times)));
         Ok(TokenReport {
@@ -100,6 +105,10 @@ impl TokenSource {
             failures: stored.failures,
             why: stored.why,
         })
+    }
+
+    fn concerned(&self) -> Concerned {
+        self.concerned[usize::from(self.transport.is_the_hosts())]
     }
 
     fn mode(&self) -> TokenMode {
@@ -156,8 +165,10 @@ impl TokenSource {
                 "this client gets its own tokens; wxsub_set_token needs \"token\": \"external\" in the configuration",
             );
         }
-        if token.expose().is_empty() || token.expose().chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return wrong("the access_token is empty or holds a space or control character");
+        if token.expose().is_empty()
+            || token.expose().chars().any(|c| c.is_whitespace() || c.is_control() || c == json::BOM)
+        {
+            return wrong("the access_token is empty, or holds a space, a control character or a byte order mark");
         }
         if expires_in_s == 0 {
             return wrong("expires_in_s is 0: the token is dead already");
@@ -165,7 +176,7 @@ impl TokenSource {
         let life_ms = i64::from(expires_in_s) * 1000;
         let now = Now::read();
         self.cache.put(token.clone(), life_ms, life_ms, &now);
-        let operation = ledger::put_token(&self.slot, None, token, life_ms, self.concerned);
+        let operation = ledger::put_token(&self.slot, None, token, life_ms, self.concerned());
         if let Err(e) = self.core.engine.run(operation, Deadline::in_ms(1000)) {
             log_line!(
                 self.core.log,
@@ -214,7 +225,7 @@ impl TokenSource {
             }
             let now = Now::read();
             let lease_ms = deadline.left().as_millis() as i64 + LEASE_MARGIN_MS;
-            let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned: self.concerned };
+            let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned: self.concerned() };
             let claim = match self.core.engine.run(ledger::claim_token(&self.slot, ask), deadline) {
                 Ok(claim) => claim,
                 Err(e) => return Err(last.unwrap_or(e)),
@@ -277,7 +288,15 @@ impl TokenSource {
             (_, Concern::Secret) => FailureScope::Secret,
             (_, Concern::Account) => FailureScope::Everybody,
         };
-        let told = ledger::fail_token(&self.slot, self.core.process, why.clone(), scope, self.concerned, pause_ms);
+        let told = ledger::fail_token(
+            &self.slot,
+            self.core.process,
+            why.clone(),
+            scope,
+            self.concerned(),
+            pause_ms,
+            no.maybe_lost,
+        );
         self.core.engine.run_later(told);
         pause_ms
     }
@@ -357,7 +376,7 @@ impl TokenSource {
     fn keep(&self, answer: TokenResponse, deadline: Deadline) -> Option<Secret> {
         let now = Now::read();
         let (token, life_ms) = (answer.access_token, i64::from(answer.expires_in_s) * 1000);
-        let put = || ledger::put_token(&self.slot, Some(self.core.process), token.clone(), life_ms, self.concerned);
+        let put = || ledger::put_token(&self.slot, Some(self.core.process), token.clone(), life_ms, self.concerned());
         match self.core.engine.run(put(), deadline) {
             Ok(true) => {}
             Ok(false) => {

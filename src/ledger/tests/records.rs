@@ -430,7 +430,7 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
     fixture.run(put_token(&slot, None, Secret::new("token".to_owned()), HOUR, concerned));
     fixture.run(token_refused(&slot, Secret::new("token".to_owned())));
     fixture.run(claim_token(&slot, TokenAsk { holder: 1, lease_ms: LEASE, need_ms: 0, concerned }));
-    fixture.run(fail_token(&slot, 1, Error::new(Status::Auth, "no"), FailureScope::Secret, concerned, LEASE));
+    fixture.run(fail_token(&slot, 1, Error::new(Status::Auth, "no"), FailureScope::Secret, concerned, LEASE, false));
     fixture.run(force_token()).unwrap();
     fixture.run(put_list("[]".to_owned()));
     fixture.run(confirm(vec!["id".to_owned()]));

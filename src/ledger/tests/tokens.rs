@@ -11,6 +11,7 @@ under_set_clocks! {
     a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses;
     a_legacy_token_has_a_budget_for_the_day;
     a_request_that_came_to_no_legacy_token_takes_none_of_the_days;
+    a_legacy_token_that_was_lost_is_one_of_the_days;
     what_a_failure_says_is_bounded;
 }
 
@@ -121,7 +122,7 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
     let fail = |fixture: &Fixture, holder| {
         let why = Error::new(Status::Busy, "WeChat is busy").answered(-1, 200);
         let everybody = FailureScope::Everybody;
-        fixture.run(fail_token(&slot, holder, why, everybody, concerned("s", "m"), 4 * SECOND));
+        fixture.run(fail_token(&slot, holder, why, everybody, concerned("s", "m"), 4 * SECOND, false));
     };
     fail(&fixture, 1);
     assert!(matches!(fixture.claim_ours(&slot, 3), TokenClaim::Wait(LEASE)));
@@ -186,7 +187,7 @@ fn a_failure_concerns_those_whom_it_is_about(new: New) {
         let slot = stable();
         assert!(matches!(fixture.claim(&slot, 1, concerned("old", "m1")), TokenClaim::Ask { .. }));
         let why = Error::new(Status::Auth, "refused");
-        fixture.run(fail_token(&slot, 1, why, scope, concerned("old", "m1"), 200 * SECOND));
+        fixture.run(fail_token(&slot, 1, why, scope, concerned("old", "m1"), 200 * SECOND, false));
         for (secret, machine) in [("old", "m1"), ("new", "m1"), ("old", "m2"), ("new", "m2")] {
             let stopped = matches!(fixture.claim(&slot, 2, concerned(secret, machine)), TokenClaim::Failed(..));
             let expected = match scope {
@@ -209,7 +210,7 @@ fn a_failure_concerns_those_whom_it_is_about(new: New) {
     for n in 0..100 {
         let whose = concerned(&format!("secret {n}"), "m");
         assert!(matches!(fixture.claim(&stable(), n, whose), TokenClaim::Ask { .. }));
-        fixture.run(fail_token(&stable(), n, Error::new(Status::Auth, "no"), FailureScope::Secret, whose, HOUR));
+        fixture.run(fail_token(&stable(), n, Error::new(Status::Auth, "no"), FailureScope::Secret, whose, HOUR, false));
     }
     let size = fixture.kept().records().iter().map(|(_, value)| value.len()).max();
     assert!(size < Some(1000), "{size:?}");
@@ -272,7 +273,7 @@ fn a_request_that_came_to_no_legacy_token_takes_none_of_the_days(new: New) {
         assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { .. }), "{n}");
         if n % 2 == 0 {
             let why = Error::new(Status::Auth, "no").answered(40125, 200);
-            fixture.run(fail_token(&slot, 1, why, FailureScope::Secret, concerned("s", "m"), SECOND));
+            fixture.run(fail_token(&slot, 1, why, FailureScope::Secret, concerned("s", "m"), SECOND, false));
         } else {
             fixture.run(release_token(&slot, 1));
         }
@@ -280,11 +281,29 @@ fn a_request_that_came_to_no_legacy_token_takes_none_of_the_days(new: New) {
     }
 }
 
+/// WeChat may have made each of them: whoever they were lost to, they are among the day's.
+fn a_legacy_token_that_was_lost_is_one_of_the_days(new: New) {
+    let mut fixture = new();
+    let slot = legacy();
+    for n in 0..=500 {
+        let whose = concerned("s", &format!("machine {}", n % 40));
+        match fixture.claim(&slot, 1, whose) {
+            TokenClaim::Ask { .. } => {}
+            TokenClaim::Failed(..) if n > 300 => return,
+            other => panic!("{n}: {other:?}"),
+        }
+        let why = Error::new(Status::Connect, "no answer");
+        fixture.run(fail_token(&slot, 1, why, FailureScope::Machine, whose, SECOND, true));
+        fixture.pass(2 * SECOND);
+    }
+    panic!("more than 500 were asked for");
+}
+
 fn what_a_failure_says_is_bounded(new: New) {
     let fixture = new();
     assert!(matches!(fixture.claim_ours(&stable(), 1), TokenClaim::Ask { .. }));
     let why = Error::new(Status::Auth, "错".repeat(100_000));
-    fixture.run(fail_token(&stable(), 1, why, FailureScope::Everybody, concerned("s", "m"), HOUR));
+    fixture.run(fail_token(&stable(), 1, why, FailureScope::Everybody, concerned("s", "m"), HOUR, false));
     let TokenClaim::Failed(why, _) = fixture.claim_ours(&stable(), 2) else { panic!("it failed") };
     assert_eq!(why.message.chars().count(), 240);
 }

@@ -421,7 +421,7 @@ impl World {
                 let concerned = self.concerned;
                 if self.rng.one_in(3) {
                     let (why, everybody) = (Error::new(Status::Auth, "no"), FailureScope::Everybody);
-                    let failed = fail_token(&slot, holder, why, everybody, concerned, 400);
+                    let failed = fail_token(&slot, holder, why, everybody, concerned, 400, false);
                     let _in_doubt = self.step(p, NOBODY, Effect::Nothing, failed)?;
                 } else {
                     let token = crate::secret::Secret::new(format!("token {holder}"));
