@@ -268,5 +268,14 @@ impl Engine for SqliteEngine {
     }
 }
 
+impl Drop for SqliteEngine {
+    fn drop(&mut self) {
+        // Whoever puts a copy there and ends the process at once finds it as he put it.
+        if self.generation.lock().standing(self.readers.path()) != Standing::Ours {
+            self.watch.note_overwritten();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

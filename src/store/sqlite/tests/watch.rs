@@ -62,23 +62,32 @@ fn what_needs_no_proof_is_refused_soon() {
 fn a_store_that_is_written_over_is_noticed_and_its_log_not_moved_into_it() {
     let folder = Folder::new();
     let copy = folder.path().with_file_name("copy.db");
-    let engine = folder.open();
-    let (write, maintain) =
-        (|| (&engine as &dyn Engine).run(proven("o1"), soon()), || engine.maintain(|_, _, _| false));
-    write().unwrap();
-    engine.backup(copy.to_str().unwrap()).unwrap();
-    (0..6).for_each(|_| maintain().unwrap());
-    write().unwrap();
-    std::fs::write(folder.path(), std::fs::read(&copy).unwrap()).unwrap();
-    let until = Deadline::in_ms(5_000);
-    while maintain().is_ok() {
-        assert!(!until.is_over(), "not noticed in five seconds");
-        std::thread::sleep(Duration::from_millis(20));
+    for ends_at_once in [false, true] {
+        let engine = folder.open();
+        let (write, maintain) =
+            (|| (&engine as &dyn Engine).run(proven("o1"), soon()), || engine.maintain(|_, _, _| false));
+        write().unwrap();
+        let _of_before = std::fs::remove_file(&copy);
+        engine.backup(copy.to_str().unwrap()).unwrap();
+        (0..6).for_each(|_| maintain().unwrap());
+        write().unwrap();
+        std::fs::write(folder.path(), std::fs::read(&copy).unwrap()).unwrap();
+        let until = Deadline::in_ms(5_000);
+        while !ends_at_once && maintain().is_ok() {
+            assert!(!until.is_over(), "not noticed in five seconds");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if !ends_at_once {
+            refused(write());
+            refused(engine.warnings(soon()));
+        }
+        drop(engine);
+        restored(&folder, &copy);
     }
-    refused(write());
-    refused(engine.warnings(soon()));
-    drop(engine);
-    assert_eq!(std::fs::read(folder.path()).unwrap(), std::fs::read(&copy).unwrap(), "nothing was moved into the copy");
+}
+
+fn restored(folder: &Folder, copy: &std::path::Path) {
+    assert_eq!(std::fs::read(folder.path()).unwrap(), std::fs::read(copy).unwrap(), "nothing was moved into the copy");
     for suffix in ["-wal", "-shm"] {
         let _maybe_none = std::fs::remove_file(folder.part(suffix));
     }
