@@ -26,7 +26,12 @@ pub enum Failure {
 
 /// The commands whose refusal hides what may be set already, and the beginning of "Set" behind them.
 fn to_be_allowed(tried: &str) -> String {
-    let commands = [("CONFIG refused", "CONFIG GET"), ("WAITAOF refused", "WAITAOF"), ("WAIT refused", "WAIT")];
+    let commands = [
+        ("CONFIG refused", "CONFIG GET"),
+        ("no CONFIG", "CONFIG GET"),
+        ("WAITAOF refused", "WAITAOF"),
+        ("WAIT refused", "WAIT"),
+    ];
     let refused: Vec<&str> = commands.iter().filter(|(told, _)| tried.contains(told)).map(|(_, c)| *c).collect();
     if refused.is_empty() { "S".to_owned() } else { format!("Allow {}; or s", refused.join(" and ")) }
 }
@@ -134,7 +139,7 @@ impl Failure {
             Failure::TooLate => ("no answer came in time; nothing was done. Try again".to_owned(), 100),
             Failure::Unproven(tried) => (
                 format!(
-                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. {}et appendonly yes and appendfsync always (from 7.2 everysec will do), add a replica, or say \"normal\"",
+                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. {}et appendonly yes and appendfsync always (7.2: everysec), add a replica, or say \"normal\"",
                     to_be_allowed(tried)
                 ),
                 10_000,
@@ -189,5 +194,23 @@ fn advice(code: &str, text: &str) -> (&'static str, u32) {
             ("it has no such database: correct the number in \"store\"", 10_000)
         }
         _ => ("it refused", 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_that_was_refused_tells_what_to_allow() {
+        for (tried, allow) in [
+            ("CONFIG refused, no WAITAOF, no replica", "Allow CONFIG GET; or set appendonly yes"),
+            ("no CONFIG, no WAITAOF, WAIT refused", "Allow CONFIG GET and WAIT; or set appendonly yes"),
+            ("appendonly no, no WAITAOF, no replica", "no replica. Set appendonly yes"),
+        ] {
+            let told = Failure::Unproven(tried.to_owned()).describe("redis://10.0.0.1:6379").message;
+            assert!(told.contains(allow) && told.ends_with("or say \"normal\""), "{told}");
+            assert!(told.len() <= 247, "a result would cut it: {told}");
+        }
     }
 }
