@@ -131,7 +131,10 @@ fn looks_like_an_address(text: &str) -> bool {
     let has_settings = ["password=", "pwd=", "data source="].iter().any(|setting| lower.contains(setting));
     // A login, a list of settings or a command line.
     let has_ending = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| lower.ends_with(ending));
-    let is_no_name = first == text && !has_ending && (text.contains(['@', '=']) || text.contains(" -"));
+    let behind = text[first.len()..].trim_start_matches(['/', '\\']);
+    let is_no_name = behind.bytes().all(|b| b.is_ascii_digit())
+        && !has_ending
+        && (first.contains(['@', '=']) || first.contains(" -"));
     has_port_or_scheme || has_settings || is_no_name || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
 }
 
