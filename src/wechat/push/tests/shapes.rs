@@ -193,6 +193,8 @@ fn who_takes_back_what_was_authorised_is_told() {
     for body in [
         r#"{"MsgType":"event","Event":"user_authorization_revoke","FromUserName":"oA","CreateTime":5}"#,
         r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o\u0000A","CreateTime":5}"#,
+        r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":"x"}"#,
+        r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":1764000000000000}"#,
         r#"{"MsgType":"text","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":5}"#,
         r#"{"MsgType":"event","Event":"user_info_modified","OpenID":"oA","CreateTime":5}"#,
     ] {
