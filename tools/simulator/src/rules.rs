@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}( ?~ ?{})?$", moment(), moment())));
-static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{DAY}( *{CLOCK})?( ?~ ?{DAY}( *{CLOCK})?)?$")));
+static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}( *~ *{})?$", moment(), moment())));
+static DATE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!("^{DAY}( *{CLOCK})?( *~ *({DAY}( *{CLOCK})?|{CLOCK}))?$")));
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\D{0,4}\d{1,10}(\.\d+)?元?$"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^-?\d{1,32}(\.\d+)?$"));
 static CAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\S[A-Za-z0-9]{0,6}\S?$"));
@@ -81,7 +82,10 @@ mod tests {
             ("time1", "15:01 ~ 16:30"),
             ("time1", "2024-07-12 ~ 2024-07-13"),
             ("time1", "2019.12.25  15:01"),
+            ("time1", "15:01  ~  16:30"),
             ("date1", "2019.12.25  15:01"),
+            ("date1", "2019年10月1日 15:01~16:00"),
+            ("date1", "2024-07-12~15:00"),
             ("date1", "2019年10月1日"),
             ("date1", "2019年10月"),
             ("date1", "10月1日"),
