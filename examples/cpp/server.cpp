@@ -249,6 +249,8 @@ class Server {
   std::string of_another_kind(const std::string &text) {
     const json message = json::parse(text, nullptr, false);
     if (!message.is_object()) {
+      // A chat's text that was cut inside an emoji is no JSON for this parser, and comes again until it is answered.
+      if (text.find('{') == 0) return "success";
       say("push: not JSON: set the format to JSON in the console");
       return "";
     }
