@@ -27,7 +27,10 @@ namespace Wxsub
         /// An id of this one answer, at most 512 bytes: a second report with it changes nothing and answers as the
         /// first did. Give one whenever your own retry could repeat the call. Null for none.
         /// </param>
-        /// <returns>Ok with the count now in <see cref="Result.Remaining"/>; or Arg, State, Forked, Store.</returns>
+        /// <returns>
+        /// Ok with the count now in <see cref="Result.Remaining"/>; or Arg, State, Forked, Store. Store with Retry Unsafe (Redis): it
+        /// may be counted, and only the same key makes another call safe.
+        /// </returns>
         public Result Report(string openid, string templateId, Answer answer, string key = null)
         {
             var result = new ResultBuffer();

@@ -71,7 +71,7 @@ namespace Wxsub
         /// <summary>A rule of the configuration kept it from being sent: surely not sent.</summary>
         Skipped = 46,
 
-        /// <summary>The quota store failed: disk full, locked too long, not ours. Nothing is lost.</summary>
+        /// <summary>The quota store failed: disk full, locked too long, not ours. Nothing was changed, unless the retry is Unsafe.</summary>
         Store = 60,
 
         /// <summary>A bug of the library's, caught; the client still works.</summary>

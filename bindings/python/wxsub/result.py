@@ -74,7 +74,7 @@ class Status(_Open):
     TOO_LATE = 45
     #: A rule of the configuration kept it from being sent.
     SKIPPED = 46
-    #: The quota store failed. Nothing is lost.
+    #: The quota store failed. Nothing was changed, unless :attr:`Result.retry` is ``UNSAFE``.
     STORE = 60
     #: A bug of the library's, caught; the client still works.
     PANIC = 61
