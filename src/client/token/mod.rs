@@ -2,6 +2,7 @@
 
 mod cache;
 mod endpoint;
+mod failures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -11,29 +12,21 @@ use serde::Serialize;
 
 use super::api_transport::ApiTransport;
 use super::core::Core;
-use super::in_flight::cancelled;
 use super::maintenance::Chore;
 use crate::clock::{Deadline, Now};
-use crate::config::{Config, TokenMode};
+use crate::config::TokenMode;
 use crate::error::{Error, Status};
 use crate::json;
-use crate::ledger::{self, Concerned, FailureScope, TokenAsk, TokenClaim, TokenSlot};
+use crate::ledger::{self, Concerned, TokenAsk, TokenClaim, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
-use crate::wechat::{Concern, TokenResponse, concern};
+use crate::wechat::TokenResponse;
 use cache::{Held, TokenCache};
 use endpoint::{NoToken, TokenEndpoint};
+use failures::way_to_wechat;
 
 /// An asker's lease lasts this much longer than its deadline.
 const LEASE_MARGIN_MS: i64 = 1000;
-/// A pause up to this long is waited out even if the last failure was one for an operator: he may just have put it right.
-const SHORT_PAUSE_MS: i64 = 500;
-/// Pauses after failures: doubled each time, from …
-const FIRST_PAUSE_MS: i64 = 250;
-/// … to.
-const LONGEST_PAUSE_MS: i64 = 30_000;
-/// … or this, where the answer to a request for a legacy token was lost: each may be one of the account's 2000 a day.
-const LONGEST_LEGACY_PAUSE_MS: i64 = 240_000;
 /// With less time than this left of a call, a token would come too late.
 const LEAST_LEFT: Duration = Duration::from_millis(20);
 /// Background renewal has time: nobody waits for it.
@@ -266,84 +259,6 @@ impl TokenSource {
         self.core.in_flight.sleep(pause)
     }
 
-    /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
-    fn failed(&self, no: &NoToken, failures: u32, deadline: Deadline) -> Result<Error, Error> {
-        let (why, pause_ms) = (no.why.clone(), self.tell_failed(no, failures));
-        if why.status == Status::Auth {
-            log_line!(self.core.log, Error, "no access token: {}", why.message);
-            let after_ms = why.retry_after_ms.max(pause_ms as u32);
-            return Err(why.after_ms(after_ms));
-        }
-        log_line!(self.core.log, Warn, "no access token yet: {}", why.message);
-        self.wait_out(why, pause_ms, deadline)
-    }
-
-    /// Tells others; returns for how many milliseconds none of them shall ask.
-    fn tell_failed(&self, no: &NoToken, failures: u32) -> i64 {
-        let why = &no.why;
-        let pause_ms = pause_after(failures, why, self.longest_pause_ms(no));
-        let scope = match (why.errcode, concern(why.errcode)) {
-            // WeChat was not reached, or something in between answered.
-            (0, _) | (_, Concern::Machine) => FailureScope::Machine,
-            (_, Concern::Secret) => FailureScope::Secret,
-            (_, Concern::Account) => FailureScope::Everybody,
-        };
-        let told = ledger::fail_token(
-            &self.slot,
-            self.core.process,
-            why.clone(),
-            scope,
-            self.concerned(),
-            pause_ms,
-            no.maybe_lost,
-        );
-        self.core.engine.run_later(told);
-        pause_ms
-    }
-
-    fn longest_pause_ms(&self, no: &NoToken) -> i64 {
-        if self.may_be_spent(no) { LONGEST_LEGACY_PAUSE_MS } else { LONGEST_PAUSE_MS }
-    }
-
-    /// Whether it may be one of the account's few tokens of this day.
-    fn may_be_spent(&self, no: &NoToken) -> bool {
-        no.maybe_lost && self.mode() == TokenMode::Legacy
-    }
-
-    /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
-    /// ask at once, but for a token of which there are few.
-    fn give_up(&self, no: &NoToken, failures: u32) -> Error {
-        let pause_ms = if self.may_be_spent(no) {
-            self.tell_failed(no, failures)
-        } else {
-            self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
-            FIRST_PAUSE_MS
-        };
-        if self.core.in_flight.is_aborted() {
-            return cancelled();
-        }
-        let why = no.why.clone();
-        let after_ms = why.retry_after_ms.max(u32::try_from(pause_ms).unwrap_or(u32::MAX));
-        why.after_ms(after_ms)
-    }
-
-    /// What WeChat said of the token that it refused last, where a failure to get another one has no code of its own.
-    fn with_last_code(&self, why: Error) -> Error {
-        let (errcode, http_status) = self.cache.last_refusal();
-        if why.status == Status::Auth && why.errcode == 0 { why.answered(errcode, http_status) } else { why }
-    }
-
-    /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
-    fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<Error, Error> {
-        let pause = Duration::from_millis(pause_ms.unsigned_abs());
-        let short_enough = why.status != Status::Auth || pause_ms <= SHORT_PAUSE_MS;
-        let why = why.after_ms(u32::try_from(pause_ms).unwrap_or(u32::MAX));
-        if short_enough && pause + LEAST_LEFT < deadline.left() {
-            return self.core.in_flight.sleep(pause).map(|()| why);
-        }
-        Err(why)
-    }
-
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
     fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
         let answer = self.endpoint.request(false, deadline)?;
@@ -425,20 +340,6 @@ impl Chore for TokenSource {
         }
         Ok(())
     }
-}
-
-/// What a failure to reach WeChat is shared by: this machine, and the same proxy and certificates.
-fn way_to_wechat(config: &Config) -> String {
-    let proxy = config.proxy.as_ref().map_or("", Secret::expose);
-    [Now::read().boot_id, proxy, config.ca_file.as_deref().unwrap_or_default()].join("\n")
-}
-
-/// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.
-fn pause_after(failures: u32, why: &Error, longest_ms: i64) -> i64 {
-    let doubled = FIRST_PAUSE_MS << failures.min(10);
-    let least = i64::from(why.retry_after_ms).min(LONGEST_PAUSE_MS);
-    let pause = doubled.clamp(FIRST_PAUSE_MS, longest_ms).max(least);
-    pause - fastrand::i64(0..=pause / 5)
 }
 
 fn no_token_in_time() -> Error {
