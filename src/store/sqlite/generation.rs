@@ -35,12 +35,17 @@ pub struct Generation {
     last: Option<Instant>,
     /// The newest that the file itself was seen to hold, without its log.
     in_file: Option<i64>,
-    /// Looks in a row that found an older one there, or none; the time of the last, and what the file was then.
-    older: (u32, Option<(Instant, Written)>),
+    older: Option<Older>,
 }
 
-/// When a file was last written to, and how long it is.
-type Written = Option<(SystemTime, u64)>;
+/// The file was found to hold an older generation, or none.
+struct Older {
+    /// In so many looks in a row, the last one then.
+    looks: u32,
+    at: Instant,
+    /// When the file was last written to, and how long it was.
+    written: Option<(SystemTime, u64)>,
+}
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ impl Generation {
         let path = with_suffixes(store, &["-generation"]).remove(0);
         // One that is missing, or was not written to its end, says nothing.
         let beside = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: (0, None) })
+        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: None })
     }
 
     /// What an operator must be told.
@@ -85,23 +90,22 @@ impl Generation {
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
             (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => {
-                (self.in_file, self.older) = (Some(found), (0, None));
+                (self.in_file, self.older) = (Some(found), None);
             }
-            (Err(e), seen) if seen.is_none() || !is_no_database(&e, store) => self.older = (0, None),
+            (Err(e), seen) if seen.is_none() || !is_no_database(&e, store) => self.older = None,
             _ => {
                 let written = std::fs::metadata(store).and_then(|file| Ok((file.modified()?, file.len()))).ok();
-                let (looks, before) = self.older;
-                self.older = match before.filter(|(_, before)| *before == written) {
-                    Some((at, _)) if at.elapsed() < APART => (looks, before),
-                    Some(_) => (looks + 1, Some((Instant::now(), written))),
-                    None => (1, Some((Instant::now(), written))),
-                };
+                let before = self.older.take().filter(|before| before.written == written);
+                self.older = Some(match before {
+                    Some(before) if before.at.elapsed() < APART => before,
+                    before => Older { looks: before.map_or(0, |b| b.looks) + 1, at: Instant::now(), written },
+                });
             }
         }
-        match self.older.0 {
-            0 => Standing::Ours,
-            1..LOOKS => Standing::InDoubt,
-            _ => Standing::Another,
+        match &self.older {
+            None => Standing::Ours,
+            Some(older) if older.looks < LOOKS => Standing::InDoubt,
+            Some(_) => Standing::Another,
         }
     }
 
