@@ -24,8 +24,9 @@ pub enum Failure {
     Config(String),
 }
 
-/// The commands whose refusal hides what may be set already, and the beginning of "Set" behind them.
-fn to_be_allowed(tried: &str) -> String {
+/// What to do where nothing proves that a grant is kept; a command that is refused hides what may be set already.
+fn proof_needed(tried: &str) -> String {
+    const SET: &str = "appendonly yes and appendfsync always (7.2: everysec), add a replica, or say \"normal\"";
     let commands = [
         ("CONFIG refused", "CONFIG GET"),
         ("no CONFIG", "CONFIG GET"),
@@ -33,7 +34,7 @@ fn to_be_allowed(tried: &str) -> String {
         ("WAIT refused", "WAIT"),
     ];
     let refused: Vec<&str> = commands.iter().filter(|(told, _)| tried.contains(told)).map(|(_, c)| *c).collect();
-    if refused.is_empty() { "S".to_owned() } else { format!("Allow {}; or s", refused.join(" and ")) }
+    if refused.is_empty() { format!("Set {SET}") } else { format!("Allow {}; or set {SET}", refused.join(" and ")) }
 }
 
 /// Codes that before version 7 stand in the middle of what a script was refused with.
@@ -139,8 +140,8 @@ impl Failure {
             Failure::TooLate => ("no answer came in time; nothing was done. Try again".to_owned(), 100),
             Failure::Unproven(tried) => (
                 format!(
-                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. {}et appendonly yes and appendfsync always (7.2: everysec), add a replica, or say \"normal\"",
-                    to_be_allowed(tried)
+                    "nothing confirms that a grant is kept (\"durability\": \"full\"): {tried}. {}",
+                    proof_needed(tried)
                 ),
                 10_000,
             ),
