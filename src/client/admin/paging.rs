@@ -262,13 +262,12 @@ impl Call<'_> {
         let enough = self.deadline.in_part(2);
         let mut listing = Listing { call: self, rows, at: from, looked_at: 0, enough };
         while let Some(source) = sources.get(usize::from(listing.at.family)) {
-            if !listing.is_through(*source, &mut rows_of)? {
-                let next = self.cursor(&listing.at)?;
-                return Ok(Listed::Part(listing.rows.finish(Some(next))));
+            let is_through = listing.is_through(*source, &mut rows_of)?;
+            if is_through {
+                listing.at = Position { family: listing.at.family + 1, ..Position::default() };
             }
-            listing.at = Position { family: listing.at.family + 1, ..Position::default() };
             // What comes behind it, too, may take as long again.
-            if listing.enough.is_over() {
+            if !is_through || listing.enough.is_over() {
                 let next = self.cursor(&listing.at)?;
                 return Ok(Listed::Part(listing.rows.finish(Some(next))));
             }
