@@ -40,6 +40,22 @@ pub struct StoredToken {
     pub life_ms: i64,
 }
 
+/// What WeChat said when it refused a token; zeros: not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// WeChat's.
+    pub errcode: i32,
+    /// HTTP's.
+    pub http_status: i32,
+}
+
+impl Refusal {
+    /// The failure that came of it.
+    pub fn of(self, why: Error) -> Error {
+        why.answered(self.errcode, self.http_status)
+    }
+}
+
 /// Whose token: in one mode, at one host.
 #[derive(Clone, Debug)]
 pub struct TokenSlot {
@@ -112,8 +128,8 @@ pub enum TokenClaim {
     Ready(StoredToken),
     /// Yes.
     Ask {
-        /// The token that WeChat refused last.
-        dead: Option<Secret>,
+        /// The token that WeChat refused last, and what it said.
+        dead: Option<(Secret, Refusal)>,
         /// Tries that failed since the last success.
         failures: u32,
     },
@@ -142,9 +158,9 @@ fn on_record<A: Send + 'static>(
     Operation { reads, proven: false, trace: None, decide }
 }
 
-/// The token, if there is one that is alive and not known dead.
-pub fn read(slot: &TokenSlot) -> Operation<Option<StoredToken>> {
-    on_record(slot, |record, _, _| Ok((false, record.alive().cloned())))
+/// The token that is alive; or what WeChat said of the one that is not.
+pub fn read(slot: &TokenSlot) -> Operation<Result<StoredToken, Refusal>> {
+    on_record(slot, |record, _, _| Ok((false, record.alive().cloned().ok_or_else(|| record.last_refusal()))))
 }
 
 /// How the token stands, without the token.
@@ -163,7 +179,7 @@ pub fn inspect(slot: &TokenSlot, concerned: Concerned) -> Operation<TokenStandin
     on_record(slot, move |record, _, _| {
         let ours = |failure: &&Failure| [0, concerned.secret, concerned.machine].contains(&failure.whose);
         let failure = record.failures.iter().filter(ours).max_by_key(|failure| failure.times);
-        let refused = (record.refused_pause_ms > 0).then(|| all_refused(record.refused).message);
+        let refused = (record.refused_pause_ms > 0).then(|| all_refused(record).message);
         let standing = TokenStanding {
             times: record.alive().map(|token| (token.life_ms, token.left_ms)),
             failures: failure.map_or(0, |failure| failure.times),
@@ -191,24 +207,25 @@ pub fn claim(slot: &TokenSlot, ask: TokenAsk) -> Operation<TokenClaim> {
             return no(TokenClaim::Failed(failure.why.clone(), failure.pause_ms));
         }
         if record.refused_pause_ms > 0 {
-            return no(TokenClaim::Failed(all_refused(record.refused), record.refused_pause_ms));
+            return no(TokenClaim::Failed(all_refused(record), record.refused_pause_ms));
         }
         let times = failures().map(|failure| failure.times).max().unwrap_or(0);
         if legacy && let Err(ms) = LEGACY.take(view, changes)? {
-            return no(TokenClaim::Failed(budget_used(), ms));
+            return no(TokenClaim::Failed(record.last_refusal().of(budget_used()), ms));
         }
         record.asker = Some((ask.holder, ask.lease_ms));
-        let dead = record.token.as_ref().filter(|kept| kept.dead).map(|kept| kept.stored.token.clone());
+        let dead = record.token.as_ref().and_then(|kept| Some((kept.stored.token.clone(), kept.refusal?)));
         Ok((true, TokenClaim::Ask { dead, failures: times }))
     })
 }
 
-fn all_refused(times: u32) -> Error {
+fn all_refused(record: &Record) -> Error {
+    let times = record.refused;
     let why = format!(
         "WeChat refused the last {times} tokens that it handed out: is the appid that of this secret, and does no other \
          program ask for tokens of this account? No other is asked for meanwhile"
     );
-    Error::new(Status::Auth, why)
+    record.last_refusal().of(Error::new(Status::Auth, why))
 }
 
 fn budget_used() -> Error {
@@ -238,7 +255,7 @@ pub fn put(
             return Ok((false, false));
         }
         let stored = StoredToken { token: token.clone(), left_ms: life_ms, life_ms };
-        record.token = Some(Kept { stored, dead: false, accepted: false });
+        record.token = Some(Kept { stored, refusal: None, accepted: false });
         record.asker = None;
         record.failures.retain(|failure| ![0, concerned.secret, concerned.machine].contains(&failure.whose));
         Ok((true, true))
@@ -296,12 +313,13 @@ pub fn release(slot: &TokenSlot, holder: i64) -> Operation<()> {
 
 /// WeChat refused this token: it, and no other, is dead. The next one is asked for at once if it had accepted this one, or
 /// if this is the first in a row that it never accepted; else after a pause that grows.
-pub fn refused(slot: &TokenSlot, token: Secret) -> Operation<()> {
+pub fn refused(slot: &TokenSlot, token: Secret, said: Refusal) -> Operation<()> {
     on_record(slot, move |record, _, _| {
-        let Some(kept) = record.token.as_mut().filter(|kept| !kept.dead && kept.stored.token == token) else {
+        let Some(kept) = record.token.as_mut().filter(|kept| kept.refusal.is_none() && kept.stored.token == token)
+        else {
             return Ok((false, ()));
         };
-        kept.dead = true;
+        kept.refusal = Some(said);
         record.refused = if kept.accepted { 0 } else { record.refused.saturating_add(1) };
         record.refused_pause_ms = match record.refused {
             0 | 1 => 0,

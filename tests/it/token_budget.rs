@@ -96,4 +96,8 @@ fn a_second_dead_token_tells_wechats_code() {
         let verdict = send(&client, "o1");
         assert_eq!((verdict.status, verdict.errcode), (Status::Auth, 42001), "{n}: {}", verdict.message);
     }
+    let (calls, another) = (env.wechat.counters().calls_to(Endpoint::Send), env.client(json!({"templates": "off"})));
+    let verdict = send(&another, "o1");
+    assert_eq!((verdict.status, verdict.errcode), (Status::Auth, 42001), "{}", verdict.message);
+    assert_eq!(env.wechat.counters().calls_to(Endpoint::Send), calls, "another process needs no refusal of its own");
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::{Deadline, Now};
+use crate::ledger::Refusal;
 use crate::secret::Secret;
 use crate::sync::{Mutex, MutexGuard, lock_until};
 
@@ -33,9 +34,7 @@ pub enum Held {
 pub struct TokenCache {
     kept: Mutex<Option<Kept>>,
     /// The one that was refused last: whoever reads it in the store before that knows must not bring it back.
-    refused: Mutex<Option<Secret>>,
-    /// What WeChat said of it: errcode and HTTP status.
-    last_refusal: Mutex<(i32, i32)>,
+    refused: Mutex<Option<(Secret, Refusal)>>,
     /// WeChat has accepted the token that is kept.
     accepted: AtomicBool,
     gate: Mutex<()>,
@@ -75,16 +74,15 @@ impl TokenCache {
 
     /// Puts a token in.
     pub fn put(&self, token: Secret, left_ms: i64, life_ms: i64, now: &Now) {
-        self.refused.lock().take_if(|refused| *refused == token);
+        self.refused.lock().take_if(|(refused, _)| *refused == token);
         let mut kept = self.kept.lock();
         self.accepted.store(false, Ordering::Relaxed);
         *kept = Some(Kept { token, ends_boot: now.boot_ms + left_ms, ends_wall: now.wall_ms + left_ms, life_ms });
     }
 
     /// Takes this token out, and no other: a late refusal must not drop a newer one.
-    pub fn drop_refused(&self, token: &Secret, said: (i32, i32)) {
-        *self.last_refusal.lock() = said;
-        *self.refused.lock() = Some(token.clone());
+    pub fn drop_refused(&self, token: &Secret, said: Refusal) {
+        *self.refused.lock() = Some((token.clone(), said));
         let mut kept = self.kept.lock();
         if kept.as_ref().is_some_and(|k| k.token == *token) {
             *kept = None;
@@ -101,14 +99,9 @@ impl TokenCache {
         is_it && !self.accepted.swap(true, Ordering::Relaxed)
     }
 
-    /// What WeChat said when it last refused one: errcode and HTTP status.
-    pub fn last_refusal(&self) -> (i32, i32) {
-        *self.last_refusal.lock()
-    }
-
-    /// Whether this is the token that was refused last.
-    pub fn was_refused(&self, token: &Secret) -> bool {
-        self.refused.lock().as_ref() == Some(token)
+    /// If this is the token that was refused last: what WeChat said.
+    pub fn refusal(&self, token: &Secret) -> Option<Refusal> {
+        self.refused.lock().as_ref().filter(|(refused, _)| refused == token).map(|(_, said)| *said)
     }
 
     /// Goes through the gate; None when the deadline came first. Whoever is through looks at the cache again: the one
@@ -160,9 +153,11 @@ mod tests {
     fn a_late_refusal_does_not_drop_a_newer_token() {
         let cache = TokenCache::default();
         cache.put(secret("new"), 1000, 1000, &at(0, 0));
-        cache.drop_refused(&secret("old"), (40001, 200));
+        let said = Refusal { errcode: 42001, http_status: 200 };
+        cache.drop_refused(&secret("old"), Refusal::default());
         assert_eq!(cache.read(&at(0, 0)), Held::Good(secret("new")));
-        cache.drop_refused(&secret("new"), (42001, 200));
+        cache.drop_refused(&secret("new"), said);
         assert_eq!(cache.read(&at(0, 0)), Held::Nothing);
+        assert_eq!((cache.refusal(&secret("new")), cache.refusal(&secret("old"))), (Some(said), None));
     }
 }

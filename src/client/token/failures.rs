@@ -83,12 +83,6 @@ impl TokenSource {
         why.after_ms(after_ms)
     }
 
-    /// What WeChat said of the token that it refused last, where a failure to get another one has no code of its own.
-    pub(super) fn with_last_code(&self, why: Error) -> Error {
-        let (errcode, http_status) = self.cache.last_refusal();
-        if why.status == Status::Auth && why.errcode == 0 { why.answered(errcode, http_status) } else { why }
-    }
-
     /// Sleeps through the pause after a failure, if that is worth it; else fails as the one before did.
     pub(super) fn wait_out(&self, why: Error, pause_ms: i64, deadline: Deadline) -> Result<Error, Error> {
         let pause = Duration::from_millis(pause_ms.unsigned_abs());

@@ -17,7 +17,7 @@ use crate::clock::{Deadline, Now};
 use crate::config::TokenMode;
 use crate::error::{Error, Status};
 use crate::json;
-use crate::ledger::{self, Concerned, TokenAsk, TokenClaim, TokenSlot};
+use crate::ledger::{self, Concerned, Refusal, TokenAsk, TokenClaim, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
 use crate::wechat::TokenResponse;
@@ -134,13 +134,14 @@ impl TokenSource {
 
     /// WeChat refused this token: nobody shall use it again.
     pub fn refused(&self, token: &Secret, why: &Error) {
-        self.cache.drop_refused(token, (why.errcode, why.http_status));
-        self.tell_refused(token);
+        let said = Refusal { errcode: why.errcode, http_status: why.http_status };
+        self.cache.drop_refused(token, said);
+        self.tell_refused(token, said);
     }
 
     /// Nobody waits for it; whoever asks for a token after this sees it.
-    fn tell_refused(&self, token: &Secret) {
-        self.core.engine.run_later(ledger::token_refused(&self.slot, token.clone()));
+    fn tell_refused(&self, token: &Secret, said: Refusal) {
+        self.core.engine.run_later(ledger::token_refused(&self.slot, token.clone(), said));
     }
 
     /// WeChat accepted this token: should it refuse it one day, the next one is asked for at once.
@@ -195,16 +196,14 @@ impl TokenSource {
 
     fn handed_in(&self, deadline: Deadline) -> Result<Secret, Error> {
         let now = Now::read();
-        match self.core.engine.ask(ledger::read_token(&self.slot), deadline)? {
-            Some(stored) if !self.cache.was_refused(&stored.token) => {
-                self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
-                Ok(stored.token)
-            }
-            _ => Err(Error::new(
-                Status::Auth,
-                "there is no access token that works: hand in a new one with wxsub_set_token",
-            )),
-        }
+        let stored = self.core.engine.ask(ledger::read_token(&self.slot), deadline)?;
+        let usable = stored.and_then(|stored| self.cache.refusal(&stored.token).map_or(Ok(stored), Err));
+        let stored = usable.map_err(|said| {
+            let why = "there is no access token that works: hand in a new one with wxsub_set_token";
+            said.of(Error::new(Status::Auth, why))
+        })?;
+        self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+        Ok(stored.token)
     }
 
     /// Gets a token that others left in the store, if more than `need_ms` is left of it, or asks WeChat. The caller is
@@ -224,20 +223,22 @@ impl TokenSource {
                 Err(e) => return Err(last.unwrap_or(e)),
             };
             match claim {
-                // Refused in this process a moment ago, which the store is about to hear.
-                TokenClaim::Ready(stored) if self.cache.was_refused(&stored.token) => {
-                    self.tell_refused(&stored.token);
-                    // Nor does it hear it at once where it cannot be written.
-                    self.pause(Duration::from_millis(fastrand::u64(5..25)), deadline)?;
-                }
-                TokenClaim::Ready(stored) => {
-                    self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
-                    return Ok(stored.token);
-                }
+                TokenClaim::Ready(stored) => match self.cache.refusal(&stored.token) {
+                    // Refused in this process a moment ago, which the store is about to hear.
+                    Some(said) => {
+                        self.tell_refused(&stored.token, said);
+                        // Nor does it hear it at once where it cannot be written.
+                        self.pause(Duration::from_millis(fastrand::u64(5..25)), deadline)?;
+                    }
+                    None => {
+                        self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
+                        return Ok(stored.token);
+                    }
+                },
                 TokenClaim::Wait(ms) => {
                     self.pause(Duration::from_millis(fastrand::u64(5..25).min(ms.unsigned_abs())), deadline)?;
                 }
-                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(self.with_last_code(why), ms, deadline)?),
+                TokenClaim::Failed(why, ms) => last = Some(self.wait_out(why, ms, deadline)?),
                 TokenClaim::Ask { dead, failures } => match self.ask(dead, deadline) {
                     Ok(answer) => match self.keep(answer, deadline) {
                         Some(token) => return Ok(token),
@@ -260,12 +261,11 @@ impl TokenSource {
     }
 
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
-    fn ask(&self, dead: Option<Secret>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
+    fn ask(&self, dead: Option<(Secret, Refusal)>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
         let answer = self.endpoint.request(false, deadline)?;
         // Only the stable endpoint repeats tokens, and only it can be forced.
-        if self.mode() != TokenMode::Stable || dead.is_none_or(|dead| dead != answer.access_token) {
-            return Ok(answer);
-        }
+        let repeated = dead.filter(|(dead, _)| self.mode() == TokenMode::Stable && *dead == answer.access_token);
+        let Some((_, said)) = repeated else { return Ok(answer) };
         match self.core.engine.run(ledger::force_token(), deadline)? {
             Ok(()) => {
                 log_line!(
@@ -276,13 +276,12 @@ impl TokenSource {
                 self.endpoint.request(true, deadline)
             }
             Err(ms) => {
-                let (errcode, http_status) = self.cache.last_refusal();
                 let why = format!(
                     "WeChat hands out the token again that it refuses; another forced refresh is allowed in {} s",
                     ms / 1000
                 );
                 let after_ms = u32::try_from(ms).unwrap_or(u32::MAX);
-                Err(Error::new(Status::Auth, why).answered(errcode, http_status).after_ms(after_ms).into())
+                Err(said.of(Error::new(Status::Auth, why).after_ms(after_ms)).into())
             }
         }
     }

@@ -23,6 +23,8 @@ fn stable() -> TokenSlot {
     TokenSlot::new("stable", "https://api.weixin.qq.com")
 }
 
+const EXPIRED: Refusal = Refusal { errcode: 42001, http_status: 200 };
+
 fn legacy() -> TokenSlot {
     TokenSlot::new("legacy", "https://api.weixin.qq.com")
 }
@@ -106,7 +108,8 @@ fn a_tokens_life_by_whichever_clock_says_less() {
         if reboot {
             fixture.reboot(0);
         }
-        let expected = left.map(|left_ms| StoredToken { token: token("token"), left_ms, life_ms: LIFE });
+        let stored = |left_ms| StoredToken { token: token("token"), left_ms, life_ms: LIFE };
+        let expected = left.map(stored).ok_or(Refusal::default());
         assert_eq!(fixture.ask(read_token(&stable())), expected, "{passed} ms, jump {jump}, reboot {reboot}");
     }
 }
@@ -144,13 +147,13 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
     }
 
     fixture.run(put_token(&slot, None, token("new"), HOUR, concerned("s", "m")));
-    fixture.run(token_refused(&slot, token("old")));
+    fixture.run(token_refused(&slot, token("old"), EXPIRED));
     let ready = fixture.claim_ours(&slot, 6);
     assert!(matches!(ready, TokenClaim::Ready(t) if t.token == token("new")), "a late refusal of another token");
-    fixture.run(token_refused(&slot, token("new")));
-    assert_eq!(fixture.ask(read_token(&slot)), None);
+    fixture.run(token_refused(&slot, token("new"), EXPIRED));
+    assert_eq!(fixture.ask(read_token(&slot)), Err(EXPIRED));
     let asks = fixture.claim_ours(&slot, 6);
-    assert!(matches!(asks, TokenClaim::Ask { dead: Some(dead), failures: 0 } if dead == token("new")));
+    assert!(matches!(asks, TokenClaim::Ask { dead: Some((dead, EXPIRED)), failures: 0 } if dead == token("new")));
 }
 
 /// One process with yesterday's secret, or on a machine that is not on the list, must not stop the others.
@@ -201,7 +204,7 @@ fn a_failure_concerns_those_whom_it_is_about(new: New) {
         // A success of the right ones says nothing of the wrong one's secret.
         fixture.run(put_token(&slot, None, token("t"), HOUR, concerned("new", "m2")));
         fixture.run(token_accepted(&slot, token("t")));
-        fixture.run(token_refused(&slot, token("t")));
+        fixture.run(token_refused(&slot, token("t"), EXPIRED));
         let stopped = matches!(fixture.claim(&slot, 3, concerned("old", "m1")), TokenClaim::Failed(..));
         assert_eq!(stopped, scope != FailureScope::Everybody, "{scope:?}");
     }
@@ -223,13 +226,14 @@ fn a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses(new
         assert!(matches!(fixture.claim_ours(&slot, n), TokenClaim::Ask { .. }), "{n}");
         let new = token(&format!("token {n}"));
         fixture.run(put_token(&slot, None, new.clone(), HOUR, concerned("s", "m")));
-        fixture.run(token_refused(&slot, new));
+        fixture.run(token_refused(&slot, new, EXPIRED));
     };
     ask_and_be_refused(&fixture, 1);
     ask_and_be_refused(&fixture, 2);
     for (n, pause_s) in [(3, 60), (4, 120), (5, 240), (6, 480), (7, 960), (8, 1920), (9, 3600), (10, 3600)] {
         let TokenClaim::Failed(why, ms) = fixture.claim_ours(&slot, n) else { panic!("{n}: a loop") };
-        assert_eq!((why.status, ms), (Status::Auth, pause_s * SECOND), "{n}");
+        let told = (why.status, why.errcode, why.http_status, ms);
+        assert_eq!(told, (Status::Auth, 42001, 200, pause_s * SECOND), "{n}");
         fixture.pass(ms);
         ask_and_be_refused(&fixture, n);
     }
@@ -240,8 +244,31 @@ fn a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses(new
         let new = token(&format!("token {n}"));
         fixture.run(put_token(&slot, None, new.clone(), HOUR, concerned("s", "m")));
         fixture.run(token_accepted(&slot, new.clone()));
-        fixture.run(token_refused(&slot, new));
+        fixture.run(token_refused(&slot, new, EXPIRED));
     }
+}
+
+/// Older libraries kept of a refusal that there was one.
+#[test]
+fn a_refusal_without_its_code_is_read() {
+    let fixture = Fixture::machine();
+    let (slot, name) = (stable(), Name::account("token:stable:https://api.weixin.qq.com"));
+    let record = || fixture.kept().records().into_iter().find(|(other, _)| *other == name).unwrap().1;
+    fixture.run(put_token(&slot, None, token("t"), HOUR, concerned("s", "m")));
+    fixture.run(token_refused(&slot, token("t"), EXPIRED));
+    // By zigzag, in 7 bits each: 84002 and 400.
+    let code = [0xa2, 0x90, 0x05, 0x90, 0x03];
+    let mut body = record()[5..].to_vec();
+    let code_at = body.windows(code.len()).position(|bytes| bytes == code).unwrap();
+    body.drain(code_at..code_at + code.len());
+    let flags = body[..code_at].iter().rposition(|byte| *byte == 1 | 2 | 16).unwrap();
+    body[flags] = 1 | 2;
+    let mut to = crate::ledger::codec::Encoder::default();
+    to.raw(&body);
+    fixture.kept().replace(&name, Some(to.finish(&name)));
+    assert_eq!(fixture.ask(read_token(&slot)), Err(Refusal::default()));
+    let asks = fixture.claim_ours(&slot, 1);
+    assert!(matches!(asks, TokenClaim::Ask { dead: Some((dead, _)), .. } if dead == token("t")));
 }
 
 fn a_legacy_token_has_a_budget_for_the_day(new: New) {

@@ -1,6 +1,6 @@
 //! What is kept of the token.
 
-use super::StoredToken;
+use super::{Refusal, StoredToken};
 use crate::error::{Error, Retry, Status};
 use crate::ledger::age::Stamp;
 use crate::ledger::codec::{Damage, Decoder, Encoder};
@@ -23,7 +23,8 @@ pub struct Record {
 
 pub struct Kept {
     pub stored: StoredToken,
-    pub dead: bool,
+    /// WeChat refused it, and said this.
+    pub refusal: Option<Refusal>,
     pub accepted: bool,
 }
 
@@ -59,7 +60,9 @@ impl Record {
             let left_ms =
                 passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms.saturating_sub(ms))).min(left_ms);
             let stored = StoredToken { token, left_ms, life_ms };
-            record.token = Some(Kept { stored, dead: flags & DEAD != 0, accepted: flags & ACCEPTED != 0 });
+            let said = if flags & HAS_REFUSAL != 0 { read_refusal(&mut from)? } else { Refusal::default() };
+            let refusal = (flags & DEAD != 0).then_some(said);
+            record.token = Some(Kept { stored, refusal, accepted: flags & ACCEPTED != 0 });
         }
         if flags & HAS_ASKER != 0 {
             let holder = from.fixed(8)?.cast_signed();
@@ -70,9 +73,8 @@ impl Record {
         for _ in 0..from.small::<usize>()? {
             let (whose, times, pause_ms) = (from.fixed(8)?, from.small()?, passed.left_ms(from.signed()?));
             let status = Status::from_code(from.small()?).unwrap_or(Status::Auth);
-            let errcode = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
-            let http_status = i32::try_from(from.signed()?).map_err(|_| Damage::Broken)?;
-            let why = Error::new(status, from.text()?).answered(errcode, http_status);
+            let said = read_refusal(&mut from)?;
+            let why = said.of(Error::new(status, from.text()?));
             record.failures.push(Failure { whose, times, pause_ms, why: Error { retry: Retry::Later, ..why } });
         }
         from.end()?;
@@ -84,9 +86,10 @@ impl Record {
         Stamp::encode(time, &mut to);
         let flag = |on: bool, flag: u8| if on { flag } else { 0 };
         let token = self.token.as_ref();
+        let refusal = token.and_then(|token| token.refusal);
         to.byte(
             flag(token.is_some(), HAS_TOKEN)
-                | flag(token.is_some_and(|token| token.dead), DEAD)
+                | flag(refusal.is_some(), DEAD | HAS_REFUSAL)
                 | flag(token.is_some_and(|token| token.accepted), ACCEPTED)
                 | flag(self.asker.is_some(), HAS_ASKER),
         );
@@ -94,6 +97,9 @@ impl Record {
             to.text(stored.token.expose());
             to.signed(stored.life_ms);
             to.signed(stored.left_ms);
+        }
+        if let Some(said) = refusal {
+            write_refusal(said, &mut to);
         }
         if let Some((holder, left_ms)) = self.asker {
             to.fixed(holder.cast_unsigned(), 8);
@@ -107,20 +113,37 @@ impl Record {
             to.unsigned(failure.times.into());
             to.signed(failure.pause_ms);
             to.unsigned(failure.why.status.code().unsigned_abs().into());
-            to.signed(failure.why.errcode.into());
-            to.signed(failure.why.http_status.into());
+            let Error { errcode, http_status, .. } = failure.why;
+            write_refusal(Refusal { errcode, http_status }, &mut to);
             to.text(&failure.why.message.chars().take(MAX_WHY).collect::<String>());
         }
         changes.put(name.clone(), Some(to.finish(name)), None);
     }
 
     pub fn alive(&self) -> Option<&StoredToken> {
-        let kept = self.token.as_ref().filter(|kept| !kept.dead && kept.stored.left_ms > 0)?;
+        let kept = self.token.as_ref().filter(|kept| kept.refusal.is_none() && kept.stored.left_ms > 0)?;
         Some(&kept.stored)
+    }
+
+    /// What WeChat said of the token that is kept; zeros: it refused none.
+    pub fn last_refusal(&self) -> Refusal {
+        self.token.as_ref().and_then(|kept| kept.refusal).unwrap_or_default()
     }
 }
 
+fn read_refusal(from: &mut Decoder<'_>) -> Result<Refusal, Damage> {
+    let mut code = || i32::try_from(from.signed()?).map_err(|_| Damage::Broken);
+    Ok(Refusal { errcode: code()?, http_status: code()? })
+}
+
+fn write_refusal(said: Refusal, to: &mut Encoder) {
+    to.signed(said.errcode.into());
+    to.signed(said.http_status.into());
+}
+
 const HAS_TOKEN: u8 = 1;
+/// Without [`HAS_REFUSAL`] in records that older libraries wrote.
 const DEAD: u8 = 2;
 const ACCEPTED: u8 = 4;
 const HAS_ASKER: u8 = 8;
+const HAS_REFUSAL: u8 = 16;
