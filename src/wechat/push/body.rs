@@ -6,7 +6,7 @@ use crate::json::BOM;
 
 /// Reads XML or JSON by its first character that is not blank; the content type is not to be trusted.
 ///
-/// Broken UTF-8, and half a character in JSON, becomes U+FFFD: it may stand in a message that is not ours, such as a chat's
+/// Broken UTF-8, and half a character, becomes U+FFFD: it may stand in a message that is not ours, such as a chat's
 /// that was cut, which must be answered all the same, and the fields that we use are checked by themselves.
 pub(super) fn read(body: &[u8]) -> Result<Node, Refusal> {
     let text = String::from_utf8_lossy(body);

@@ -1,8 +1,8 @@
 //! XML → tree. No document type, so no entities but the five that XML predefines, and character references.
 
-use quick_xml::Reader;
-use quick_xml::escape::resolve_xml_entity;
+use quick_xml::escape::{EscapeError, ParseCharRefError, resolve_xml_entity};
 use quick_xml::events::{BytesRef, Event};
+use quick_xml::{Error, Reader};
 
 use super::tree::{Budget, Node};
 
@@ -50,9 +50,15 @@ fn append(open: &mut [(String, Node)], text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The character that a reference stands for.
+/// The character that a reference stands for; U+FFFD: a code that is none, such as half of one.
 fn resolve(entity: &BytesRef<'_>) -> Result<char, String> {
-    let referred = entity.resolve_char_ref().map_err(|error| error.to_string())?;
+    use ParseCharRefError::{IllegalCharacter, InvalidCodepoint};
+    let referred = match entity.resolve_char_ref() {
+        Err(Error::Escape(EscapeError::InvalidCharRef(InvalidCodepoint(_) | IllegalCharacter(_)))) => {
+            Some(char::REPLACEMENT_CHARACTER)
+        }
+        resolved => resolved.map_err(|error| error.to_string())?,
+    };
     referred
         .or_else(|| resolve_xml_entity(entity)?.chars().next())
         .ok_or_else(|| "it has an entity that XML does not predefine".to_owned())

@@ -174,6 +174,10 @@ fn what_is_not_ours_is_left_alone() {
         let body = format!(r#"{{"MsgType":"text","Content":"{text}"}}"#);
         assert_eq!(open_plain(&body), Ok(Opened::Other), "{body}");
     }
+    for text in ["&#55357;", "&#xDE00;&#xd83d;", "x&#0;y", "&#x110000;"] {
+        let body = format!("<xml><MsgType>text</MsgType><Content>{text}</Content></xml>");
+        assert_eq!(open_plain(&body), Ok(Opened::Other), "{body}");
+    }
     let items = r#""Title":"\ud83c","List":[{"TemplateId":"tA","SubscribeStatusString":"accept","PopupScene":"\ud83c\udfae\udfae"}]"#;
     let whole_and_half = popup("tA", true, "🎮\u{fffd}");
     assert_eq!(event(&json("subscribe_msg_popup_event", items)).changes, [whole_and_half]);
