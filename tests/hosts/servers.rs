@@ -203,6 +203,21 @@ fn one_player_s_requests_are_bounded() {
     });
 }
 
+fn gift(openid: &str) -> Value {
+    let goods = json!({"OrderId": "7", "ToUserOpenid": openid, "GoodsList": [{"Id": "gem", "Num": 1}]});
+    json!({"MsgType": "event", "Event": "minigame_deliver_goods", "MiniGame": goods})
+}
+
+/// A gift, and what was paid for.
+fn goods() -> Vec<Value> {
+    let paid = |event: &str| {
+        let payload = json!({"OutTradeNo": "8", "OpenId": "o-paid"}).to_string();
+        json!({"MsgType": "event", "Event": event, "MiniGame": {"Payload": payload}})
+    };
+    let both = ["minigame_game_pay_goods_deliver_notify", "minigame_h5_goods_deliver_notify"];
+    std::iter::once(gift("o-gift")).chain(both.map(paid)).collect()
+}
+
 /// One push address for everything that WeChat pushes, each with the answer that it wants.
 #[test]
 fn pushes_of_all_kinds() {
@@ -219,20 +234,7 @@ fn pushes_of_all_kinds() {
             let push = Push { message: Some(message.to_string()), ..secure() };
             wechat.push_to(&push, &url).expect("a push")
         };
-        let gift = |openid: &str| {
-            let goods = json!({"OrderId": "7", "ToUserOpenid": openid, "GoodsList": [{"Id": "gem", "Num": 1}]});
-            json!({"MsgType": "event", "Event": "minigame_deliver_goods", "MiniGame": goods})
-        };
-        let paid = |event: &str| {
-            let payload = json!({"OutTradeNo": "8", "OpenId": "o-paid"}).to_string();
-            json!({"MsgType": "event", "Event": event, "MiniGame": {"Payload": payload}})
-        };
-        for message in [
-            gift("o-gift"),
-            gift("o-gift"),
-            paid("minigame_game_pay_goods_deliver_notify"),
-            paid("minigame_h5_goods_deliver_notify"),
-        ] {
+        for message in [vec![gift("o-gift")], goods()].concat() {
             let report = pushed(message.clone());
             assert!(report.accepted && report.tries.len() == 1, "{kind:?}: {message}: {report:?}");
         }
@@ -267,6 +269,32 @@ fn pushes_of_all_kinds() {
         assert_eq!(server.get(&format!("/push?{query}")), (200, "echo-7".to_owned()), "{kind:?}");
         assert_eq!(server.count(&server.login("o-pushed")), 1, "{kind:?}");
     });
+}
+
+/// Nobody signs a plain push: whoever saw the query of one could have anything delivered.
+#[test]
+fn a_plain_push_delivers_nothing_and_forgets_no_count() {
+    for kind in KINDS {
+        let (wechat, folder) = (Simulator::start(Options::default()), tempfile::tempdir().expect("a folder"));
+        let server = Server::start_in_plain_mode(kind, &wechat, &folder.path().join("store.db"));
+        let session = server.login("o-plain");
+        server.accept(&session, "1");
+        let pushed = |message: Value| {
+            let plain = Push { token: TOKEN.to_owned(), mode: Mode::Plain, format: Format::Json, ..Push::default() };
+            let push = Push { message: Some(message.to_string()), ..plain };
+            wechat.push_to(&push, &format!("{}/push", server.url)).expect("a push")
+        };
+        for message in goods() {
+            let report = pushed(message.clone());
+            assert!(!report.accepted, "{kind:?}: {message}: {report:?}");
+            assert!(report.tries[0].body.contains("\"ErrCode\":"), "{kind:?}: {message}: {report:?}");
+        }
+        for event in ["user_authorization_cancellation", "user_authorization_revoke"] {
+            let gone = json!({"MsgType": "event", "Event": event, "OpenID": "o-plain", "CreateTime": 1_600_000_000});
+            assert!(pushed(gone).accepted, "{kind:?}: {event}");
+        }
+        assert_eq!(server.count(&session), 1, "{kind:?}");
+    }
 }
 
 /// What was answered with 200 is kept when the server is killed: the answers, and the message that waits.
