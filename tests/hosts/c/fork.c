@@ -1,7 +1,12 @@
 /* Rule 7: what a child of fork() may and may not do. `fork child` as arguments is this program after an exec. */
 
+/* RTLD_NEXT */
+#define _GNU_SOURCE
+
 #include "support.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -9,6 +14,28 @@
 static wxsub_client *client;
 static const char *program;
 static int destroyed;
+static pid_t parent;
+/* What is looked up in the parent waits until its other end is closed. */
+static int held[2];
+static int looked_up_in_child;
+
+typedef int resolver(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* The library's, too: a resolver that hangs. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *wanted, struct addrinfo **found) {
+  resolver *system;
+  char byte;
+  if (node == NULL || strcmp(node, "held.invalid") != 0) {
+    *(void **)&system = dlsym(RTLD_NEXT, "getaddrinfo");
+    return system(node, service, wanted, found);
+  }
+  if (getpid() == parent) {
+    if (read(held[0], &byte, 1) != 0) give_up("read");
+  } else {
+    looked_up_in_child++;
+  }
+  return EAI_NONAME;
+}
 
 static void line(void *user_data, int32_t level, const char *message) {
   (void)user_data;
@@ -120,8 +147,36 @@ static void the_parent_goes_on(void) {
   CHECK_VERDICT(wxsub_send(client, message_to("o-parent", "T"), NULL, &r), &r, WXSUB_OK);
 }
 
+static wxsub_client *open_held(int timeout_ms) {
+  return open_config(text_of("{\"appid\":\"wx1\",\"secret\":\"s\",\"api_base\":\"https://held.invalid\",\"store\":\":memory:\","
+                             "\"timeout_ms\":%d}", timeout_ms));
+}
+
+static void a_name_is_looked_up_anew(void) {
+  wxsub_result r = WXSUB_RESULT_INIT;
+  wxsub_client *mine = open_held(patient(5000));
+  long start = now_ms();
+  CHECK(wxsub_check(mine, &r) != WXSUB_OK);
+  CHECK(looked_up_in_child > 0);
+  CHECK(now_ms() - start < patient(4000));
+  wxsub_free(mine);
+}
+
+/* The parent's lookup is never answered in a child. */
+static void while_a_name_is_looked_up(void) {
+  wxsub_result r = WXSUB_RESULT_INIT;
+  wxsub_client *mine;
+  if (pipe(held) != 0) give_up("pipe");
+  mine = open_held(200);
+  CHECK(wxsub_check(mine, &r) != WXSUB_OK);
+  wxsub_free(mine);
+  in_child(a_name_is_looked_up_anew);
+  close(held[1]);
+}
+
 int main(int argc, char **argv) {
   program = argv[0];
+  parent = getpid();
   if (argc > 1) {
     client = open_store("fork.db");
     CHECK_INT(count_of(client, "o-exec", "T"), 1);
@@ -130,6 +185,7 @@ int main(int argc, char **argv) {
   }
   CHECK(wxsub_abi() >= WXSUB_ABI);
   in_child(open_and_send);
+  while_a_name_is_looked_up();
 
   client = open_store("fork.db");
   wxsub_report(client, "o-exec", "T", WXSUB_ACCEPT, NULL, NULL);
