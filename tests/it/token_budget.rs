@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::common::{TestEnv, send};
 use serde_json::{Value, json};
 use wxsub::{Client, Status};
-use wxsub_simulator::{Endpoint, Fault, TokenKind};
+use wxsub_simulator::{Endpoint, Fault, Options, TokenKind};
 
 fn token_calls(env: &TestEnv) -> u64 {
     let counters = env.wechat.counters();
@@ -62,24 +62,39 @@ fn a_wrong_secret_concerns_those_who_use_it() {
 }
 
 #[test]
-fn a_wrong_way_to_wechat_concerns_those_who_go_it() {
+fn a_proxy_that_is_down_holds_up_nobody_else() {
     let env = TestEnv::new();
     // Nobody listens there.
     let lost = env.client(json!({"proxy": "http://127.0.0.1:9", "timeout_ms": 300, "templates": "off"}));
-    let right = env.client(json!({"templates": "off"}));
-    env.accept(&right, "o1");
+    assert_holds_up_nobody_else(&env, &lost, &env.client(json!({"templates": "off"})));
+}
+
+#[test]
+fn a_wrong_ca_holds_up_nobody_else() {
+    let secure = || TestEnv::with(Options { https: Some(0), ..Options::default() });
+    let (env, other) = (secure(), secure());
+    let client = |trusts: &TestEnv| {
+        let ca_file = env.folder.path().join(format!("{}.pem", trusts.wechat.port()));
+        std::fs::write(&ca_file, trusts.wechat.ca_pem().expect("a simulator with HTTPS")).unwrap();
+        env.client(json!({"api_base": env.wechat.https_url(), "ca_file": ca_file, "templates": "off"}))
+    };
+    assert_holds_up_nobody_else(&env, &client(&other), &client(&env));
+}
+
+fn assert_holds_up_nobody_else(env: &TestEnv, lost: &Client, right: &Client) {
+    env.accept(right, "o1");
     let failures = |client: &Client| {
         let reply = client.admin(r#"{"do": "token"}"#, 1 << 20).unwrap();
         serde_json::from_str::<Value>(&reply).unwrap()["failures"].as_u64().unwrap()
     };
     let until = Instant::now() + Duration::from_secs(30);
-    while failures(&lost) == 0 {
+    while failures(lost) == 0 {
         assert!(Instant::now() < until, "no failure is told");
-        let unreached = send(&lost, "o1");
+        let unreached = send(lost, "o1");
         assert_eq!(unreached.status, Status::Connect, "{}", unreached.message);
     }
-    assert_eq!(failures(&right), 0, "a proxy that is down holds up nobody else");
-    let sent = send(&right, "o1");
+    assert_eq!(failures(right), 0);
+    let sent = send(right, "o1");
     assert_eq!(sent.status, Status::Ok, "{}", sent.message);
 }
 

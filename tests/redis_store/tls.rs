@@ -47,6 +47,14 @@ fn another_ca_and_no_tls_at_all_are_told() {
 }
 
 #[test]
+fn a_certificate_that_is_a_cas_own_is_told() {
+    let env = RedisEnv::new();
+    let own = Certificate::of_a_ca(env.base.folder.path());
+    let server = Server::start(RedisEnv::settings().certificate(&own));
+    env.open_failed(&server.url(), with_ca(&server, 2000), &["nothing was done", "a CA's own", "CA:FALSE"]);
+}
+
+#[test]
 fn it_is_back_after_a_restart_and_a_standstill() {
     let env = RedisEnv::new();
     let server = Server::start(RedisEnv::settings().tls());

@@ -455,6 +455,34 @@ static void called_from_within(void (*work)(struct host *), wxsub_status afterwa
   CHECK_INT(read_locked(&host->bad_requests), 0);
 }
 
+static int32_t reach_nobody(void *user_data, const wxsub_http_request *request, wxsub_http_response *response) {
+  (void)user_data;
+  (void)request;
+  (void)response;
+  return WXSUB_HTTP_NOT_SENT;
+}
+
+/* Another client on the same store asks for its token at once, by the library's HTTP. */
+static void its_failures_are_its_own(void) {
+  const char *config = config_with(in_tmp("transports.db"), "");
+  wxsub_client *lost = open_config(config), *right = open_config(config);
+  static char reply[1 << 16];
+  size_t reply_len = 0;
+  int tries = 0;
+  CHECK_INT(wxsub_set_transport(lost, reach_nobody, NULL, NULL), WXSUB_OK);
+  allow(right, "o", "T");
+  do {
+    CHECK_VERDICT(wxsub_send(lost, message_to("o", "T"), "{\"timeout_ms\":300}", &r), &r, WXSUB_E_CONNECT);
+    CHECK_INT(wxsub_admin(lost, "{\"do\":\"token\"}", reply, sizeof reply, &reply_len, &r), WXSUB_OK);
+    if (tries++ > patient(100)) give_up("no failure is told");
+  } while (strstr(reply, "\"failures\":0") != NULL);
+  CHECK_INT(wxsub_admin(right, "{\"do\":\"token\"}", reply, sizeof reply, &reply_len, &r), WXSUB_OK);
+  CHECK_HAS(reply, "\"failures\":0");
+  CHECK_VERDICT(wxsub_send(right, message_to("o", "T"), NULL, &r), &r, WXSUB_OK);
+  wxsub_free(lost);
+  wxsub_free(right);
+}
+
 /* Many threads' requests at once, with the transport replaced under them. */
 enum { SENDERS = 8, EACH = 50 };
 
@@ -517,6 +545,7 @@ int main(void) {
   called_from_within(shut_down, WXSUB_E_STATE);
   called_from_within(freed, WXSUB_E_STATE);
   freed_on_a_thread_of_the_library();
+  its_failures_are_its_own();
   many_at_once();
   return finish();
 }

@@ -26,15 +26,26 @@ impl Certificate {
         leaf.use_authority_key_identifier_extension = true;
         let certificate = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).expect("a certificate");
 
-        let write = |name: &str, pem: String| {
-            let path = folder.join(name);
-            std::fs::write(&path, pem).expect("a writable folder");
-            path
-        };
         Certificate {
-            ca: write("ca.pem", ca_certificate.pem()),
-            certificate: write("server.pem", certificate.pem()),
-            key: write("server.key", key.serialize_pem()),
+            ca: write(folder, "ca.pem", ca_certificate.pem()),
+            certificate: write(folder, "server.pem", certificate.pem()),
+            key: write(folder, "server.key", key.serialize_pem()),
         }
     }
+
+    /// A CA's own one, which is no server's.
+    pub fn of_a_ca(folder: &Path) -> Certificate {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let mut ca = CertificateParams::new(names).expect("two names");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let path = write(folder, "own.pem", ca.self_signed(&key).expect("a certificate").pem());
+        Certificate { ca: path.clone(), certificate: path, key: write(folder, "own.key", key.serialize_pem()) }
+    }
+}
+
+fn write(folder: &Path, name: &str, pem: String) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, pem).expect("a writable folder");
+    path
 }
