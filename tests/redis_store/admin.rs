@@ -56,6 +56,27 @@ fn a_ledger_moves_from_a_file_to_redis_and_back() {
     moves::a_ledger_moves_whole(&stores, &file("1.db"), &stores.open(0, json!({})), &file("2.db"));
 }
 
+/// All buckets are some 20 round trips, of 300 ms here.
+#[test]
+fn a_list_from_a_distant_server_comes_to_its_end() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let proxy = Proxy::to(server.port());
+    let client = env.open(&RedisEnv::url(proxy.port()), json!({"timeout_ms": 4000}));
+    (0..20).for_each(|n| accept(&client, &format!("o{n}"), TEMPLATE, 1));
+    proxy.set_latency_ms(150);
+    let (mut players, mut after) = (0, Value::Null);
+    loop {
+        let page = ask(&client, json!({"do": "players", "template_id": TEMPLATE, "after": after}));
+        players += page["players"].as_array().unwrap().len();
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(players, 20);
+}
+
 /// A reply that came too late would not say where to go on, and the next one would come as late.
 #[test]
 fn an_export_of_more_than_fits_into_the_time_of_one_call_comes_to_its_end() {

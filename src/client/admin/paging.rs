@@ -317,13 +317,15 @@ impl Listing<'_, '_> {
             let page = self.scan(source, at_once.min(LOOKED_AT - self.looked_at))?;
             self.looked_at += at_once;
             at_once = (2 * at_once).min(most);
+            // What was found is not to be looked for again, as long as its rows take no time.
+            let late = self.call.deadline.in_part(2);
             for record in page.records {
                 if !self.add(&record, rows_of)? {
                     return Ok(false);
                 }
                 self.at.place = Some(record.place);
                 self.at.within = None;
-                if self.enough.is_over() {
+                if late.is_over() {
                     return Ok(false);
                 }
             }

@@ -18,6 +18,8 @@ use crate::clock::Deadline;
 
 /// Buckets that are read together at most, as long as each has few records.
 const MOST_TOGETHER: u64 = 64;
+/// … and at first.
+const FIRST_TOGETHER: u64 = 8;
 /// So many are few.
 const FEW: usize = 64;
 /// Keys that one SCAN looks at …
@@ -127,6 +129,11 @@ pub fn place_of(player: &Name, kept: usize) -> Box<[u8]> {
     Cursor { part: player.home() % BUCKETS, at: 0, passed }.to_bytes()
 }
 
+/// Then a page ends where it is: it goes on with the next call, where one that came too late would fail again.
+fn enough_of(deadline: Deadline) -> Deadline {
+    deadline.in_part(2)
+}
+
 /// What one look gives.
 struct Batch {
     ids: Vec<Vec<u8>>,
@@ -158,8 +165,7 @@ impl Core {
             return self.scan_buckets(space, what, cursor, limit, deadline);
         }
         let (mut records, mut looked_at) = (Vec::new(), LOOKED_AT);
-        // A page that ends early goes on with the next call; one that fails does not.
-        let (enough, mut moved) = (deadline.in_part(2), false);
+        let (enough, mut moved) = (enough_of(deadline), false);
         while records.len() < limit && !(moved && enough.is_over()) {
             let batch = self.batch(space, &cursor, looked_at, deadline)?;
             if batch.ids.len() > MANY && looked_at > LOOKED_AT_LEAST && space != Space::Account {
@@ -214,8 +220,12 @@ impl Core {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Page, Failure> {
-        let (mut ids, mut together) = (Vec::new(), 1);
-        while ids.len() < limit && cursor.part < BUCKETS {
+        // Who goes on within a bucket found more in it than a page.
+        let mut together = if cursor.passed == Passed::Nothing { FIRST_TOGETHER } else { 1 };
+        let mut ids = Vec::new();
+        let (enough, mut moved) = (enough_of(deadline), false);
+        while ids.len() < limit && cursor.part < BUCKETS && !(moved && enough.is_over()) {
+            moved = true;
             let parts = cursor.part..(cursor.part + together).min(BUCKETS);
             let request = |part| {
                 let place = Place::Bucket(part);
