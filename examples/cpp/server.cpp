@@ -250,7 +250,8 @@ class Server {
     const json message = json::parse(text, nullptr, false);
     if (!message.is_object()) {
       // A chat's text that was cut inside an emoji is no JSON for this parser, and comes again until it is answered.
-      if (text.find('{') == 0) return "success";
+      const auto first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+      if (first != std::string::npos && text[first] == '{') return "success";
       say("push: not JSON: set the format to JSON in the console");
       return "";
     }

@@ -33,10 +33,20 @@ Answer = Tuple[int, str]
 
 
 def read(message: bytes) -> Dict[str, Any]:
-    """A message's fields: JSON or XML, as the console is set. The library has read it: it is not nested deeply."""
-    if message.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-        return dict(json.loads(message.decode("utf-8-sig", "replace")))
-    return {field.tag: field.text or "" for field in ElementTree.fromstring(message)}
+    """A message's fields: JSON or XML, as the console is set. The library has read it: it is not nested deeply.
+
+    A chat's text that was cut inside an emoji is none for these parsers, and must be answered all the same: no fields.
+    """
+    text = message.decode("utf-8-sig", "replace").strip()
+    try:
+        return dict(json.loads(text)) if text.startswith("{") else fields(ElementTree.fromstring(text))
+    except (ValueError, ElementTree.ParseError):
+        return {}
+
+
+def fields(element: ElementTree.Element) -> Dict[str, Any]:
+    """What is in an element, by name; of several with one name the last."""
+    return {child.tag: fields(child) if len(child) else child.text or "" for child in element}
 
 
 class Game:

@@ -147,6 +147,12 @@ class PushExample(support.SimCase):
         for kind, what, answer in goods:
             report = self.pushed(message=json.dumps({"MsgType": "event", "Event": kind, "MiniGame": what}))
             self.assertEqual((report["accepted"], [one["body"] for one in report["tries"]]), (True, [answer]), kind)
+        gift_in_xml = (
+            "<xml><MsgType>event</MsgType><Event>minigame_deliver_goods</Event><MiniGame><OrderId>9</OrderId>"
+            "<ToUserOpenid>o-gift</ToUserOpenid><GoodsList><Id>gem</Id><Num>1</Num></GoodsList></MiniGame></xml>"
+        )
+        report = self.pushed(message=gift_in_xml)
+        self.assertEqual((report["accepted"], report["tries"][0]["body"]), (True, '{"ErrCode": 0}'))
         # Another player's order is not delivered; WeChat tries again.
         stolen = {"MsgType": "event", "Event": "minigame_deliver_goods", "MiniGame": {**gift, "ToUserOpenid": "o2"}}
         report = self.pushed(message=json.dumps(stolen))
@@ -155,6 +161,7 @@ class PushExample(support.SimCase):
         for other in (
             '{"MsgType": "event", "Event": "user_authorization_cancellation", "OpenID": "o-gone"}',
             "<xml><MsgType>text</MsgType><Content>\u5728\u5417</Content></xml>",
+            "<xml><MsgType>text</MsgType><Content>&#55357;\x08</Content></xml>",
         ):
             report = self.pushed(message=other)
             self.assertEqual((report["accepted"], report["tries"][0]["body"]), (True, "success"), other)
