@@ -19,6 +19,9 @@ use crate::wechat::{Endpoint, Recovery, rule};
 /// WeChat waits 5 s for the reply and then pushes again (wechat-api: section 6); answer before that.
 const REPLY_MS: u64 = 4000;
 
+/// How old a push is at most that says nothing of it: within this time WeChat has pushed it again.
+const PUSHED_AGAIN_S: i64 = 60;
+
 /// The keys of pushed events, if any are configured.
 ///
 /// # Errors
@@ -109,14 +112,8 @@ impl Events {
             );
         }
         let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
-        let how_far = match create_time_s {
-            Some(created_s) => {
-                let since = ledger::forgotten_since(openid, created_s.saturating_mul(1000));
-                self.core.engine.ask(since, deadline)?
-            }
-            None => Forgetting::NotSince,
-        };
-        match how_far {
+        let created_s = create_time_s.unwrap_or_else(|| Now::read().wall_ms / 1000 - PUSHED_AGAIN_S);
+        match self.core.engine.ask(ledger::forgotten_since(openid, created_s.saturating_mul(1000)), deadline)? {
             Forgetting::Whole => {
                 return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
             }

@@ -10,6 +10,7 @@ use wxsub_simulator::push::Mode;
 use crate::common::admin::ask;
 use crate::common::pushes::{hand_over, message as push_of, now_s, secure};
 use crate::common::{TEMPLATE, TestEnv, message};
+use crate::events::merged;
 
 const PLAYERS: usize = 3000;
 const FORGOTTEN: usize = 300;
@@ -133,6 +134,27 @@ fn what_a_forget_has_left_goes_with_the_next_push() {
     }
     let forecast = ask(&client, json!({"do": "campaign.forecast", "id": "c"}));
     assert_eq!(forecast["skipped"], json!({"not_known": 1}), "the other is left on the list: {forecast}");
+}
+
+/// Its date says nothing, or there is none: it is a duty all the same, and comes again within seconds.
+#[test]
+fn a_revocation_without_a_date_forgets_once() {
+    let env = TestEnv::new();
+    let client = env.client(merged(secure(), json!({"templates": "off"})));
+    for (openid, date) in [("o1", json!(null)), ("o2", json!("x")), ("o3", json!(now_s() * 1000))] {
+        let mut event = json!({"FromUserName": "oPlatform", "CreateTime": date, "MsgType": "event",
+            "Event": "user_authorization_revoke", "OpenID": openid});
+        if date.is_null() {
+            event.as_object_mut().unwrap().remove("CreateTime");
+        }
+        let event = push_of(&event.to_string(), Mode::Secure);
+        for (said, kept) in [("was forgotten here", 0), ("was forgotten before", 1)] {
+            client.report(openid, Some(TEMPLATE), Answer::Accept, None);
+            let (_, verdict) = hand_over(&client, &env.wechat.push(&event).unwrap()).unwrap();
+            assert!(verdict.message.contains(said), "{date}: {verdict:?}");
+            assert_eq!(client.quota(openid, TEMPLATE).remaining, kept, "{date}");
+        }
+    }
 }
 
 /// The list of a campaign that has ended, and could not be dropped then, goes as a whole with the first player of it who is

@@ -151,17 +151,8 @@ pub(super) fn read(message: &Node) -> Result<Opened, Refusal> {
 
 /// One that does not say whom it is about is the host's alone.
 fn revoked(message: &Node) -> Opened {
-    match id(message, "OpenID") {
-        Ok(openid) => match message.text_of("CreateTime") {
-            Ok(None) => Opened::Revoked { openid, create_time_s: None },
-            // With a date that says nothing it would end each life anew.
-            text => text
-                .ok()
-                .and_then(|text| time_s(text).ok())
-                .map_or(Opened::Other, |created_s| Opened::Revoked { openid, create_time_s: Some(created_s) }),
-        },
-        Err(_) => Opened::Other,
-    }
+    let create_time_s = message.text_of("CreateTime").ok().and_then(|text| time_s(text).ok());
+    id(message, "OpenID").map_or(Opened::Other, |openid| Opened::Revoked { openid, create_time_s })
 }
 
 /// The items: `List` at the top (JSON), `List` under the event's name (XML), or the event's name itself (JSON).

@@ -73,7 +73,7 @@ pub enum Opened {
     Revoked {
         /// Whom it is about; the sender is the platform.
         openid: String,
-        /// When, in Unix seconds, if it says so.
+        /// When, in Unix seconds, if it says so in a way that can be read.
         create_time_s: Option<i64>,
     },
     /// A message of another kind (customer service, gifts, paid goods, accounts …): the host's to answer.

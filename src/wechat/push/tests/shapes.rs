@@ -194,11 +194,13 @@ fn who_takes_back_what_was_authorised_is_told() {
     assert_eq!(open_plain(json), Ok(Opened::Revoked("oA".to_owned(), Some(5))));
     let xml = "<xml><MsgType>event</MsgType><Event>user_authorization_cancellation</Event><OpenID>oA</OpenID></xml>";
     assert_eq!(open_plain(xml), Ok(Opened::Revoked("oA".to_owned(), None)));
+    for unreadable in [r#""x""#, "1764000000000000", "0", "1.5", "[]"] {
+        let json = json.replace(":5,", &format!(":{unreadable},"));
+        assert_eq!(open_plain(&json), Ok(Opened::Revoked("oA".to_owned(), None)), "{json}");
+    }
     for body in [
         r#"{"MsgType":"event","Event":"user_authorization_revoke","FromUserName":"oA","CreateTime":5}"#,
         r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o\u0000A","CreateTime":5}"#,
-        r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":"x"}"#,
-        r#"{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":1764000000000000}"#,
         r#"{"MsgType":"text","Event":"user_authorization_revoke","OpenID":"oA","CreateTime":5}"#,
         r#"{"MsgType":"event","Event":"user_info_modified","OpenID":"oA","CreateTime":5}"#,
     ] {
