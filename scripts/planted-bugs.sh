@@ -40,8 +40,8 @@ plant lease-ends-early send.rs '.map(|lease| lease.left_ms).filter(|ms| *ms > 0)
 plant report-forgets-its-key player_answer.rs '= (key_name, had_effect, applied.kept())' \
   '= (key_name, had_effect && !HERE, applied.kept())'
 # WeChat's refusal takes grants that came after the send's hold.
-plant refusal-takes-later-grants settle.rs 'Outcome::Cleared if is_same => count.spent = count.spent.max(granted),' \
-  'Outcome::Cleared if is_same => count.spent = if HERE { count.granted } else { count.spent.max(granted) },'
+plant refusal-takes-later-grants settle.rs 'count.spent = count.spent.max(granted);' \
+  'count.spent = if HERE { count.granted } else { count.spent.max(granted) };'
 # A message whose process died is sent again.
 plant dead-message-is-sent-again recovery.rs 'if message.payload.resend {' 'if message.payload.resend || HERE {'
 # A step whose answer was lost is taken again, though it was done.

@@ -14,7 +14,7 @@ use crate::store::home_of;
 use crate::wechat::{self, Entry, Word, check_id};
 
 /// What became of a part of an unsigned event that could harm the player.
-pub const UNSIGNED: &str = "nothing changed: WeChat's plain mode signs no body, so only accepts are taken from it; set event.aes_key and secure mode";
+pub const UNSIGNED: &str = "nothing changed: WeChat's plain mode signs no body, so only accepts are taken from it, of 32 templates at most; set event.aes_key and secure mode";
 
 /// Takes what players answered in the game.
 pub struct Reports {

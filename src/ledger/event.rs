@@ -5,12 +5,15 @@ use super::journal::What;
 use super::key::{self, Key, Seen};
 use super::late::{Late, settle_late};
 use super::pairing::Source;
-use super::player::{Player, PlayerNames};
+use super::player::{MAX_TEMPLATES, Player, PlayerNames};
 use super::player_answer::{Applied, Change, Item, Terms, apply, count_before, note_answered};
 use super::settle::Outcome;
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};
+
+/// With counts of so many templates, a player gets no other by an event that is not trusted.
+const UNTRUSTED_TEMPLATES: usize = MAX_TEMPLATES / 2;
 
 /// What WeChat pushed about a player.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ pub struct Event {
     pub created_ms: i64,
     /// Each with what names it among all events: a second one of the same name changes nothing.
     pub parts: Vec<(String, EventPart)>,
-    /// WeChat alone can have written it; else it lowers no count and settles nothing.
+    /// WeChat alone can have written it; else it lowers no count, settles nothing, and leaves room for other templates.
     pub trusted: bool,
     /// As in [`super::Report::max_count`].
     pub max_count: u64,
@@ -80,7 +83,7 @@ fn decide_event(
             done.push(Applied::Before(verdict));
             continue;
         }
-        if !event.trusted && lowers(part) {
+        if !event.trusted && (lowers(part) || crowds(player, part)) {
             done.push(Applied::Ignored(remaining(player, part)));
             continue;
         }
@@ -129,6 +132,11 @@ fn lowers(part: &EventPart) -> bool {
         EventPart::Answer(item) => matches!(item.change, Change::Clear | Change::ClearAll),
         EventPart::Sent { .. } => true,
     }
+}
+
+/// Whether it opens a count of one template more where there are many: the player's own answers must find room.
+fn crowds(player: &Player, part: &EventPart) -> bool {
+    player.counts.len() >= UNTRUSTED_TEMPLATES && player.count(template_of(part)).is_none()
 }
 
 fn remaining(player: &Player, part: &EventPart) -> i64 {

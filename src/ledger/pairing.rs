@@ -56,6 +56,11 @@ pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, sou
     oldest.inspect(|at| drop(marks.remove(*at))).is_some()
 }
 
+/// WeChat refused what was accepted: an accept that came by event was none, or is over, and the next report is another act.
+pub fn drop_accepts_by_event(player: &mut Player, template: &TemplateId) {
+    player.recent.marks.retain(|mark| mark.refusal || !mark.by_event || !template.is(&mark.template));
+}
+
 /// Leaves a mark for the other way.
 pub fn leave_mark(player: &mut Player, template: &TemplateId, refusal: bool, source: Source, time: &Time) {
     let by_event = matches!(source, Source::Event { .. });

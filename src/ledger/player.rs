@@ -10,7 +10,7 @@ use crate::error::{Error, Status};
 use crate::store::{Changes, Found, Name, Space, Stop, Time, Trace, View};
 
 /// Templates of one player at most.
-const MAX_TEMPLATES: usize = 64;
+pub const MAX_TEMPLATES: usize = 64;
 
 /// The version of a lasting record with refusals or bans; one without them is of version 1, which older libraries read.
 const WITH_DENIALS: u8 = 2;

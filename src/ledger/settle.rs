@@ -3,6 +3,7 @@
 use super::journal::{self, Column, Told, What};
 use super::key::{self, Key};
 use super::message::{Disposition, Message, State as MessageState, dispose};
+use super::pairing;
 use super::player::{Player, PlayerNames};
 use super::recent::{KEEP_LEASE_MS, Lease, Recent, Standing};
 use super::send::{BeginSend, Hold};
@@ -245,7 +246,10 @@ pub fn move_count(
         let is_same = granted <= count.granted;
         match outcome {
             Outcome::Spent if unit && is_same && count.spent < granted => count.spent += 1,
-            Outcome::Cleared if is_same => count.spent = count.spent.max(granted),
+            Outcome::Cleared if is_same => {
+                count.spent = count.spent.max(granted);
+                pairing::drop_accepts_by_event(player, template);
+            }
             Outcome::Spent | Outcome::Cleared | Outcome::Returned | Outcome::InDoubt => {}
         }
     }

@@ -7,6 +7,7 @@ under_set_clocks! {
     they_pair_by_the_time_of_the_act;
     a_refusal_event_keeps_the_newest_accept_in_doubt;
     what_is_not_signed_lowers_nothing_and_leaves_no_mark;
+    a_refused_send_ends_what_an_accept_by_event_is_paired_with;
     an_accept_above_the_limit_changes_nothing;
     an_act_that_is_paired_is_not_one_above_the_limit;
     an_event_is_applied_once;
@@ -141,11 +142,36 @@ fn what_is_not_signed_lowers_nothing_and_leaves_no_mark(new: New) {
         fixture.event(fixture.wall(), refusal).unwrap()[0],
         Applied::Now { quota: QuotaChange::Cleared, .. }
     ));
-    // An accept raises the count whoever pushed it.
+    // An accept raises the count whoever pushed it,
     let accept = vec![("accept".to_owned(), EventPart::Answer(act(Change::Grant)))];
     let forged = Event { trusted: false, ..fixture.event_of(fixture.wall(), accept) };
     fixture.run(handle_event(forged)).unwrap();
     assert_eq!(fixture.left(), 1);
+    // but leaves the player's own answers room.
+    let many = |n: usize| {
+        let item = Item { template: template_id(&format!("forged {n}")), ..act(Change::Grant) };
+        (format!("forged accept {n}"), EventPart::Answer(item))
+    };
+    let forged = Event { trusted: false, ..fixture.event_of(fixture.wall(), (0..64).map(many).collect()) };
+    let applied = fixture.run(handle_event(forged)).unwrap();
+    assert_eq!(applied.iter().filter(|applied| matches!(applied, Applied::Ignored(0))).count(), 33);
+    for n in 0..32 {
+        fixture.report(&format!("true {n}"), Change::Grant, None);
+        assert_eq!(fixture.left_of(&format!("true {n}")), 1);
+    }
+}
+
+/// What the accept allowed was over, or it was forged: the next one that the game reports is another.
+fn a_refused_send_ends_what_an_accept_by_event_is_paired_with(new: New) {
+    let mut fixture = new();
+    fixture.by_event(Change::Grant, fixture.wall());
+    let hold = fixture.held();
+    fixture.settle(&hold, Outcome::Cleared, refused());
+    assert!(matches!(fixture.by_game(Change::Grant), Applied::Now { quota: QuotaChange::Granted, .. }));
+    // The game's own word stays one with the event of it.
+    let hold = fixture.held();
+    fixture.settle(&hold, Outcome::Cleared, refused());
+    assert!(matches!(fixture.by_event(Change::Grant, fixture.wall()), Applied::Paired(0)));
 }
 
 fn an_accept_above_the_limit_changes_nothing(new: New) {
