@@ -11,6 +11,7 @@ mod campaigns;
 mod check;
 mod disk;
 mod events;
+mod failed_syncs;
 mod forget;
 mod format;
 mod fuzz_seeds;

@@ -68,7 +68,8 @@ impl Writer {
             // Left behind by a panic in the middle of a group.
             self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
         }
-        if self.unsynced && fsync {
+        if fsync && (self.failed_syncs.take_untold() || self.unsynced) {
+            self.unsynced = true;
             self.start_log_anew(deadline)?;
         }
         let mut try_begin = || -> rusqlite::Result<()> {
@@ -99,7 +100,8 @@ impl Writer {
         if let Some(why) = self.failed_syncs.warning() {
             return Err(Error::new(Status::Store, why));
         }
-        self.watch.sync_log().map_err(|e| error::not_synced(&e))?;
+        // The first may only tell of what the commit was told.
+        self.watch.sync_log().or_else(|_| self.watch.sync_log()).map_err(|e| error::not_synced(&e))?;
         loop {
             let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
             match done {
