@@ -22,7 +22,7 @@ const PATIENCE_MS: u64 = 1_000;
 /// Looks in a row that must agree.
 const LOOKS: u32 = 3;
 /// … and how far apart they are.
-const APART: Duration = Duration::from_millis(500);
+pub const APART: Duration = Duration::from_millis(500);
 
 pub struct Generation {
     /// The file beside the store.
@@ -68,7 +68,8 @@ impl Generation {
         let path = with_suffixes(store, &["-generation"]).remove(0);
         // One that is missing, or was not written to its end, says nothing.
         let beside = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Ok(Generation { path, beside, stored, durable, last: None, in_file: None, older: None })
+        // Others may be moving a log into it, and then it says nothing yet.
+        Ok(Generation { path, beside, stored, durable, last: None, in_file: in_file(store).ok(), older: None })
     }
 
     /// What an operator must be told.
@@ -85,7 +86,7 @@ impl Generation {
     }
 
     /// Whether another file was written over this one, which keeps its identity: it holds an older generation than before, or
-    /// no database. To be called about once a second. A file whose log was moved in part is hardly readable by itself, so
+    /// no database. A file whose log was moved in part is hardly readable by itself, so
     /// what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes to it.
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {

@@ -45,6 +45,8 @@ use sweep::Sweeper;
 use watch::FileWatch;
 use writer::Writer;
 
+/// How long a round of maintenance looks whether the file is still ours.
+const STANDING_MS: u64 = 3000;
 /// How long a backup waits for what was begun before it.
 const BACKUP_PATIENCE_MS: u64 = 2000;
 
@@ -127,6 +129,24 @@ impl SqliteEngine {
 
     fn records<'c>(&self, c: &'c Connection) -> Records<'c> {
         Records::new(c, self.account, self.terms)
+    }
+
+    /// Looks whether the file is still ours, until that is known or the deadline is over.
+    ///
+    /// # Errors
+    /// That it is not.
+    fn standing(&self, deadline: Deadline) -> Result<Standing, Error> {
+        loop {
+            let standing = self.generation.lock().standing(self.readers.path());
+            if standing == Standing::Another {
+                self.watch.note_overwritten();
+            }
+            self.watch.look()?;
+            if standing != Standing::InDoubt || deadline.left() <= generation::APART {
+                return Ok(standing);
+            }
+            std::thread::sleep(generation::APART);
+        }
     }
 
     /// Reads one state of the store, in which all is done that this process has deferred.
@@ -241,12 +261,7 @@ impl Engine for SqliteEngine {
     }
 
     fn maintain(&self, is_over: IsOver) -> Result<(), Error> {
-        let standing = self.generation.lock().standing(self.readers.path());
-        if standing == Standing::Another {
-            self.watch.note_overwritten();
-        }
-        self.watch.look()?;
-        if standing == Standing::InDoubt {
+        if self.standing(Deadline::in_ms(STANDING_MS))? == Standing::InDoubt {
             return Ok(());
         }
         let swept = self.sweeper.lock().round(&self.readers, &self.committer, is_over);
@@ -262,8 +277,8 @@ impl Engine for SqliteEngine {
         &self.location
     }
 
-    fn warnings(&self, _deadline: Deadline) -> Result<Vec<String>, Error> {
-        self.watch.look()?;
+    fn warnings(&self, deadline: Deadline) -> Result<Vec<String>, Error> {
+        self.standing(deadline)?;
         Ok(self.generation.lock().warning().into_iter().chain(self.failed_syncs.warning()).collect())
     }
 }
