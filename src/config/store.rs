@@ -36,6 +36,18 @@ pub struct RedisAt {
 
 const DEFAULT_PORT: u16 = 6379;
 
+/// Whether it is a cluster's, and whether to speak TLS.
+const SCHEMES: [(&str, bool, bool); 8] = [
+    ("redis", false, false),
+    ("valkey", false, false),
+    ("rediss", false, true),
+    ("valkeys", false, true),
+    ("redis-cluster", true, false),
+    ("valkey-cluster", true, false),
+    ("rediss-cluster", true, true),
+    ("valkeys-cluster", true, true),
+];
+
 impl StoreAt {
     /// Reads the key's value.
     ///
@@ -44,10 +56,8 @@ impl StoreAt {
     pub fn parse(text: &str) -> Result<StoreAt, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
             // Not shown: there may be a password behind it.
-            if ["redis", "rediss", "valkey", "valkeys"].iter().any(|s| text.split(':').next() == Some(*s))
-                && text.contains(':')
-            {
-                return Err("behind the colon of redis: and the like stand two slashes".to_owned());
+            if SCHEMES.iter().any(|(scheme, ..)| is_scheme_amiss(text, scheme)) {
+                return Err("behind redis and the like stand a colon and two slashes".to_owned());
             }
             if text == ":memory:" {
                 return Ok(StoreAt::Memory);
@@ -61,16 +71,13 @@ impl StoreAt {
             }
             return Ok(StoreAt::File(text.to_owned()));
         };
-        let (cluster, tls) = match scheme {
-            "redis" | "valkey" => (false, false),
-            "rediss" | "valkeys" => (false, true),
-            "redis-cluster" | "valkey-cluster" => (true, false),
-            "rediss-cluster" | "valkeys-cluster" => (true, true),
-            _ => {
-                return Err(format!(
-                    "{scheme}:// is no store; give a path, \":memory:\", redis://, rediss:// or redis-cluster://"
-                ));
-            }
+        let Some((_, cluster, tls)) = SCHEMES.iter().find(|(known, ..)| *known == scheme).copied() else {
+            // What is no word may be a password.
+            let is_word = scheme.bytes().all(|b| b.is_ascii_lowercase() || b"+-".contains(&b));
+            let shown = if is_word { format!("{scheme}://") } else { "what stands before the ://".to_owned() };
+            return Err(format!(
+                "{shown} is no store; give a path, \":memory:\", redis://, rediss:// or redis-cluster://"
+            ));
         };
         if cfg!(not(feature = "redis")) {
             return Err("this build has no Redis (the cargo feature \"redis\" is off); give a path".to_owned());
@@ -118,6 +125,11 @@ impl RedisAt {
     }
 }
 
+/// Whether the text begins with this scheme, but for a colon or a slash.
+fn is_scheme_amiss(text: &str, scheme: &str) -> bool {
+    text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("//"))
+}
+
 /// What other libraries take as a server's address or as a connection's settings, and a file is hardly called.
 fn looks_like_an_address(text: &str) -> bool {
     let text = text.strip_prefix("//").unwrap_or(text);
@@ -131,8 +143,8 @@ fn looks_like_an_address(text: &str) -> bool {
     let has_settings = ["password=", "pwd=", "data source="].iter().any(|setting| lower.contains(setting));
     // A login, a list of settings or a command line.
     let has_ending = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| lower.ends_with(ending));
-    let behind = text[first.len()..].trim_start_matches(['/', '\\']);
-    let is_no_name = behind.bytes().all(|b| b.is_ascii_digit())
+    let behind = text[first.len()..].trim_matches(['/', '\\']);
+    let is_no_name = behind.split('?').next().unwrap_or_default().bytes().all(|b| b.is_ascii_digit())
         && !has_ending
         && (first.contains(['@', '=']) || first.contains(" -"));
     has_port_or_scheme || has_settings || is_no_name || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
@@ -184,10 +196,14 @@ fn node(text: &str) -> Result<(String, u16), String> {
     if host.is_empty() {
         return Err("a host is missing".to_owned());
     }
+    // Not shown: it may be a password, or a setting with one.
+    if host.contains(['=', ' ']) {
+        return Err("a host holds a = or a space; a password is written before it: redis://:password@host".to_owned());
+    }
     let port = match port {
         None => DEFAULT_PORT,
-        // Not shown: where the host was forgotten it is the password.
-        Some(port) => port.parse().map_err(|_| format!("the port after {host}: is not a number from 0 to 65535"))?,
+        // Neither is shown: where the host was forgotten they are a login.
+        Some(port) => port.parse().map_err(|_| "what stands behind a host's colon is no port (0 to 65535)")?,
     };
     Ok((host.to_owned(), port))
 }
