@@ -7,7 +7,7 @@ use serde_json::json;
 use wxsub::{Answer, Client, Status, Verdict};
 use wxsub_simulator::{Endpoint, Fault};
 
-const NOTHING_CONFIRMS: &str = "nothing confirms that a grant is kept (\"durability\": \"full\")";
+const NOTHING_CONFIRMS: &str = "nothing confirms that a grant is kept";
 
 fn accept(client: &Client, openid: &str, key: Option<&str>) -> Verdict {
     client.report(openid, Some(TEMPLATE), Answer::Accept, key)
