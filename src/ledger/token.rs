@@ -21,9 +21,6 @@ const LEGACY: DailyLimit = DailyLimit { what: "legacy-tokens", per_day: 500, apa
 const REFUSED_PAUSE_MS: i64 = 60_000;
 /// … this.
 const LONGEST_REFUSED_PAUSE_MS: i64 = 3_600_000;
-/// Failures of different secrets and machines that are kept.
-const MAX_FAILURES: usize = 16;
-
 /// What is left of the budgets of two ledgers: this one's, which goes on. None: the record is another one.
 pub fn join(name: &Name, here: &[u8], _other: &[u8]) -> Option<Result<Vec<u8>, Damage>> {
     [FORCED.name(), LEGACY.name()].contains(name).then(|| Ok(here.to_vec()))
@@ -178,7 +175,8 @@ pub struct TokenStanding {
 pub fn inspect(slot: &TokenSlot, concerned: Concerned) -> Operation<TokenStanding> {
     on_record(slot, move |record, _, _| {
         let ours = |failure: &&Failure| [0, concerned.secret, concerned.machine].contains(&failure.whose);
-        let failure = record.failures.iter().filter(ours).max_by_key(|failure| failure.times);
+        let failure = record.failures.iter().filter(ours).filter(|failure| failure.times > 0);
+        let failure = failure.max_by_key(|failure| failure.times);
         let refused = (record.refused_pause_ms > 0).then(|| all_refused(record).message);
         let standing = TokenStanding {
             times: record.alive().map(|token| (token.life_ms, token.left_ms)),
@@ -286,28 +284,28 @@ pub fn fail(
             FailureScope::Secret => concerned.secret,
             FailureScope::Machine => concerned.machine,
         };
-        let at = record.failures.iter().position(|failure| failure.whose == whose);
-        let times = at.map_or(0, |at| record.failures.remove(at).times).saturating_add(1);
-        record.failures.push(Failure { whose, times, pause_ms, why: why.clone() });
-        while record.failures.len() > MAX_FAILURES {
-            // The one that is soonest over.
-            let soonest = record.failures.iter().enumerate().min_by_key(|(_, failure)| failure.pause_ms);
-            let soonest = soonest.map_or(0, |(at, _)| at);
-            record.failures.remove(soonest);
-        }
+        let times = record.failure(whose).map_or(0, |failure| failure.times).saturating_add(1);
+        record.note_failure(Failure { whose, times, pause_ms, why: why.clone() });
         Ok((true, ()))
     })
 }
 
-/// Gives the claim up without a word about WeChat: the caller's own time was over.
-pub fn release(slot: &TokenSlot, holder: i64) -> Operation<()> {
+/// Gives the claim up without a word about WeChat: the caller's own time was over, or it was closed. For `pause_ms` those on
+/// its machine leave the next try to others, who may have a better way; 0: they need not.
+pub fn release(slot: &TokenSlot, holder: i64, why: Error, concerned: Concerned, pause_ms: i64) -> Operation<()> {
     let legacy = slot.legacy;
     on_record(slot, move |record, view, changes| {
-        let ours = record.asker.take_if(|(asker, _)| *asker == holder).is_some();
-        if ours && legacy {
+        if record.asker.take_if(|(asker, _)| *asker == holder).is_none() {
+            return Ok((false, ()));
+        }
+        if legacy {
             LEGACY.give_back(view, changes)?;
         }
-        Ok((ours, ()))
+        if pause_ms > 0 && record.failure(concerned.machine).is_none_or(|failure| failure.pause_ms < pause_ms) {
+            let times = record.failure(concerned.machine).map_or(0, |failure| failure.times);
+            record.note_failure(Failure { whose: concerned.machine, times, pause_ms, why: why.clone() });
+        }
+        Ok((true, ()))
     })
 }
 

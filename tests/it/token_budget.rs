@@ -1,7 +1,9 @@
 //! What a lasting refusal costs the account, and whom a failure to get a token concerns.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::server::{Mode, Relay};
 use crate::common::{TestEnv, send};
 use serde_json::{Value, json};
 use wxsub::{Client, Status};
@@ -79,6 +81,36 @@ fn a_wrong_ca_holds_up_nobody_else() {
         env.client(json!({"api_base": env.wechat.https_url(), "ca_file": ca_file, "templates": "off"}))
     };
     assert_holds_up_nobody_else(&env, &client(&other), &client(&env));
+}
+
+/// Each of its callers' time ends, and the next one asks at once.
+#[test]
+fn a_way_on_which_no_answer_comes_holds_up_nobody_else() {
+    for mode in ["stable", "legacy"] {
+        let (env, silent) = (TestEnv::new(), Relay::start(Mode::Silent));
+        let proxy = format!("http://127.0.0.1:{}", silent.port());
+        let lost = env.client(json!({"token": mode, "proxy": proxy, "timeout_ms": 1000, "templates": "off"}));
+        let right = env.client(json!({"token": mode, "timeout_ms": 8000, "templates": "off"}));
+        env.accept(&right, "o1");
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for n in 0..10 {
+                let (lost, over) = (&lost, &over);
+                let player = format!("o-lost-{n}");
+                env.accept(&right, &player);
+                scope.spawn(move || {
+                    std::thread::sleep(Duration::from_millis(100 * n));
+                    while !over.load(Ordering::Relaxed) {
+                        send(lost, &player);
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(1500));
+            let sent = send(&right, "o1");
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(sent.status, Status::Ok, "{mode}: {}", sent.message);
+        });
+    }
 }
 
 fn assert_holds_up_nobody_else(env: &TestEnv, lost: &Client, right: &Client) {

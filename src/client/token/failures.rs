@@ -21,6 +21,9 @@ const FIRST_PAUSE_MS: i64 = 250;
 const LONGEST_PAUSE_MS: i64 = 30_000;
 /// … or this, where the answer to a request for a legacy token was lost: each may be one of the account's 2000 a day.
 const LONGEST_LEGACY_PAUSE_MS: i64 = 240_000;
+/// Others look at least so often whether it is their turn.
+const OTHERS_FIRST_MS: i64 = 100;
+
 impl TokenSource {
     /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
     pub(super) fn failed(&self, no: &NoToken, failures: u32, deadline: Deadline) -> Result<Error, Error> {
@@ -67,12 +70,16 @@ impl TokenSource {
     }
 
     /// The caller's own time was too short, or the client is being closed: that says nothing of WeChat, and others may
-    /// ask at once, but for a token of which there are few.
+    /// ask at once, but for a token of which there are few. On another machine they have the first turn: those on this one may
+    /// all wait for an answer that does not come.
     pub(super) fn give_up(&self, no: &NoToken, failures: u32) -> Error {
         let pause_ms = if self.may_be_spent(no) {
             self.tell_failed(no, failures)
         } else {
-            self.core.engine.run_later(ledger::release_token(&self.slot, self.core.process));
+            let (why, concerned) = (no.why.clone(), self.concerned());
+            let pause_ms = if self.core.in_flight.is_aborted() { 0 } else { OTHERS_FIRST_MS };
+            let release = ledger::release_token(&self.slot, self.core.process, why, concerned, pause_ms);
+            self.core.engine.run_later(release);
             FIRST_PAUSE_MS
         };
         if self.core.in_flight.is_aborted() {
@@ -95,10 +102,16 @@ impl TokenSource {
     }
 }
 
-/// What a failure to reach WeChat is shared by: this machine, and the same proxy and certificates.
-pub(super) fn way_to_wechat(config: &Config) -> String {
+/// What a failure to reach WeChat is shared by: this machine, and the same proxy and certificates. Containers share a
+/// system, but not its name, and may have addresses of their own.
+pub(super) fn way_to_wechat(config: &Config, process: i64) -> String {
+    let machine = match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(name) => format!("{}\n{name}", Now::read().boot_id),
+        // Nothing tells it from others.
+        Err(_) => format!("process {process}"),
+    };
     let proxy = config.proxy.as_ref().map_or("", Secret::expose);
-    [Now::read().boot_id, proxy, config.ca_file.as_deref().unwrap_or_default()].join("\n")
+    [&machine, proxy, config.ca_file.as_deref().unwrap_or_default()].join("\n")
 }
 
 /// Doubled with each failure, jittered, and not below what the failure itself asks for, within reason.

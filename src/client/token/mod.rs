@@ -69,7 +69,7 @@ impl TokenSource {
             transport,
             cache: TokenCache::default(),
             slot: TokenSlot::new(config.token.word(), host),
-            concerned: [way_to_wechat(config), format!("transport of {}", core.process)]
+            concerned: [way_to_wechat(config, core.process), format!("transport of {}", core.process)]
                 .map(|way| Concerned::new(&config.appid, config.secret.as_ref(), &way)),
             renewal_wanted: AtomicBool::new(false),
             renew_not_before: AtomicI64::new(i64::MIN),

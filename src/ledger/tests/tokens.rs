@@ -7,6 +7,7 @@ under_set_clocks! {
     forced_refreshes_are_30_s_apart_and_20_a_day_whoever_asks_and_whatever_the_clocks_say;
     one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while;
     the_token_of_an_asker_who_was_overtaken_replaces_no_newer_one;
+    who_gives_up_leaves_the_next_try_to_another_machine;
     a_failure_concerns_those_whom_it_is_about;
     a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses;
     a_legacy_token_has_a_budget_for_the_day;
@@ -24,6 +25,11 @@ fn stable() -> TokenSlot {
 }
 
 const EXPIRED: Refusal = Refusal { errcode: 42001, http_status: 200 };
+
+/// By a caller who is being closed.
+fn given_up(slot: &TokenSlot, holder: i64) -> Operation<()> {
+    release_token(slot, holder, Error::new(Status::Connect, "closed"), concerned("s", "m"), 0)
+}
 
 fn legacy() -> TokenSlot {
     TokenSlot::new("legacy", "https://api.weixin.qq.com")
@@ -138,7 +144,7 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
     }
     fixture.pass(4 * SECOND);
     assert!(matches!(fixture.claim_ours(&slot, 3), TokenClaim::Ask { failures: 1, .. }));
-    fixture.run(release_token(&slot, 3));
+    fixture.run(given_up(&slot, 3));
     assert!(matches!(fixture.claim_ours(&slot, 4), TokenClaim::Ask { .. }), "it was given up");
     if !fixture.is_server() {
         // Another boot knows of no lease and no pause.
@@ -154,6 +160,31 @@ fn one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while(new: N
     assert_eq!(fixture.ask(read_token(&slot)), Err(EXPIRED));
     let asks = fixture.claim_ours(&slot, 6);
     assert!(matches!(asks, TokenClaim::Ask { dead: Some((dead, EXPIRED)), failures: 0 } if dead == token("new")));
+}
+
+/// An answer that does not come ends each caller's time, and each is followed by the next.
+fn who_gives_up_leaves_the_next_try_to_another_machine(new: New) {
+    let mut fixture = new();
+    let slot = stable();
+    let (silent, right) = (concerned("s", "silent"), concerned("s", "right"));
+    let why = || Error::new(Status::Connect, "no answer came in time");
+    assert!(matches!(fixture.claim(&slot, 1, silent), TokenClaim::Ask { failures: 0, .. }));
+    fixture.run(release_token(&slot, 1, why(), silent, SECOND));
+    assert!(
+        matches!(fixture.claim(&slot, 1, silent), TokenClaim::Failed(why, SECOND) if why.status == Status::Connect)
+    );
+    let standing = fixture.ask(inspect_token(&slot, silent));
+    assert_eq!((standing.failures, standing.why), (0, None), "WeChat did not fail");
+    assert!(matches!(fixture.claim(&slot, 2, right), TokenClaim::Ask { failures: 0, .. }));
+    fixture.run(release_token(&slot, 2, why(), right, 0));
+    fixture.pass(SECOND);
+    assert!(matches!(fixture.claim(&slot, 1, silent), TokenClaim::Ask { failures: 0, .. }));
+    // A longer pause stays.
+    fixture.run(fail_token(&slot, 1, why(), FailureScope::Machine, silent, 9 * SECOND, false));
+    fixture.pass(SECOND);
+    assert!(matches!(fixture.claim(&slot, 2, right), TokenClaim::Ask { .. }));
+    fixture.run(release_token(&slot, 2, why(), silent, SECOND));
+    assert!(matches!(fixture.claim(&slot, 1, silent), TokenClaim::Failed(_, ms) if ms == 8 * SECOND));
 }
 
 /// One process with yesterday's secret, or on a machine that is not on the list, must not stop the others.
@@ -199,7 +230,7 @@ fn a_failure_concerns_those_whom_it_is_about(new: New) {
                 FailureScope::Machine => machine == "m1",
             };
             assert_eq!(stopped, expected, "{scope:?}: {secret}, {machine}");
-            fixture.run(release_token(&slot, 2));
+            fixture.run(given_up(&slot, 2));
         }
         // A success of the right ones says nothing of the wrong one's secret.
         fixture.run(put_token(&slot, None, token("t"), HOUR, concerned("new", "m2")));
@@ -302,7 +333,7 @@ fn a_request_that_came_to_no_legacy_token_takes_none_of_the_days(new: New) {
             let why = Error::new(Status::Auth, "no").answered(40125, 200);
             fixture.run(fail_token(&slot, 1, why, FailureScope::Secret, concerned("s", "m"), SECOND, false));
         } else {
-            fixture.run(release_token(&slot, 1));
+            fixture.run(given_up(&slot, 1));
         }
         fixture.pass(2 * SECOND);
     }

@@ -7,6 +7,8 @@ use crate::ledger::codec::{Damage, Decoder, Encoder};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Stop, Time, View};
 
+/// Failures of different secrets and machines that are kept.
+const MAX_FAILURES: usize = 16;
 /// What is kept of a failure's sentence, in characters.
 const MAX_WHY: usize = 240;
 
@@ -31,6 +33,7 @@ pub struct Kept {
 pub struct Failure {
     /// The digest of those whom it concerns; 0: everybody.
     pub whose: u64,
+    /// In a row; 0: somebody's own time was over.
     pub times: u32,
     pub pause_ms: i64,
     pub why: Error,
@@ -123,6 +126,23 @@ impl Record {
     pub fn alive(&self) -> Option<&StoredToken> {
         let kept = self.token.as_ref().filter(|kept| kept.refusal.is_none() && kept.stored.left_ms > 0)?;
         Some(&kept.stored)
+    }
+
+    /// What is known of a failure that concerns these.
+    pub fn failure(&self, whose: u64) -> Option<&Failure> {
+        self.failures.iter().find(|failure| failure.whose == whose)
+    }
+
+    /// Instead of what was known of those whom it concerns.
+    pub fn note_failure(&mut self, failure: Failure) {
+        self.failures.retain(|other| other.whose != failure.whose);
+        self.failures.push(failure);
+        while self.failures.len() > MAX_FAILURES {
+            // The one that is soonest over.
+            let soonest = self.failures.iter().enumerate().min_by_key(|(_, failure)| failure.pause_ms);
+            let soonest = soonest.map_or(0, |(at, _)| at);
+            self.failures.remove(soonest);
+        }
     }
 
     /// What WeChat said of the token that is kept; zeros: it refused none.
