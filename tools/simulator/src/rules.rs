@@ -7,8 +7,8 @@ use regex_lite::Regex;
 static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("^{}( *~ *{})?$", moment(), moment())));
 static DATE: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!("^{DAY}( *{CLOCK})?( *~ *({DAY}( *{CLOCK})?|{CLOCK}))?$")));
-static AMOUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\D{0,4}\d{1,10}(\.\d+)?元?$"));
-static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^-?\d{1,32}(\.\d+)?$"));
+static AMOUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\D{0,4}(\d{1,10}(\.\d*)?|\.\d+)元?$"));
+static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[+-]?(\d{1,32}(\.\d*)?|\.\d+)$"));
 static CAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\S[A-Za-z0-9]{0,6}\S?$"));
 
 const CLOCK: &str = r"\d{1,2}:\d{2}(:\d{2})?";
@@ -27,31 +27,36 @@ fn pattern(text: &str) -> Regex {
 /// Whether WeChat takes `value` for `key` (`thing1`); `choices` are the template's listed values for it, if any.
 pub(crate) fn fits(key: &str, value: &str, choices: Option<&[String]>) -> bool {
     let length = value.chars().count();
-    let ascii = |max: usize| length <= max && value.is_ascii();
+    let none = |refused: fn(char) -> bool| !value.chars().any(refused);
     if value.chars().any(char::is_control) {
         return false;
     }
     match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
         "thing" => length <= 20,
         "short_thing" => length <= 5,
-        "number" => NUMBER.is_match(value) && value.chars().filter(char::is_ascii_digit).count() <= 32,
-        "letter" => length <= 32 && value.chars().all(|c| c.is_ascii_alphabetic()),
-        "symbol" => length <= 5 && !value.chars().any(char::is_alphanumeric),
-        "character_string" => ascii(32),
+        "number" => NUMBER.is_match(value),
+        "letter" => length <= 32 && none(|c| !c.is_alphabetic() || is_chinese(c)),
+        "symbol" => length <= 5 && none(|c| c.is_ascii_alphanumeric() || is_chinese(c)),
+        "character_string" => length <= 32 && none(is_chinese),
         "time" => TIME.is_match(value),
         "date" => DATE.is_match(value),
         "amount" => AMOUNT.is_match(value),
-        "phone_number" => ascii(17) && !value.chars().any(|c| c.is_ascii_alphabetic()),
+        "phone_number" => length <= 17 && none(char::is_alphabetic),
         "car_number" => length <= 8 && CAR.is_match(value),
         "name" => length <= if value.chars().any(is_chinese) { 10 } else { 20 },
-        "phrase" => length <= 5 && value.chars().all(is_chinese),
+        "phrase" => length <= 5 && none(|c| !is_chinese(c) && !is_nearly_chinese(c)),
         "enum" | "enum_string" => choices.is_none_or(|c| c.iter().any(|one| one == value)),
         _ => true,
     }
 }
 
 fn is_chinese(c: char) -> bool {
-    matches!(c, '\u{2e80}'..='\u{2fdf}' | '\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// 〇, 々 and the radicals.
+fn is_nearly_chinese(c: char) -> bool {
+    matches!(c, '〇' | '々' | '\u{2e80}'..='\u{2fdf}')
 }
 
 #[cfg(test)]
@@ -68,9 +73,13 @@ mod tests {
             ("short_thing1", "五个字符啊"),
             ("number1", digits32.as_str()),
             ("number1", "-3.50"),
+            ("number1", "+3"),
+            ("number1", ".5"),
             ("letter1", letters32.as_str()),
+            ("letter1", "é"),
             ("symbol1", "+-*/%"),
             ("character_string13", "ABC-123_#"),
+            ("character_string13", "A—B 😀é"),
             ("time1", "15:01"),
             ("time1", "15:01:30"),
             ("time1", "2019年10月1日 15:01"),
@@ -97,10 +106,12 @@ mod tests {
             ("amount1", "¥100.50"),
             ("amount1", "100元"),
             ("phone_number1", "+86-0766-66888866"),
+            ("phone_number1", "０７６６－６６８８８８６６"),
             ("car_number1", "粤A8Z888挂"),
             ("name1", "十个汉字的名字可以的"),
             ("name1", "Alexander Hamiltonia"),
             ("phrase1", "已完成"),
+            ("phrase1", "时时々〇"),
             ("enum_string4", "成功"),
             ("const1", "anything"),
             ("future9", "anything at all"),
