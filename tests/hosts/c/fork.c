@@ -1,6 +1,6 @@
 /* Rule 7: what a child of fork() may and may not do. `fork child` as arguments is this program after an exec. */
 
-/* RTLD_NEXT */
+/* RTLD_NEXT, syscall */
 #define _GNU_SOURCE
 
 #include "support.h"
@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -18,6 +19,8 @@ static pid_t parent;
 /* What is looked up in the parent waits until its other end is closed. */
 static int held[2];
 static int looked_up_in_child;
+/* Set in a child that holds what a thread of its parent's had, which a leak checker would count at _exit. */
+static int holds_a_threads;
 
 typedef int resolver(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
@@ -59,6 +62,7 @@ static void in_child(void (*work)(void)) {
     checks_failed = 0;
     work();
     fflush(NULL);
+    if (holds_a_threads) syscall(SYS_exit_group, checks_failed == 0 ? 0 : 1);
     _exit(checks_failed == 0 ? 0 : 1);
   }
   CHECK(child > 0 && waitpid(child, &status, 0) == child);
@@ -156,6 +160,7 @@ static void a_name_is_looked_up_anew(void) {
   wxsub_result r = WXSUB_RESULT_INIT;
   wxsub_client *mine = open_held(patient(5000));
   long start = now_ms();
+  holds_a_threads = 1;
   CHECK(wxsub_check(mine, &r) != WXSUB_OK);
   CHECK(looked_up_in_child > 0);
   CHECK(now_ms() - start < patient(4000));
