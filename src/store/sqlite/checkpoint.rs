@@ -140,24 +140,15 @@ impl Checkpointer {
     }
 
     fn failed(&mut self, e: &rusqlite::Error) -> Error {
-        // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say. The log was
-        // synced just now: it is told of one of the log's only if that was told before.
-        if error::is_failed_sync(e) && !self.failed.take_log() {
+        // It syncs the log first, and no page was moved if that failed; which of the two it was SQLite does not say. Where a commit
+        // was told of one of the log, this one's is the same, if the system tells each.
+        if error::is_failed_sync(e) && !(self.failed.take_log() && cfg!(target_os = "linux")) {
             self.failed.note_file();
         }
         error::describe(e)
     }
 
-    /// Before SQLite does, by what can tell the log's failure from the file's.
-    fn sync_log(&self) -> Result<(), Error> {
-        self.watch.sync_log().map_err(|e| {
-            self.failed.note_log_before_checkpoint();
-            error::not_synced(&e)
-        })
-    }
-
     fn checkpoint_busy(&mut self, how: &str) -> Result<bool, Error> {
-        self.sync_log()?;
         match self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |r| r.get::<_, i64>(0)) {
             Ok(busy) => Ok(busy != 0),
             Err(e) if error::is_busy(&e) => Ok(true),
@@ -166,7 +157,6 @@ impl Checkpointer {
     }
 
     fn checkpoint(&mut self) -> Result<(), Error> {
-        self.sync_log()?;
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| r.get::<_, i64>(2));
         let moved = u32::try_from(moved.map_err(|e| self.failed(&e))?).unwrap_or(0);
         if moved != self.length.moved.swap(moved, Ordering::Relaxed) && moved != 0 {
@@ -178,7 +168,6 @@ impl Checkpointer {
 
     /// Moves what is left of the log, so that the next writer begins it anew; no writer may be at work.
     fn begin_log_anew(&mut self) -> Result<(), Error> {
-        self.sync_log()?;
         match self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())) {
             // A reader, or another process: the next round tries again.
             Err(e) if error::is_busy(&e) => Ok(()),

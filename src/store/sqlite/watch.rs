@@ -1,7 +1,6 @@
 //! Whether the file that is open is still the one at its path: a store that is removed or replaced under the process
 //! would take what is written with it. Looked at by path, since nobody but SQLite may open it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,8 +14,6 @@ const NOW_AND_THEN: Duration = Duration::from_millis(500);
 pub struct FileWatch {
     parts: Vec<(PathBuf, Identity)>,
     log: PathBuf,
-    /// Open as long as SQLite has it, so that it is told of what SQLite is told. Windows would not let the log be removed.
-    log_file: Option<File>,
     since: Instant,
     /// Milliseconds after `since`.
     looked_ms: AtomicU64,
@@ -31,10 +28,9 @@ impl FileWatch {
     pub fn new(path: &Path) -> FileWatch {
         let parts = with_suffixes(path, &["", "-wal", "-shm"]);
         let log = parts[1].clone();
-        let log_file = cfg!(unix).then(|| for_writing(&log).ok()).flatten();
         let parts = parts.into_iter().filter_map(|part| identity(&part).ok().map(|identity| (part, identity)));
         let (looked_ms, gone) = (AtomicU64::new(0), AtomicBool::new(false));
-        FileWatch { parts: parts.collect(), log, log_file, since: Instant::now(), looked_ms, gone }
+        FileWatch { parts: parts.collect(), log, since: Instant::now(), looked_ms, gone }
     }
 
     /// Looks, unless somebody has just done so.
@@ -71,10 +67,8 @@ impl FileWatch {
     /// # Errors
     /// The system's.
     pub fn sync_log(&self) -> std::io::Result<()> {
-        match &self.log_file {
-            Some(file) => file.sync_data(),
-            None => for_writing(&self.log)?.sync_data(),
-        }
+        // For writing, or Windows syncs nothing.
+        std::fs::OpenOptions::new().write(true).open(&self.log)?.sync_data()
     }
 
     /// Whether it is known that it is not.
@@ -100,11 +94,6 @@ impl FileWatch {
             ),
         ))
     }
-}
-
-/// For reading only, Windows syncs nothing.
-fn for_writing(path: &Path) -> std::io::Result<File> {
-    std::fs::OpenOptions::new().write(true).open(path)
 }
 
 /// The files that belong to this one.

@@ -68,8 +68,7 @@ impl Writer {
             // Left behind by a panic in the middle of a group.
             self.end(Err(Error::new(Status::Internal, "rolled back"))).unwrap_or_default();
         }
-        if fsync && (self.failed_syncs.take_untold() || self.unsynced) {
-            self.unsynced = true;
+        if self.unsynced && fsync {
             self.start_log_anew(deadline)?;
         }
         let mut try_begin = || -> rusqlite::Result<()> {
@@ -100,8 +99,7 @@ impl Writer {
         if let Some(why) = self.failed_syncs.warning() {
             return Err(Error::new(Status::Store, why));
         }
-        // The first may only tell of what the commit was told.
-        self.watch.sync_log().or_else(|_| self.watch.sync_log()).map_err(|e| error::not_synced(&e))?;
+        self.watch.sync_log().map_err(|e| error::not_synced(&e))?;
         loop {
             let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
             match done {
