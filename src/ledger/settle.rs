@@ -248,7 +248,10 @@ pub fn move_count(
             Outcome::Spent if unit && is_same && count.spent < granted => count.spent += 1,
             Outcome::Cleared if is_same => {
                 count.spent = count.spent.max(granted);
-                pairing::drop_accepts_by_event(player, template);
+                // One that came since is not what was refused.
+                if granted == count.granted {
+                    pairing::drop_accepts_by_event(player, template);
+                }
             }
             Outcome::Spent | Outcome::Cleared | Outcome::Returned | Outcome::InDoubt => {}
         }

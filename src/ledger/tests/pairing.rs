@@ -172,6 +172,14 @@ fn a_refused_send_ends_what_an_accept_by_event_is_paired_with(new: New) {
     let hold = fixture.held();
     fixture.settle(&hold, Outcome::Cleared, refused());
     assert!(matches!(fixture.by_event(Change::Grant, fixture.wall()), Applied::Paired(0)));
+    // One that came after the send had begun is not what was refused.
+    let mut fixture = new();
+    fixture.by_event(Change::Grant, fixture.wall());
+    let hold = fixture.held();
+    fixture.pass(SECOND);
+    fixture.by_event(Change::Grant, fixture.wall());
+    fixture.settle(&hold, Outcome::Cleared, refused());
+    assert!(matches!(fixture.by_game(Change::Grant), Applied::Paired(1)));
 }
 
 fn an_accept_above_the_limit_changes_nothing(new: New) {
