@@ -60,9 +60,8 @@ impl Campaigns {
             return Ok((players.collect(), Tally::default()));
         }
         let mut found = FoundPlayers::default();
-        let next = self.core.engine.scan(Space::Player, Some(slice.to.clone()), 1, self.deadline())?;
         // The last one may be gone.
-        let end = next.records.into_iter().next().map(|record| record.place);
+        let end = self.first_behind(slice.to.clone())?;
         let (mut after, mut looked) = (slice.from.clone(), 0);
         while looked < MARGIN * LOOKED_AT {
             let page = self.core.engine.scan(Space::Player, after, AT_ONCE, self.deadline())?;
@@ -79,6 +78,20 @@ impl Campaigns {
             }
         }
         Ok((found.players, found.tally))
+    }
+
+    /// The place of the first player behind this one; None: there is none.
+    fn first_behind(&self, place: Box<[u8]>) -> Result<Option<Box<[u8]>>, Error> {
+        let mut after = Some(place);
+        while after.is_some() {
+            let page = self.core.engine.scan(Space::Player, after, 1, self.deadline())?;
+            if let Some(record) = page.records.into_iter().next() {
+                return Ok(Some(record.place));
+            }
+            // It was cut short for want of time.
+            after = page.after;
+        }
+        Ok(None)
     }
 
     fn deadline(&self) -> Deadline {
