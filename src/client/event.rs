@@ -112,7 +112,7 @@ impl Events {
             );
         }
         let deadline = Deadline::in_ms(self.core.config.timeout_ms.min(REPLY_MS));
-        let created_s = create_time_s.unwrap_or_else(|| Now::read().wall_ms / 1000 - PUSHED_AGAIN_S);
+        let created_s = create_time_s.unwrap_or_else(|| self.core.engine.wall_ms() / 1000 - PUSHED_AGAIN_S);
         match self.core.engine.ask(ledger::forgotten_since(openid, created_s.saturating_mul(1000)), deadline)? {
             Forgetting::Whole => {
                 return Ok("a player's authorisation ended: he was forgotten before; the answer is yours, too");
