@@ -21,6 +21,11 @@ pub trait Chore: Send + Sync {
     /// Whether it should not wait for the usual round.
     fn is_due(&self) -> bool;
 
+    /// Whether there must be another round although nothing is written.
+    fn is_unfinished(&self) -> bool {
+        false
+    }
+
     /// Does it, if it is due.
     ///
     /// # Errors
@@ -80,6 +85,8 @@ impl Maintenance {
                         }
                     }
                 }
+                let unfinished = its.iter().any(|chore| chore.is_unfinished());
+                shared.state.lock().dirty |= unfinished;
             }
             drop((its, log, fork_guard));
             shared.state.lock().running = false;

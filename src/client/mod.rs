@@ -96,6 +96,10 @@ impl Chore for StoreMaintenance {
         self.0.engine.needs_maintenance()
     }
 
+    fn is_unfinished(&self) -> bool {
+        self.0.engine.is_in_doubt()
+    }
+
     fn run(&self) -> Result<(), Error> {
         self.0.engine.maintain(ledger::is_over)
     }

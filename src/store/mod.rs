@@ -174,6 +174,11 @@ pub trait Engine: Send + Sync {
     /// Whether [`Engine::maintain`] should not wait for its usual time.
     fn needs_maintenance(&self) -> bool;
 
+    /// Whether maintenance has left something that only another round tells, also where nothing is written.
+    fn is_in_doubt(&self) -> bool {
+        false
+    }
+
     /// Where it is, for the log; without a password.
     fn location(&self) -> &str;
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::process::{Child, listen, play, say};
 use crate::common::{TEMPLATE, TestEnv, left, send};
@@ -399,6 +399,34 @@ fn the_log_of_a_crash() {
         assert!(!part("-wal").exists(), "{name}: the last one takes the log along");
         assert_eq!(left(&env.client(json!({})), "o1"), left_after + 1, "{name}");
     }
+}
+
+/// As `cp` restores a copy: it is looked at until that is known, also where nothing more is written.
+#[test]
+fn a_store_that_is_written_over_is_noticed_after_one_write() {
+    let env = TestEnv::new();
+    drop(env.client(json!({})));
+    let older = std::fs::read(env.store()).unwrap();
+    let client = env.client(json!({}));
+    let until = Instant::now() + Duration::from_secs(60);
+    // The second time its log is moved, it was seen to hold what was moved the first time.
+    for n in 0..2 {
+        let before = std::fs::read(env.store()).unwrap();
+        accept(&client, &format!("o{n}"));
+        while std::fs::read(env.store()).unwrap() == before {
+            assert!(Instant::now() < until, "its log is never moved");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    // The moving itself has its time.
+    std::thread::sleep(Duration::from_secs(1));
+    std::fs::write(env.store(), &older).unwrap();
+    accept(&client, "o2");
+    while client.quota("o3", TEMPLATE).status == Status::Ok {
+        assert!(Instant::now() < until, "it is never noticed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(accept(&client, "o4").status, Status::Store);
 }
 
 #[test]

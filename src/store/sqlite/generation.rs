@@ -86,7 +86,7 @@ impl Generation {
     }
 
     /// Whether another file was written over this one, which keeps its identity: it holds an older generation than before, or
-    /// no database. A file whose log was moved in part is hardly readable by itself, so
+    /// no database. To be called about once a second while in doubt. A file whose log was moved in part is hardly readable by itself, so
     /// what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes to it.
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
@@ -105,9 +105,14 @@ impl Generation {
         }
         match &self.older {
             None => Standing::Ours,
-            Some(older) if older.looks < LOOKS => Standing::InDoubt,
+            Some(_) if self.is_in_doubt() => Standing::InDoubt,
             Some(_) => Standing::Another,
         }
+    }
+
+    /// Whether more looks must tell whose file it is.
+    pub fn is_in_doubt(&self) -> bool {
+        self.older.as_ref().is_some_and(|older| older.looks < LOOKS)
     }
 
     /// Takes the next step now and then, to be called after writes: first in the store, so that it is never behind.

@@ -45,8 +45,6 @@ use sweep::Sweeper;
 use watch::FileWatch;
 use writer::Writer;
 
-/// How long a round of maintenance looks whether the file is still ours.
-const STANDING_MS: u64 = 3000;
 /// How long a backup waits for what was begun before it.
 const BACKUP_PATIENCE_MS: u64 = 2000;
 
@@ -131,22 +129,17 @@ impl SqliteEngine {
         Records::new(c, self.account, self.terms)
     }
 
-    /// Looks whether the file is still ours, until that is known or the deadline is over.
+    /// Looks whether the file is still ours.
     ///
     /// # Errors
     /// That it is not.
-    fn standing(&self, deadline: Deadline) -> Result<Standing, Error> {
-        loop {
-            let standing = self.generation.lock().standing(self.readers.path());
-            if standing == Standing::Another {
-                self.watch.note_overwritten();
-            }
-            self.watch.look()?;
-            if standing != Standing::InDoubt || deadline.left() <= generation::APART {
-                return Ok(standing);
-            }
-            std::thread::sleep(generation::APART);
+    fn standing(&self) -> Result<Standing, Error> {
+        let standing = self.generation.lock().standing(self.readers.path());
+        if standing == Standing::Another {
+            self.watch.note_overwritten();
         }
+        self.watch.look()?;
+        Ok(standing)
     }
 
     /// Reads one state of the store, in which all is done that this process has deferred.
@@ -261,7 +254,7 @@ impl Engine for SqliteEngine {
     }
 
     fn maintain(&self, is_over: IsOver) -> Result<(), Error> {
-        if self.standing(Deadline::in_ms(STANDING_MS))? == Standing::InDoubt {
+        if self.standing()? == Standing::InDoubt {
             return Ok(());
         }
         let swept = self.sweeper.lock().round(&self.readers, &self.committer, is_over);
@@ -273,12 +266,20 @@ impl Engine for SqliteEngine {
         self.length.is_long()
     }
 
+    fn is_in_doubt(&self) -> bool {
+        self.generation.lock().is_in_doubt()
+    }
+
     fn location(&self) -> &str {
         &self.location
     }
 
     fn warnings(&self, deadline: Deadline) -> Result<Vec<String>, Error> {
-        self.standing(deadline)?;
+        // A look tells nothing by itself, and others have things to look at, too.
+        let until = deadline.in_part(2);
+        while self.standing()? == Standing::InDoubt && until.left() > generation::APART {
+            std::thread::sleep(generation::APART);
+        }
         Ok(self.generation.lock().warning().into_iter().chain(self.failed_syncs.warning()).collect())
     }
 }
