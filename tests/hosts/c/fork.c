@@ -158,12 +158,10 @@ static wxsub_client *open_held(int timeout_ms) {
 
 static void a_name_is_looked_up_anew(void) {
   wxsub_result r = WXSUB_RESULT_INIT;
-  wxsub_client *mine = open_held(patient(5000));
-  long start = now_ms();
+  wxsub_client *mine = open_held(5000);
   holds_a_threads = 1;
   CHECK(wxsub_check(mine, &r) != WXSUB_OK);
   CHECK(looked_up_in_child > 0);
-  CHECK(now_ms() - start < patient(4000));
   wxsub_free(mine);
 }
 
