@@ -157,14 +157,12 @@ static long mappings(void) {
 
 static void again_and_again(void) {
   const int times = getenv("WXSUB_TOOL") != NULL ? 4 : getenv("WXSUB_SLOW") != NULL ? 1000 : 40;
-  /* A sanitizer that looks up a name keeps a program for that: two pipes, and what it reads. A leak would be more. */
-  const long spare = getenv("WXSUB_TOOL") != NULL ? 3 : 0;
   long threads, descriptors, maps;
   int i;
   for (i = 0; i < 8; i++) everything_between(i);
   sleep_ms(100);
   threads = entries_of("/proc/self/task");
-  descriptors = entries_of("/proc/self/fd") + spare;
+  descriptors = entries_of("/proc/self/fd") + spare_descriptors();
   maps = mappings();
   for (i = 0; i < times; i++) everything_between(i);
   /* A thread that ends, and what it holds, may be a moment late. */
