@@ -94,7 +94,7 @@ impl Ledger {
         let ask = TokenAsk { holder: 3, lease_ms: 1000, need_ms: 1000, concerned };
         if let Some(Ok(stored)) = self.run(read_token(slot)) {
             self.run(token_accepted(slot, stored.token.clone()));
-            self.run(token_refused(slot, stored.token, Refusal { errcode: 1, http_status: 2 }));
+            self.run(token_refused(slot, stored.token, TokenRefusal { errcode: 1, http_status: 2 }));
         }
         self.run(claim_token(slot, ask));
         let why = Error::new(Status::Auth, "refused");

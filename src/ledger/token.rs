@@ -39,14 +39,14 @@ pub struct StoredToken {
 
 /// What WeChat said when it refused a token; zeros: not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct TokenRefusal {
     /// WeChat's.
     pub errcode: i32,
     /// HTTP's.
     pub http_status: i32,
 }
 
-impl Refusal {
+impl TokenRefusal {
     /// The failure that came of it.
     pub fn of(self, why: Error) -> Error {
         why.answered(self.errcode, self.http_status)
@@ -126,7 +126,7 @@ pub enum TokenClaim {
     /// Yes.
     Ask {
         /// The token that WeChat refused last, and what it said.
-        dead: Option<(Secret, Refusal)>,
+        dead: Option<(Secret, TokenRefusal)>,
         /// Tries that failed since the last success.
         failures: u32,
     },
@@ -156,7 +156,7 @@ fn on_record<A: Send + 'static>(
 }
 
 /// The token that is alive; or what WeChat said of the one that is not.
-pub fn read(slot: &TokenSlot) -> Operation<Result<StoredToken, Refusal>> {
+pub fn read(slot: &TokenSlot) -> Operation<Result<StoredToken, TokenRefusal>> {
     on_record(slot, |record, _, _| Ok((false, record.alive().cloned().ok_or_else(|| record.last_refusal()))))
 }
 
@@ -311,7 +311,7 @@ pub fn release(slot: &TokenSlot, holder: i64, why: Error, concerned: Concerned, 
 
 /// WeChat refused this token: it, and no other, is dead. The next one is asked for at once if it had accepted this one, or
 /// if this is the first in a row that it never accepted; else after a pause that grows.
-pub fn refused(slot: &TokenSlot, token: Secret, said: Refusal) -> Operation<()> {
+pub fn refused(slot: &TokenSlot, token: Secret, said: TokenRefusal) -> Operation<()> {
     on_record(slot, move |record, _, _| {
         let Some(kept) = record.token.as_mut().filter(|kept| kept.refusal.is_none() && kept.stored.token == token)
         else {

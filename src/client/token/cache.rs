@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::{Deadline, Now};
-use crate::ledger::Refusal;
+use crate::ledger::TokenRefusal;
 use crate::secret::Secret;
 use crate::sync::{Mutex, MutexGuard, lock_until};
 
@@ -34,7 +34,7 @@ pub enum Held {
 pub struct TokenCache {
     kept: Mutex<Option<Kept>>,
     /// The one that was refused last: whoever reads it in the store before that knows must not bring it back.
-    refused: Mutex<Option<(Secret, Refusal)>>,
+    refused: Mutex<Option<(Secret, TokenRefusal)>>,
     /// WeChat has accepted the token that is kept.
     accepted: AtomicBool,
     gate: Mutex<()>,
@@ -81,7 +81,7 @@ impl TokenCache {
     }
 
     /// Takes this token out, and no other: a late refusal must not drop a newer one.
-    pub fn drop_refused(&self, token: &Secret, said: Refusal) {
+    pub fn drop_refused(&self, token: &Secret, said: TokenRefusal) {
         *self.refused.lock() = Some((token.clone(), said));
         let mut kept = self.kept.lock();
         if kept.as_ref().is_some_and(|k| k.token == *token) {
@@ -100,7 +100,7 @@ impl TokenCache {
     }
 
     /// If this is the token that was refused last: what WeChat said.
-    pub fn refusal(&self, token: &Secret) -> Option<Refusal> {
+    pub fn refusal(&self, token: &Secret) -> Option<TokenRefusal> {
         self.refused.lock().as_ref().filter(|(refused, _)| refused == token).map(|(_, said)| *said)
     }
 
@@ -153,8 +153,8 @@ mod tests {
     fn a_late_refusal_does_not_drop_a_newer_token() {
         let cache = TokenCache::default();
         cache.put(secret("new"), 1000, 1000, &at(0, 0));
-        let said = Refusal { errcode: 42001, http_status: 200 };
-        cache.drop_refused(&secret("old"), Refusal::default());
+        let said = TokenRefusal { errcode: 42001, http_status: 200 };
+        cache.drop_refused(&secret("old"), TokenRefusal::default());
         assert_eq!(cache.read(&at(0, 0)), Held::Good(secret("new")));
         cache.drop_refused(&secret("new"), said);
         assert_eq!(cache.read(&at(0, 0)), Held::Nothing);

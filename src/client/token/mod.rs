@@ -17,7 +17,7 @@ use crate::clock::{Deadline, Now};
 use crate::config::TokenMode;
 use crate::error::{Error, Status};
 use crate::json;
-use crate::ledger::{self, Concerned, Refusal, TokenAsk, TokenClaim, TokenSlot};
+use crate::ledger::{self, Concerned, TokenAsk, TokenClaim, TokenRefusal, TokenSlot};
 use crate::log::log_line;
 use crate::secret::Secret;
 use crate::wechat::TokenResponse;
@@ -134,13 +134,13 @@ impl TokenSource {
 
     /// WeChat refused this token: nobody shall use it again.
     pub fn refused(&self, token: &Secret, why: &Error) {
-        let said = Refusal { errcode: why.errcode, http_status: why.http_status };
+        let said = TokenRefusal { errcode: why.errcode, http_status: why.http_status };
         self.cache.drop_refused(token, said);
         self.tell_refused(token, said);
     }
 
     /// Nobody waits for it; whoever asks for a token after this sees it.
-    fn tell_refused(&self, token: &Secret, said: Refusal) {
+    fn tell_refused(&self, token: &Secret, said: TokenRefusal) {
         self.core.engine.run_later(ledger::token_refused(&self.slot, token.clone(), said));
     }
 
@@ -261,7 +261,7 @@ impl TokenSource {
     }
 
     /// Asks WeChat. If the stable endpoint repeats the token that is known dead, once more by force.
-    fn ask(&self, dead: Option<(Secret, Refusal)>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
+    fn ask(&self, dead: Option<(Secret, TokenRefusal)>, deadline: Deadline) -> Result<TokenResponse, NoToken> {
         let answer = self.endpoint.request(false, deadline)?;
         // Only the stable endpoint repeats tokens, and only it can be forced.
         let repeated = dead.filter(|(dead, _)| self.mode() == TokenMode::Stable && *dead == answer.access_token);

@@ -328,7 +328,7 @@ proptest! {
         let mut known = fixture.run(confirm(ids.clone()));
         fixture.pass(ms);
         let left_ms = life_ms - ms;
-        let stored = (left_ms > 0).then_some(StoredToken { token: secret, left_ms, life_ms }).ok_or(Refusal::default());
+        let stored = (left_ms > 0).then_some(StoredToken { token: secret, left_ms, life_ms }).ok_or(TokenRefusal::default());
         prop_assert_eq!(fixture.ask(read_token(&slot)), stored);
         prop_assert_eq!(fixture.ask(read_templates()), (Some((list, ms)), known.clone()));
         known.sort();
@@ -428,7 +428,11 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
     let slot = TokenSlot::new("legacy", "host");
     let concerned = Concerned { secret: 1, machine: 2 };
     fixture.run(put_token(&slot, None, Secret::new("token".to_owned()), HOUR, concerned));
-    fixture.run(token_refused(&slot, Secret::new("token".to_owned()), Refusal { errcode: 42001, http_status: 200 }));
+    fixture.run(token_refused(
+        &slot,
+        Secret::new("token".to_owned()),
+        TokenRefusal { errcode: 42001, http_status: 200 },
+    ));
     fixture.run(claim_token(&slot, TokenAsk { holder: 1, lease_ms: LEASE, need_ms: 0, concerned }));
     fixture.run(fail_token(&slot, 1, Error::new(Status::Auth, "no"), FailureScope::Secret, concerned, LEASE, false));
     fixture.run(force_token()).unwrap();

@@ -24,7 +24,7 @@ fn stable() -> TokenSlot {
     TokenSlot::new("stable", "https://api.weixin.qq.com")
 }
 
-const EXPIRED: Refusal = Refusal { errcode: 42001, http_status: 200 };
+const EXPIRED: TokenRefusal = TokenRefusal { errcode: 42001, http_status: 200 };
 
 /// By a caller who is being closed.
 fn given_up(slot: &TokenSlot, holder: i64) -> Operation<()> {
@@ -115,7 +115,7 @@ fn a_tokens_life_by_whichever_clock_says_less() {
             fixture.reboot(0);
         }
         let stored = |left_ms| StoredToken { token: token("token"), left_ms, life_ms: LIFE };
-        let expected = left.map(stored).ok_or(Refusal::default());
+        let expected = left.map(stored).ok_or(TokenRefusal::default());
         assert_eq!(fixture.ask(read_token(&stable())), expected, "{passed} ms, jump {jump}, reboot {reboot}");
     }
 }
@@ -297,7 +297,7 @@ fn a_refusal_without_its_code_is_read() {
     let mut to = crate::ledger::codec::Encoder::default();
     to.raw(&body);
     fixture.kept().replace(&name, Some(to.finish(&name)));
-    assert_eq!(fixture.ask(read_token(&slot)), Err(Refusal::default()));
+    assert_eq!(fixture.ask(read_token(&slot)), Err(TokenRefusal::default()));
     let asks = fixture.claim_ours(&slot, 1);
     assert!(matches!(asks, TokenClaim::Ask { dead: Some((dead, _)), .. } if dead == token("t")));
 }

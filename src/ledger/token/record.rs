@@ -1,6 +1,6 @@
 //! What is kept of the token.
 
-use super::{Refusal, StoredToken};
+use super::{StoredToken, TokenRefusal};
 use crate::error::{Error, Retry, Status};
 use crate::ledger::age::Stamp;
 use crate::ledger::codec::{Damage, Decoder, Encoder};
@@ -26,7 +26,7 @@ pub struct Record {
 pub struct Kept {
     pub stored: StoredToken,
     /// WeChat refused it, and said this.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<TokenRefusal>,
     pub accepted: bool,
 }
 
@@ -63,7 +63,7 @@ impl Record {
             let left_ms =
                 passed.by_boot_ms().map_or(by_wall, |ms| by_wall.min(left_ms.saturating_sub(ms))).min(left_ms);
             let stored = StoredToken { token, left_ms, life_ms };
-            let said = if flags & HAS_REFUSAL != 0 { read_refusal(&mut from)? } else { Refusal::default() };
+            let said = if flags & HAS_REFUSAL != 0 { read_refusal(&mut from)? } else { TokenRefusal::default() };
             let refusal = (flags & DEAD != 0).then_some(said);
             record.token = Some(Kept { stored, refusal, accepted: flags & ACCEPTED != 0 });
         }
@@ -117,7 +117,7 @@ impl Record {
             to.signed(failure.pause_ms);
             to.unsigned(failure.why.status.code().unsigned_abs().into());
             let Error { errcode, http_status, .. } = failure.why;
-            write_refusal(Refusal { errcode, http_status }, &mut to);
+            write_refusal(TokenRefusal { errcode, http_status }, &mut to);
             to.text(&failure.why.message.chars().take(MAX_WHY).collect::<String>());
         }
         changes.put(name.clone(), Some(to.finish(name)), None);
@@ -146,17 +146,17 @@ impl Record {
     }
 
     /// What WeChat said of the token that is kept; zeros: it refused none.
-    pub fn last_refusal(&self) -> Refusal {
+    pub fn last_refusal(&self) -> TokenRefusal {
         self.token.as_ref().and_then(|kept| kept.refusal).unwrap_or_default()
     }
 }
 
-fn read_refusal(from: &mut Decoder<'_>) -> Result<Refusal, Damage> {
+fn read_refusal(from: &mut Decoder<'_>) -> Result<TokenRefusal, Damage> {
     let mut code = || i32::try_from(from.signed()?).map_err(|_| Damage::Broken);
-    Ok(Refusal { errcode: code()?, http_status: code()? })
+    Ok(TokenRefusal { errcode: code()?, http_status: code()? })
 }
 
-fn write_refusal(said: Refusal, to: &mut Encoder) {
+fn write_refusal(said: TokenRefusal, to: &mut Encoder) {
     to.signed(said.errcode.into());
     to.signed(said.http_status.into());
 }

@@ -44,7 +44,7 @@ fn one_asks_at_a_time_and_all_use_what_it_got() {
                     assert!(got.is_some() || n == 3, "no token in all this time");
                     // WeChat refuses the first one, to one of them.
                     if n == 0 && got == Some(Secret::new("token 0".to_owned())) {
-                        cache.drop_refused(&Secret::new("token 0".to_owned()), Refusal::default());
+                        cache.drop_refused(&Secret::new("token 0".to_owned()), TokenRefusal::default());
                     }
                 })
             })
@@ -68,7 +68,7 @@ fn nothing_but_the_gate_is_held_while_wechat_is_asked() {
             thread::spawn(move || get(&cache, LONG_MS, ask))
         };
         assert_eq!(cache.refusal(&Secret::new("token".to_owned())), None);
-        cache.drop_refused(&Secret::new("old".to_owned()), Refusal::default());
+        cache.drop_refused(&Secret::new("old".to_owned()), TokenRefusal::default());
         assert!(!cache.note_accepted(&Secret::new("old".to_owned())));
         let _whatever = (cache.read(&now()), cache.aging(&now()));
         looked.set();
