@@ -22,7 +22,7 @@ pub trait Chore: Send + Sync {
     fn is_due(&self) -> bool;
 
     /// Whether there must be another round although nothing is written.
-    fn is_unfinished(&self) -> bool {
+    fn wants_another_round(&self) -> bool {
         false
     }
 
@@ -85,8 +85,8 @@ impl Maintenance {
                         }
                     }
                 }
-                let unfinished = its.iter().any(|chore| chore.is_unfinished());
-                shared.state.lock().dirty |= unfinished;
+                let another_round = its.iter().any(|chore| chore.wants_another_round());
+                shared.state.lock().dirty |= another_round;
             }
             drop((its, log, fork_guard));
             shared.state.lock().running = false;

@@ -96,8 +96,8 @@ impl Chore for StoreMaintenance {
         self.0.engine.needs_maintenance()
     }
 
-    fn is_unfinished(&self) -> bool {
-        self.0.engine.is_in_doubt()
+    fn wants_another_round(&self) -> bool {
+        self.0.engine.wants_another_round()
     }
 
     fn run(&self) -> Result<(), Error> {

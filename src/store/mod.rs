@@ -175,7 +175,7 @@ pub trait Engine: Send + Sync {
     fn needs_maintenance(&self) -> bool;
 
     /// Whether maintenance has left something that only another round tells, also where nothing is written.
-    fn is_in_doubt(&self) -> bool {
+    fn wants_another_round(&self) -> bool {
         false
     }
 

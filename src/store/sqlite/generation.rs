@@ -86,8 +86,9 @@ impl Generation {
     }
 
     /// Whether another file was written over this one, which keeps its identity: it holds an older generation than before, or
-    /// no database. To be called about once a second while in doubt. A file whose log was moved in part is hardly readable by itself, so
-    /// what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes to it.
+    /// no database. To be called about once a second while in doubt. A file whose log was moved in part is hardly readable
+    /// by itself, so what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes
+    /// to it.
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
             (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => {

@@ -266,7 +266,7 @@ impl Engine for SqliteEngine {
         self.length.is_long()
     }
 
-    fn is_in_doubt(&self) -> bool {
+    fn wants_another_round(&self) -> bool {
         self.generation.lock().is_in_doubt()
     }
 

@@ -105,7 +105,7 @@ fn a_store_that_is_written_over_at_once_is_noticed() {
 fn maintain_for_long(engine: &SqliteEngine) -> Result<(), Error> {
     let until = Deadline::in_ms(5_000);
     engine.maintain(|_, _, _| false)?;
-    while engine.is_in_doubt() && !until.is_over() {
+    while engine.wants_another_round() && !until.is_over() {
         std::thread::sleep(Duration::from_millis(100));
         engine.maintain(|_, _, _| false)?;
     }
