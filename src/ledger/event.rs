@@ -89,7 +89,7 @@ fn decide_event(
         }
         let applied = match part {
             EventPart::Answer(item) => {
-                let source = Source::Event { created_ms: event.created_ms };
+                let source = Source::Event { created_ms: event.created_ms, trusted: event.trusted };
                 let before = count_before(player, item);
                 let applied = apply(player, item, Terms { source, max_count: event.max_count }, &view.time)?;
                 note_answered(&mut changes, view, player, &names.lasting, What::Event, item, &applied, before, None);

@@ -23,6 +23,8 @@ pub enum Source {
     Event {
         /// CreateTime.
         created_ms: i64,
+        /// As in [`super::Event::trusted`].
+        trusted: bool,
     },
 }
 
@@ -31,7 +33,7 @@ impl Source {
     pub fn acted_ms(self, time: &Time) -> i64 {
         match self {
             Source::Report => time.wall_ms,
-            Source::Event { created_ms } => created_ms,
+            Source::Event { created_ms, .. } => created_ms,
         }
     }
 }
@@ -56,18 +58,20 @@ pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, sou
     oldest.inspect(|at| drop(marks.remove(*at))).is_some()
 }
 
-/// WeChat refused what was accepted: an accept that came by event was none, or is over, and the next report is another act.
-pub fn drop_accepts_by_event(player: &mut Player, template: &TemplateId) {
-    player.recent.marks.retain(|mark| mark.refusal || !mark.by_event || !template.is(&mark.template));
+/// WeChat refused what was accepted: an accept by an event that is not trusted may never have been, and the next report is
+/// another act. One that WeChat told of was; the game's own report of it may still come.
+pub fn drop_untrusted_accepts(player: &mut Player, template: &TemplateId) {
+    player.recent.marks.retain(|mark| mark.refusal || !mark.untrusted || !template.is(&mark.template));
 }
 
 /// Leaves a mark for the other way.
 pub fn leave_mark(player: &mut Player, template: &TemplateId, refusal: bool, source: Source, time: &Time) {
     let by_event = matches!(source, Source::Event { .. });
+    let untrusted = matches!(source, Source::Event { trusted: false, .. });
     // By the name that its count has, since that is short.
     let template = player.count(template).map_or_else(|| template.to_template(), |count| count.template.clone());
     let marks = &mut player.recent.marks;
-    marks.push(Mark { template, refusal, by_event, acted_ms: source.acted_ms(time), age_ms: 0 });
+    marks.push(Mark { template, refusal, by_event, untrusted, acted_ms: source.acted_ms(time), age_ms: 0 });
     let surplus = marks.len().saturating_sub(MAX_MARKS);
     marks.drain(..surplus);
 }

@@ -222,7 +222,7 @@ fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> 
                 // A report comes after its act, so all accepts that are known came before it.
                 let keep_newest = match source {
                     Source::Report => false,
-                    Source::Event { created_ms } => {
+                    Source::Event { created_ms, .. } => {
                         count.accepted_s.saturating_mul(1000) > created_ms.saturating_sub(DOUBT_MS)
                     }
                 };

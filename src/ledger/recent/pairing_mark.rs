@@ -17,6 +17,8 @@ pub struct Mark {
     pub refusal: bool,
     /// It came by an event; else by a report.
     pub by_event: bool,
+    /// By an event that others than WeChat may have written.
+    pub untrusted: bool,
     /// When the act happened, Unix milliseconds.
     pub acted_ms: i64,
     /// How long ago it came.
@@ -26,7 +28,7 @@ pub struct Mark {
 impl Mark {
     /// All but its template.
     pub fn encode(&self, time: &Time, to: &mut Encoder) {
-        to.byte(u8::from(self.refusal) | u8::from(self.by_event) << 1);
+        to.byte(u8::from(self.refusal) | u8::from(self.by_event) << 1 | u8::from(self.untrusted) << 2);
         to.signed(self.age_ms);
         to.signed(self.acted_ms.saturating_sub(time.wall_ms.saturating_sub(self.age_ms)));
     }
@@ -37,6 +39,7 @@ impl Mark {
         let age_ms = from.signed()?;
         let acted_ms = from.signed()?.saturating_add(written_ms.saturating_sub(age_ms));
         let age_ms = age_ms.saturating_add(passed.age_ms);
-        Ok(Mark { template, refusal: flags & 1 != 0, by_event: flags & 2 != 0, acted_ms, age_ms })
+        let (refusal, by_event, untrusted) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+        Ok(Mark { template, refusal, by_event, untrusted, acted_ms, age_ms })
     }
 }

@@ -7,7 +7,8 @@ under_set_clocks! {
     they_pair_by_the_time_of_the_act;
     a_refusal_event_keeps_the_newest_accept_in_doubt;
     what_is_not_signed_lowers_nothing_and_leaves_no_mark;
-    a_refused_send_ends_what_an_accept_by_event_is_paired_with;
+    a_refused_send_ends_what_an_untrusted_accept_is_paired_with;
+    a_refused_send_leaves_what_a_trusted_accept_is_paired_with;
     an_accept_above_the_limit_changes_nothing;
     an_act_that_is_paired_is_not_one_above_the_limit;
     an_event_is_applied_once;
@@ -23,9 +24,14 @@ impl Fixture {
     }
 
     fn by_event(&mut self, change: Change, created_ms: i64) -> Applied {
+        self.by_event_of(true, change, created_ms)
+    }
+
+    fn by_event_of(&mut self, trusted: bool, change: Change, created_ms: i64) -> Applied {
         self.last_holder += 1;
         let part = (format!("event {}", self.last_holder), EventPart::Answer(act(change)));
-        self.event(created_ms, vec![part]).unwrap().remove(0)
+        let event = Event { trusted, ..self.event_of(created_ms, vec![part]) };
+        self.run(handle_event(event)).unwrap().remove(0)
     }
 }
 
@@ -161,10 +167,10 @@ fn what_is_not_signed_lowers_nothing_and_leaves_no_mark(new: New) {
     }
 }
 
-/// What the accept allowed was over, or it was forged: the next one that the game reports is another.
-fn a_refused_send_ends_what_an_accept_by_event_is_paired_with(new: New) {
+/// It may have been forged: the next one that the game reports is another.
+fn a_refused_send_ends_what_an_untrusted_accept_is_paired_with(new: New) {
     let mut fixture = new();
-    fixture.by_event(Change::Grant, fixture.wall());
+    fixture.by_event_of(false, Change::Grant, fixture.wall());
     let hold = fixture.held();
     fixture.settle(&hold, Outcome::Cleared, refused());
     assert!(matches!(fixture.by_game(Change::Grant), Applied::Now { quota: QuotaChange::Granted, .. }));
@@ -174,12 +180,22 @@ fn a_refused_send_ends_what_an_accept_by_event_is_paired_with(new: New) {
     assert!(matches!(fixture.by_event(Change::Grant, fixture.wall()), Applied::Paired(0)));
     // One that came after the send had begun is not what was refused.
     let mut fixture = new();
-    fixture.by_event(Change::Grant, fixture.wall());
+    fixture.by_event_of(false, Change::Grant, fixture.wall());
     let hold = fixture.held();
     fixture.pass(SECOND);
-    fixture.by_event(Change::Grant, fixture.wall());
+    fixture.by_event_of(false, Change::Grant, fixture.wall());
     fixture.settle(&hold, Outcome::Cleared, refused());
     assert!(matches!(fixture.by_game(Change::Grant), Applied::Paired(1)));
+}
+
+/// It was, whatever WeChat refused since: the game's late report of it is no other.
+fn a_refused_send_leaves_what_a_trusted_accept_is_paired_with(new: New) {
+    let mut fixture = new();
+    fixture.by_event(Change::Grant, fixture.wall());
+    let hold = fixture.held();
+    fixture.settle(&hold, Outcome::Cleared, refused());
+    fixture.pass(SECOND);
+    assert!(matches!(fixture.by_game(Change::Grant), Applied::Paired(0)));
 }
 
 fn an_accept_above_the_limit_changes_nothing(new: New) {

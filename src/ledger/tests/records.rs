@@ -56,8 +56,15 @@ fn recent() -> impl Strategy<Value = recent::Recent> {
     let lease = (1..i64::MAX / 4, prop::option::of(started())).prop_map(|(left_ms, send)| Lease { left_ms, send });
     let waiting = (any::<i64>(), 1..1000i64).prop_map(|(process, left_ms)| Waiting { process, left_ms });
     let doubt = (started(), 0..=IN_DOUBT_LIFE_MS).prop_map(|(send, age_ms)| InDoubt { send, age_ms });
-    let mark = (template(), any::<bool>(), any::<bool>(), 0..4_000_000_000_000i64, 0..=MARK_LIFE_MS).prop_map(
-        |(template, refusal, by_event, acted_ms, age_ms)| Mark { template, refusal, by_event, acted_ms, age_ms },
+    let mark = (template(), any::<[bool; 3]>(), 0..4_000_000_000_000i64, 0..=MARK_LIFE_MS).prop_map(
+        |(template, [refusal, by_event, untrusted], acted_ms, age_ms)| Mark {
+            template,
+            refusal,
+            by_event,
+            untrusted,
+            acted_ms,
+            age_ms,
+        },
     );
     let sent = vec((template(), any::<i64>()), 0..12);
     let run = (any::<u32>(), 0..HOUR, 0..HOUR, 1..u64::MAX).prop_map(|(sum, last, first, times)| Run {
