@@ -91,7 +91,7 @@ impl Ledger {
 
     fn handle_account(&self, slot: &TokenSlot) {
         let concerned = Concerned { secret: 1, machine: 2 };
-        let ask = TokenAsk { holder: 3, lease_ms: 1000, need_ms: 1000, concerned };
+        let ask = TokenAsk { holder: 3, lease_ms: 1000, need_ms: 1000, concerned, own_failure: None };
         if let Some(Ok(stored)) = self.run(read_token(slot)) {
             self.run(token_accepted(slot, stored.token.clone()));
             self.run(token_refused(slot, stored.token, TokenRefusal { errcode: 1, http_status: 2 }));

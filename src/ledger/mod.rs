@@ -79,9 +79,9 @@ pub use template_list::{confirm, put_list, read as read_templates};
 #[cfg(test)]
 pub use token::StoredToken;
 pub use token::{
-    Concerned, FailureScope, TokenAsk, TokenClaim, TokenRefusal, TokenSlot, accepted as token_accepted,
-    claim as claim_token, fail as fail_token, force as force_token, inspect as inspect_token, put as put_token,
-    read as read_token, refused as token_refused, release as release_token,
+    Concerned, Failure as TokenFailure, FailureScope, TokenAsk, TokenClaim, TokenRefusal, TokenSlot,
+    accepted as token_accepted, claim as claim_token, fail as fail_token, force as force_token,
+    inspect as inspect_token, put as put_token, read as read_token, refused as token_refused, release as release_token,
 };
 pub use verdict::{SENT, found_running};
 

@@ -10,7 +10,8 @@ use crate::error::{Error, Status};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Operation, Stop, View};
 use daily_limit::DailyLimit;
-use record::{Failure, Kept, Record};
+pub use record::Failure;
+use record::{Kept, Record};
 
 /// Forced refreshes that WeChat allows a day, and how far apart (docs/wechat-api.md, section 2).
 const FORCED: DailyLimit = DailyLimit { what: "forced-refreshes", per_day: 20, apart_ms: 30_000 };
@@ -78,6 +79,8 @@ pub struct TokenAsk {
     pub need_ms: i64,
     /// Whose failures are the caller's own.
     pub concerned: Concerned,
+    /// The caller's last one, of which the record may know no more.
+    pub own_failure: Option<Failure>,
 }
 
 /// Whom a failure concerns, by digests.
@@ -104,6 +107,19 @@ impl Concerned {
         };
         let secret = secret.map_or("", Secret::expose);
         Concerned { secret: digest(["secret", appid, secret]), machine: digest(["machine", appid, machine]) }
+    }
+
+    /// The digest of those whom a failure of this scope concerns; 0: everybody.
+    pub fn whose(&self, scope: FailureScope) -> u64 {
+        match scope {
+            FailureScope::Everybody => 0,
+            FailureScope::Secret => self.secret,
+            FailureScope::Machine => self.machine,
+        }
+    }
+
+    fn is_one_of(&self, failure: &Failure) -> bool {
+        [0, self.secret, self.machine].contains(&failure.whose)
     }
 }
 
@@ -171,11 +187,11 @@ pub struct TokenStanding {
     pub why: Option<String>,
 }
 
-/// How the token stands.
-pub fn inspect(slot: &TokenSlot, concerned: Concerned) -> Operation<TokenStanding> {
+/// How the token stands. `own_failure`: as in [`TokenAsk`].
+pub fn inspect(slot: &TokenSlot, concerned: Concerned, own_failure: Option<Failure>) -> Operation<TokenStanding> {
     on_record(slot, move |record, _, _| {
-        let ours = |failure: &&Failure| [0, concerned.secret, concerned.machine].contains(&failure.whose);
-        let failure = record.failures.iter().filter(ours).filter(|failure| failure.times > 0);
+        let failures = record.failures.iter().chain(&own_failure).filter(|failure| concerned.is_one_of(failure));
+        let failure = failures.filter(|failure| failure.times > 0);
         let failure = failure.max_by_key(|failure| failure.times);
         let refused = (record.refused_pause_ms > 0).then(|| all_refused(record).message);
         let standing = TokenStanding {
@@ -198,8 +214,8 @@ pub fn claim(slot: &TokenSlot, ask: TokenAsk) -> Operation<TokenClaim> {
         if let Some((_, left_ms)) = record.asker.filter(|(holder, left_ms)| *holder != ask.holder && *left_ms > 0) {
             return no(TokenClaim::Wait(left_ms));
         }
-        let ours = |failure: &&Failure| [0, ask.concerned.secret, ask.concerned.machine].contains(&failure.whose);
-        let failures = || record.failures.iter().filter(ours);
+        let failures =
+            || record.failures.iter().chain(&ask.own_failure).filter(|failure| ask.concerned.is_one_of(failure));
         if let Some(failure) = failures().filter(|failure| failure.pause_ms > 0).max_by_key(|failure| failure.pause_ms)
         {
             return no(TokenClaim::Failed(failure.why.clone(), failure.pause_ms));
@@ -255,7 +271,7 @@ pub fn put(
         let stored = StoredToken { token: token.clone(), left_ms: life_ms, life_ms };
         record.token = Some(Kept { stored, refusal: None, accepted: false });
         record.asker = None;
-        record.failures.retain(|failure| ![0, concerned.secret, concerned.machine].contains(&failure.whose));
+        record.failures.retain(|failure| !concerned.is_one_of(failure));
         Ok((true, true))
     })
 }
@@ -279,11 +295,7 @@ pub fn fail(
         if legacy && !lost {
             LEGACY.give_back(view, changes)?;
         }
-        let whose = match scope {
-            FailureScope::Everybody => 0,
-            FailureScope::Secret => concerned.secret,
-            FailureScope::Machine => concerned.machine,
-        };
+        let whose = concerned.whose(scope);
         let times = record.failure(whose).map_or(0, |failure| failure.times).saturating_add(1);
         record.note_failure(Failure { whose, times, pause_ms, why: why.clone() });
         Ok((true, ()))
@@ -302,8 +314,10 @@ pub fn release(slot: &TokenSlot, holder: i64, why: Error, concerned: Concerned, 
             LEGACY.give_back(view, changes)?;
         }
         if pause_ms > 0 && record.failure(concerned.machine).is_none_or(|failure| failure.pause_ms < pause_ms) {
-            let times = record.failure(concerned.machine).map_or(0, |failure| failure.times);
-            record.note_failure(Failure { whose: concerned.machine, times, pause_ms, why: why.clone() });
+            // What WeChat, or the way there, said before is more than that the time was over.
+            let known = record.failure(concerned.machine).filter(|failure| failure.times > 0).cloned();
+            let failure = known.unwrap_or(Failure { whose: concerned.machine, times: 0, pause_ms, why: why.clone() });
+            record.note_failure(Failure { pause_ms, ..failure });
         }
         Ok((true, ()))
     })

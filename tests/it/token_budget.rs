@@ -113,6 +113,36 @@ fn a_way_on_which_no_answer_comes_holds_up_nobody_else() {
     }
 }
 
+/// The store keeps the failures of a few of them; to it, each way to WeChat is another machine.
+#[test]
+fn each_of_many_machines_asks_less_and_less_often() {
+    let env = TestEnv::with(Options { https: Some(0), ..Options::default() });
+    env.wechat.arm(Fault::errcode(40164).on(Endpoint::StableToken).forever());
+    let clients: Vec<Client> = (0..24)
+        .map(|n| {
+            let ca_file = env.folder.path().join(format!("{n}.pem"));
+            std::fs::write(&ca_file, env.wechat.ca_pem().expect("a simulator with HTTPS")).unwrap();
+            env.client(json!({"ca_file": ca_file, "templates": "off"}))
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (n, client) in clients.iter().enumerate() {
+            let (env, openid) = (&env, format!("o{n}"));
+            scope.spawn(move || {
+                env.accept(client, &openid);
+                let until = Instant::now() + Duration::from_secs(3);
+                while Instant::now() < until {
+                    send(client, &openid);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    // Each at 0, 0.25, 0.75 and 1.75 s, each up to a fifth earlier.
+    let calls = token_calls(&env);
+    assert!((24..=24 * 6).contains(&calls), "{calls} calls");
+}
+
 fn assert_holds_up_nobody_else(env: &TestEnv, lost: &Client, right: &Client) {
     env.accept(right, "o1");
     let failures = |client: &Client| {

@@ -8,9 +8,10 @@ use crate::client::in_flight::cancelled;
 use crate::clock::{Deadline, Now};
 use crate::config::{Config, TokenMode};
 use crate::error::{Error, Status};
-use crate::ledger::{self, FailureScope};
+use crate::ledger::{self, FailureScope, TokenFailure};
 use crate::log::log_line;
 use crate::secret::Secret;
+use crate::sync::Mutex;
 use crate::wechat::{Concern, concern};
 
 /// A pause up to this long is waited out even if the last failure was one for an operator: he may just have put it right.
@@ -23,6 +24,33 @@ const LONGEST_PAUSE_MS: i64 = 30_000;
 const LONGEST_LEGACY_PAUSE_MS: i64 = 240_000;
 /// Others look at least so often whether it is their turn.
 const OTHERS_FIRST_MS: i64 = 100;
+
+/// How this process failed last, since it got a token: the store keeps the failures of a few machines only.
+#[derive(Default)]
+pub(super) struct OwnFailure(Mutex<Option<Remembered>>);
+
+struct Remembered {
+    failure: TokenFailure,
+    /// By the boot clock.
+    paused_until_ms: i64,
+}
+
+impl OwnFailure {
+    pub(super) fn read(&self, now: &Now) -> Option<TokenFailure> {
+        let kept = self.0.lock();
+        let Remembered { failure, paused_until_ms } = kept.as_ref()?;
+        Some(TokenFailure { pause_ms: (paused_until_ms - now.boot_ms).max(0), ..failure.clone() })
+    }
+
+    fn note(&self, failure: TokenFailure) {
+        let paused_until_ms = Now::read().boot_ms + failure.pause_ms;
+        *self.0.lock() = Some(Remembered { failure, paused_until_ms });
+    }
+
+    pub(super) fn forget(&self) {
+        *self.0.lock() = None;
+    }
+}
 
 impl TokenSource {
     /// Tells others that asking failed, and waits until it may be tried again, if that is worth it.
@@ -47,15 +75,10 @@ impl TokenSource {
             (_, Concern::Secret) => FailureScope::Secret,
             (_, Concern::Account) => FailureScope::Everybody,
         };
-        let told = ledger::fail_token(
-            &self.slot,
-            self.core.process,
-            why.clone(),
-            scope,
-            self.concerned(),
-            pause_ms,
-            no.maybe_lost,
-        );
+        let (process, concerned, why) = (self.core.process, self.concerned(), why.clone());
+        let (whose, times) = (concerned.whose(scope), failures.saturating_add(1));
+        self.own_failure.note(TokenFailure { whose, times, pause_ms, why: why.clone() });
+        let told = ledger::fail_token(&self.slot, process, why, scope, concerned, pause_ms, no.maybe_lost);
         self.core.engine.run_later(told);
         pause_ms
     }

@@ -23,7 +23,7 @@ use crate::secret::Secret;
 use crate::wechat::TokenResponse;
 use cache::{Held, TokenCache};
 use endpoint::{NoToken, TokenEndpoint};
-use failures::way_to_wechat;
+use failures::{OwnFailure, way_to_wechat};
 
 /// An asker's lease lasts this much longer than its deadline.
 const LEASE_MARGIN_MS: i64 = 1000;
@@ -55,6 +55,7 @@ pub struct TokenSource {
     transport: Arc<ApiTransport>,
     /// Those who ask by the built-in transport, and by the host's own: its failures are this process's.
     concerned: [Concerned; 2],
+    own_failure: OwnFailure,
     renewal_wanted: AtomicBool,
     /// By the boot clock: not again right after a failure.
     renew_not_before: AtomicI64,
@@ -71,6 +72,7 @@ impl TokenSource {
             slot: TokenSlot::new(config.token.word(), host),
             concerned: [way_to_wechat(config, core.process), format!("transport of {}", core.process)]
                 .map(|way| Concerned::new(&config.appid, config.secret.as_ref(), &way)),
+            own_failure: OwnFailure::default(),
             renewal_wanted: AtomicBool::new(false),
             renew_not_before: AtomicI64::new(i64::MIN),
             core,
@@ -87,7 +89,8 @@ impl TokenSource {
     /// # Errors
     /// [`Status::Store`] when its record can't be read.
     pub fn report(&self, deadline: Deadline) -> Result<TokenReport, Error> {
-        let stored = self.core.engine.ask(ledger::inspect_token(&self.slot, self.concerned()), deadline)?;
+        let inspect = ledger::inspect_token(&self.slot, self.concerned(), self.own_failure.read(&Now::read()));
+        let stored = self.core.engine.ask(inspect, deadline)?;
         let held = self.cache.times(&Now::read()).map(|times| ("memory", times));
         let found = held.or(stored.times.map(|times| ("store", times)));
         Ok(TokenReport {
@@ -217,7 +220,8 @@ impl TokenSource {
             }
             let now = Now::read();
             let lease_ms = deadline.left().as_millis() as i64 + LEASE_MARGIN_MS;
-            let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned: self.concerned() };
+            let (concerned, own_failure) = (self.concerned(), self.own_failure.read(&now));
+            let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned, own_failure };
             let claim = match self.core.engine.run(ledger::claim_token(&self.slot, ask), deadline) {
                 Ok(claim) => claim,
                 Err(e) => return Err(last.unwrap_or(e)),
@@ -231,6 +235,7 @@ impl TokenSource {
                         self.pause(Duration::from_millis(fastrand::u64(5..25)), deadline)?;
                     }
                     None => {
+                        self.own_failure.forget();
                         self.cache.put(stored.token.clone(), stored.left_ms, stored.life_ms, &now);
                         return Ok(stored.token);
                     }
@@ -311,6 +316,7 @@ impl TokenSource {
                 self.core.engine.run_later(put());
             }
         }
+        self.own_failure.forget();
         self.cache.put(token.clone(), life_ms, life_ms, &now);
         let (mode, life_s) = (self.mode().word(), answer.expires_in_s);
         log_line!(self.core.log, Info, "new {mode} access token, good for {life_s} s");

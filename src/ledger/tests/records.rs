@@ -440,7 +440,7 @@ fn seeds() -> Vec<(u8, &'static str, Vec<u8>)> {
         Secret::new("token".to_owned()),
         TokenRefusal { errcode: 42001, http_status: 200 },
     ));
-    fixture.run(claim_token(&slot, TokenAsk { holder: 1, lease_ms: LEASE, need_ms: 0, concerned }));
+    fixture.run(claim_token(&slot, TokenAsk { holder: 1, lease_ms: LEASE, need_ms: 0, concerned, own_failure: None }));
     fixture.run(fail_token(&slot, 1, Error::new(Status::Auth, "no"), FailureScope::Secret, concerned, LEASE, false));
     fixture.run(force_token()).unwrap();
     fixture.run(put_list("[]".to_owned()));

@@ -8,6 +8,8 @@ under_set_clocks! {
     one_process_asks_for_a_token_and_its_failure_is_everybodys_for_a_while;
     the_token_of_an_asker_who_was_overtaken_replaces_no_newer_one;
     who_gives_up_leaves_the_next_try_to_another_machine;
+    who_gives_up_keeps_what_failed_before;
+    each_of_many_machines_asks_less_and_less_often;
     a_failure_concerns_those_whom_it_is_about;
     a_token_that_wechat_never_accepted_is_replaced_once_and_then_after_pauses;
     a_legacy_token_has_a_budget_for_the_day;
@@ -41,7 +43,7 @@ fn token(text: &str) -> Secret {
 
 impl Fixture {
     fn claim(&self, slot: &TokenSlot, holder: i64, whose: Concerned) -> TokenClaim {
-        let ask = TokenAsk { holder, lease_ms: LEASE, need_ms: 0, concerned: whose };
+        let ask = TokenAsk { holder, lease_ms: LEASE, need_ms: 0, concerned: whose, own_failure: None };
         self.run(claim_token(slot, ask))
     }
 
@@ -173,7 +175,7 @@ fn who_gives_up_leaves_the_next_try_to_another_machine(new: New) {
     assert!(
         matches!(fixture.claim(&slot, 1, silent), TokenClaim::Failed(why, SECOND) if why.status == Status::Connect)
     );
-    let standing = fixture.ask(inspect_token(&slot, silent));
+    let standing = fixture.ask(inspect_token(&slot, silent, None));
     assert_eq!((standing.failures, standing.why), (0, None), "WeChat did not fail");
     assert!(matches!(fixture.claim(&slot, 2, right), TokenClaim::Ask { failures: 0, .. }));
     fixture.run(release_token(&slot, 2, why(), right, 0));
@@ -185,6 +187,46 @@ fn who_gives_up_leaves_the_next_try_to_another_machine(new: New) {
     assert!(matches!(fixture.claim(&slot, 2, right), TokenClaim::Ask { .. }));
     fixture.run(release_token(&slot, 2, why(), silent, SECOND));
     assert!(matches!(fixture.claim(&slot, 1, silent), TokenClaim::Failed(_, ms) if ms == 8 * SECOND));
+}
+
+fn who_gives_up_keeps_what_failed_before(new: New) {
+    let mut fixture = new();
+    let (slot, whose) = (stable(), concerned("s", "m"));
+    assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { .. }));
+    let refused = Error::new(Status::Auth, "the address is not on the list").answered(40164, 200);
+    fixture.run(fail_token(&slot, 1, refused, FailureScope::Machine, whose, SECOND, false));
+    fixture.pass(SECOND);
+    assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Ask { failures: 1, .. }));
+    fixture.run(release_token(&slot, 1, Error::new(Status::Connect, "no answer"), whose, SECOND));
+    let standing = fixture.ask(inspect_token(&slot, whose, None));
+    assert_eq!((standing.failures, standing.why.as_deref()), (1, Some("the address is not on the list")));
+    assert!(matches!(fixture.claim_ours(&slot, 1), TokenClaim::Failed(why, SECOND) if why.errcode == 40164));
+}
+
+/// Of so many the record does not keep all failures.
+fn each_of_many_machines_asks_less_and_less_often(new: New) {
+    let mut fixture = new();
+    let slot = stable();
+    let mut own: Vec<Option<TokenFailure>> = vec![None; 40];
+    let mut asked = 0;
+    for _ in 0..120 {
+        for (n, own) in own.iter_mut().enumerate() {
+            let whose = concerned("s", &format!("machine {n}"));
+            let (holder, own_failure) = (n as i64 + 1, own.clone());
+            let ask = TokenAsk { holder, lease_ms: LEASE, need_ms: 0, concerned: whose, own_failure };
+            let TokenClaim::Ask { failures, .. } = fixture.run(claim_token(&slot, ask)) else { continue };
+            asked += 1;
+            let why = Error::new(Status::Auth, "no").answered(40164, 200);
+            let (scope, pause_ms) = (FailureScope::Machine, SECOND << failures.min(5));
+            let times = failures + 1;
+            *own = Some(TokenFailure { whose: whose.whose(scope), times, pause_ms, why: why.clone() });
+            fixture.run(fail_token(&slot, holder, why, scope, whose, pause_ms, false));
+        }
+        fixture.pass(SECOND);
+        own.iter_mut().flatten().for_each(|failure| failure.pause_ms = (failure.pause_ms - SECOND).max(0));
+    }
+    // At 0, 1, 3, 7, 15, 31, 63 and 95 seconds.
+    assert_eq!(asked, 40 * 8);
 }
 
 /// One process with yesterday's secret, or on a machine that is not on the list, must not stop the others.

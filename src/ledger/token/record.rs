@@ -7,7 +7,7 @@ use crate::ledger::codec::{Damage, Decoder, Encoder};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Stop, Time, View};
 
-/// Failures of different secrets and machines that are kept.
+/// Failures of different secrets and machines that are kept; each process remembers its own, too.
 const MAX_FAILURES: usize = 16;
 /// What is kept of a failure's sentence, in characters.
 const MAX_WHY: usize = 240;
@@ -30,12 +30,16 @@ pub struct Kept {
     pub accepted: bool,
 }
 
+/// Asking for a token failed.
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The digest of those whom it concerns; 0: everybody.
     pub whose: u64,
     /// In a row; 0: somebody's own time was over.
     pub times: u32,
+    /// For so many milliseconds none of them shall ask.
     pub pause_ms: i64,
+    /// What was said.
     pub why: Error,
 }
 

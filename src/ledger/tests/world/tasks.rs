@@ -404,7 +404,7 @@ impl World {
         match task {
             TokenTask::Claim => {
                 let (holder, concerned) = (self.new_number(), self.concerned);
-                let ask = TokenAsk { holder, lease_ms: TOKEN_LEASE, need_ms: 0, concerned };
+                let ask = TokenAsk { holder, lease_ms: TOKEN_LEASE, need_ms: 0, concerned, own_failure: None };
                 let claimed = self.step(p, NOBODY, Effect::Nothing, claim_token(&slot, ask))?;
                 if !matches!(claimed, Ok(TokenClaim::Ask { .. })) {
                     return Ok(Next::Over);
