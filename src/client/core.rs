@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ledger;
 use crate::log::{Logger, log_line};
-use crate::store::Engine;
+use crate::store::{Engine, Space};
 
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 512;
@@ -76,6 +76,23 @@ impl Core {
     /// A call's deadline, as it is configured.
     pub fn deadline(&self) -> Deadline {
         Deadline::in_ms(self.config.timeout_ms)
+    }
+
+    /// The place of the first player behind this one; None: there is none. `deadline`: each scan's.
+    ///
+    /// # Errors
+    /// [`crate::Status::Store`].
+    pub fn first_behind(&self, place: Box<[u8]>, deadline: impl Fn() -> Deadline) -> Result<Option<Box<[u8]>>, Error> {
+        let mut after = Some(place);
+        while after.is_some() {
+            let page = self.engine.scan(Space::Player, after, 1, deadline())?;
+            if let Some(record) = page.records.into_iter().next() {
+                return Ok(Some(record.place));
+            }
+            // It was cut short for want of time.
+            after = page.after;
+        }
+        Ok(None)
     }
 
     /// Unique among all processes, as far as 64 random bits are.

@@ -5,7 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Retry, Status, Verdict};
 use crate::ledger::campaign;
 use crate::ledger::{self, Answered, CampaignSend, Effect, Entry, Forgotten, TemplateId, Unsent, What};
-use crate::store::{Space, home_of};
+use crate::store::home_of;
 use crate::wechat::{Endpoint, rule};
 
 /// Records of a player that are forgotten in one step.
@@ -119,16 +119,12 @@ impl Core {
             if has_ended || !self.engine.ask(campaign::names_place(&id, place.clone()), deadline)? {
                 continue;
             }
-            let next = |place: &[u8]| -> Result<Option<Box<[u8]>>, Error> {
-                let page = self.engine.scan(Space::Player, Some(place.into()), 1, deadline)?;
-                Ok(page.records.into_iter().next().map(|record| record.place))
-            };
-            let behind = next(&place)?;
+            let behind = self.first_behind(place.clone(), || deadline)?;
             let mut instead = Box::default();
             for kept in openid.len() / 2..openid.len() {
                 instead = self.engine.place_of(&player, kept);
                 // Whoever is between would be looked at twice: he gets nothing twice, but is counted so.
-                if next(&instead)? == behind {
+                if self.first_behind(instead.clone(), || deadline)? == behind {
                     break;
                 }
             }

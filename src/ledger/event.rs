@@ -12,7 +12,7 @@ use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
 use crate::store::{Changes, Name, Operation, Stop, View};
 
-/// With counts of so many templates, a player gets no other by an event that is not trusted.
+/// While so many templates have something left, a player gets no count of another by an event that is not trusted.
 const UNTRUSTED_TEMPLATES: usize = MAX_TEMPLATES / 2;
 
 /// What WeChat pushed about a player.
@@ -134,9 +134,11 @@ fn lowers(part: &EventPart) -> bool {
     }
 }
 
-/// Whether it opens a count of one template more where there are many: the player's own answers must find room.
+/// Whether it opens a count of one template more where there are many: the player's own answers must find room. Made-up
+/// templates keep what they have, since nothing is sent for them; what was used up makes room.
 fn crowds(player: &Player, part: &EventPart) -> bool {
-    player.counts.len() >= UNTRUSTED_TEMPLATES && player.count(template_of(part)).is_none()
+    let open = player.counts.iter().filter(|count| count.granted > count.spent).count();
+    player.count(template_of(part)).is_none() && (open >= UNTRUSTED_TEMPLATES || !player.has_room())
 }
 
 fn remaining(player: &Player, part: &EventPart) -> i64 {

@@ -58,10 +58,12 @@ pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, sou
     oldest.inspect(|at| drop(marks.remove(*at))).is_some()
 }
 
-/// WeChat refused what was accepted: an accept by an event that is not trusted may never have been, and the next report is
-/// another act. One that WeChat told of was; the game's own report of it may still come.
-pub fn drop_untrusted_accepts(player: &mut Player, template: &TemplateId) {
-    player.recent.marks.retain(|mark| mark.refusal || !mark.untrusted || !template.is(&mark.template));
+/// WeChat refused what was accepted, or the player does since: an accept by an event that is not trusted may never have been,
+/// and the next report is another act. One that WeChat told of was; the game's own report of it may still come. None: of
+/// all templates.
+pub fn drop_untrusted_accepts(player: &mut Player, template: Option<&TemplateId>) {
+    let is_of = |mark: &Mark| template.is_none_or(|template| template.is(&mark.template));
+    player.recent.marks.retain(|mark| mark.refusal || !mark.untrusted || !is_of(mark));
 }
 
 /// Leaves a mark for the other way.

@@ -248,12 +248,20 @@ impl Player {
         Ok(&mut self.counts[at])
     }
 
+    /// Whether there is room for another count, or one that may leave.
+    pub fn has_room(&self) -> bool {
+        self.counts.len() < MAX_TEMPLATES || self.counts.iter().any(|count| self.is_spare(count))
+    }
+
+    fn is_spare(&self, count: &Count) -> bool {
+        count.granted <= count.spent && !self.recent.names(&count.template)
+    }
+
     fn make_room(&mut self) -> Result<(), Error> {
         if self.counts.len() < MAX_TEMPLATES {
             return Ok(());
         }
-        let spare = |count: &Count| count.granted <= count.spent && !self.recent.names(&count.template);
-        let spares = self.counts.iter().enumerate().filter(|(_, count)| spare(count));
+        let spares = self.counts.iter().enumerate().filter(|(_, count)| self.is_spare(count));
         // The refusal that is known for the longest says the least.
         let oldest = spares.min_by_key(|(_, count)| count.denial.map_or(0, |denial| denial.at_s));
         let at = oldest.map(|(at, _)| at).ok_or_else(|| {

@@ -61,7 +61,7 @@ impl Campaigns {
         }
         let mut found = FoundPlayers::default();
         // The last one may be gone.
-        let end = self.first_behind(slice.to.clone())?;
+        let end = self.core.first_behind(slice.to.clone(), || self.deadline())?;
         let (mut after, mut looked) = (slice.from.clone(), 0);
         while looked < MARGIN * LOOKED_AT {
             let page = self.core.engine.scan(Space::Player, after, AT_ONCE, self.deadline())?;
@@ -78,20 +78,6 @@ impl Campaigns {
             }
         }
         Ok((found.players, found.tally))
-    }
-
-    /// The place of the first player behind this one; None: there is none.
-    fn first_behind(&self, place: Box<[u8]>) -> Result<Option<Box<[u8]>>, Error> {
-        let mut after = Some(place);
-        while after.is_some() {
-            let page = self.core.engine.scan(Space::Player, after, 1, self.deadline())?;
-            if let Some(record) = page.records.into_iter().next() {
-                return Ok(Some(record.place));
-            }
-            // It was cut short for want of time.
-            after = page.after;
-        }
-        Ok(None)
     }
 
     fn deadline(&self) -> Deadline {

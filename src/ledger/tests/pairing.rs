@@ -9,6 +9,8 @@ under_set_clocks! {
     what_is_not_signed_lowers_nothing_and_leaves_no_mark;
     a_refused_send_ends_what_an_untrusted_accept_is_paired_with;
     a_refused_send_leaves_what_a_trusted_accept_is_paired_with;
+    a_refusal_ends_what_an_untrusted_accept_is_paired_with;
+    untrusted_accepts_find_room_where_others_are_used_up;
     an_accept_above_the_limit_changes_nothing;
     an_act_that_is_paired_is_not_one_above_the_limit;
     an_event_is_applied_once;
@@ -196,6 +198,35 @@ fn a_refused_send_leaves_what_a_trusted_accept_is_paired_with(new: New) {
     fixture.settle(&hold, Outcome::Cleared, refused());
     fixture.pass(SECOND);
     assert!(matches!(fixture.by_game(Change::Grant), Applied::Paired(0)));
+}
+
+fn a_refusal_ends_what_an_untrusted_accept_is_paired_with(new: New) {
+    for refusal in [Change::Clear, Change::ClearAll] {
+        for trusted in [false, true] {
+            let mut fixture = new();
+            fixture.by_event_of(trusted, Change::Grant, fixture.wall());
+            fixture.by_game(refusal);
+            fixture.pass(SECOND);
+            let again = fixture.by_game(Change::Grant);
+            assert_eq!(matches!(again, Applied::Paired(0)), trusted, "{refusal:?}: {again:?}");
+            assert_eq!(fixture.left(), i64::from(!trusted));
+        }
+    }
+}
+
+fn untrusted_accepts_find_room_where_others_are_used_up(new: New) {
+    let mut fixture = new();
+    for n in 0..50 {
+        let template = format!("t{n}");
+        let item = Item { template: template_id(&template), ..act(Change::Grant) };
+        let part = (format!("accept of {template}"), EventPart::Answer(item));
+        let event = Event { trusted: false, ..fixture.event_of(fixture.wall(), vec![part]) };
+        fixture.run(handle_event(event)).unwrap();
+        assert_eq!(fixture.left_of(&template), 1, "{template}");
+        let send = fixture.wish(&template);
+        let hold = held(fixture.begin(send));
+        fixture.succeed(&hold, n + 1);
+    }
 }
 
 fn an_accept_above_the_limit_changes_nothing(new: New) {

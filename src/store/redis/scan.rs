@@ -220,8 +220,8 @@ impl Core {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Page, Failure> {
-        // Who goes on within a bucket found more in it than a page.
-        let mut together = if cursor.passed == Passed::Nothing { FIRST_TOGETHER } else { 1 };
+        // Who goes on found more than a page, or had no time for more.
+        let mut together = if cursor == Cursor::default() { FIRST_TOGETHER } else { 1 };
         let mut ids = Vec::new();
         let (enough, mut moved) = (enough_of(deadline), false);
         while ids.len() < limit && cursor.part < BUCKETS && !(moved && enough.is_over()) {
