@@ -8,7 +8,7 @@ use crate::common::{TEMPLATE, left, message, send};
 use crate::env::{PASSWORD, RedisEnv};
 use crate::servers::{Program, Proxy, Reply, Server, Settings, wait_until};
 use serde_json::json;
-use wxsub::{Answer, Client, Status, Verdict};
+use wxsub::{Answer, Client, Retry, Status, Verdict};
 use wxsub_simulator::Endpoint;
 
 /// The deadline of calls that must fail; short, since the store tries as long as it can.
@@ -314,6 +314,54 @@ fn a_user_that_may_not_is_told_what_it_needs() {
     server.tell(&[&["ACL", "SETUSER", "narrow", "on"], narrow.as_slice(), more.as_slice()].concat());
     let client = client_on(&env, &format!("redis://narrow:{PASSWORD}@127.0.0.1:{}/0", server.port()));
     all_is_well(&env, &client, 1);
+}
+
+/// Else each step would end in the middle: what it had done is not taken back.
+#[test]
+fn a_command_that_is_missing_is_named_before_anything_is_done() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    let needed =
+        ["hset", "pexpire", "hincrby", "hdel", "zadd", "zrem", "set", "incr", "del", "xadd", "pttl", "xrange", "xdel"];
+    for missing in needed {
+        let rule = format!("-{missing}");
+        server.tell(&["ACL", "SETUSER", "less", "reset", "on", &format!(">{PASSWORD}"), "~*", "+@all", &rule]);
+        let url = format!("redis://less:{PASSWORD}@127.0.0.1:{}/0", server.port());
+        let words = format!("allow {}", missing.to_uppercase());
+        env.open_failed(&url, json!({"timeout_ms": 2000}), &["this user may not do that", &words]);
+    }
+    let url = format!("redis://less:{PASSWORD}@127.0.0.1:{}/0", server.port());
+    server.tell(&["ACL", "SETUSER", "less", "+@all", "-xadd", "-pexpire"]);
+    env.open_failed(&url, json!({"timeout_ms": 2000}), &["allow PEXPIRE, XADD"]);
+    // Without a history there is nothing to add.
+    server.tell(&["ACL", "SETUSER", "less", "+pexpire"]);
+    let client = env.open(&url, json!({"history_days": 0}));
+    env.base.accept(&client, "o1");
+    assert_eq!(left(&client, "o1"), 1);
+}
+
+/// One that goes missing later.
+#[test]
+fn what_was_done_in_part_is_told_as_in_doubt() {
+    let env = RedisEnv::new();
+    let server = Server::start(RedisEnv::settings());
+    for missing in ["xadd", "pexpire", "hincrby"] {
+        server.tell(&["ACL", "SETUSER", "less", "reset", "on", &format!(">{PASSWORD}"), "~*", "+@all"]);
+        let client = client_on(&env, &format!("redis://less:{PASSWORD}@127.0.0.1:{}/0", server.port()));
+        let before = left(&client, "o1");
+        server.tell(&["ACL", "SETUSER", "less", &format!("-{missing}")]);
+        for is_first in [true, false] {
+            let partly = client.report("o1", Some(TEMPLATE), Answer::Accept, Some(missing));
+            // With its key the second finds the first.
+            if is_first || partly.status != Status::Ok {
+                assert_eq!((partly.status, partly.retry), (Status::Store, Retry::Unsafe), "{missing}: {partly:?}");
+                let words = [&*format!("allow {}", missing.to_uppercase()), "in part", "idempotency key"];
+                assert!(words.iter().all(|word| partly.message.contains(word)), "{}", partly.message);
+            }
+        }
+        server.tell(&["ACL", "SETUSER", "less", "+@all"]);
+        assert_eq!(left(&client, "o1"), before + 1, "{missing}");
+    }
 }
 
 #[test]

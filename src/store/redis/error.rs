@@ -1,5 +1,7 @@
 //! What can go wrong between us and a server, in words, and what to do about it.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Retry, Status};
 
 /// Why a request was not carried out, or maybe was.
@@ -12,6 +14,13 @@ pub enum Failure {
     /// The server refused: nothing was done.
     Refused {
         /// Its code, such as "LOADING".
+        code: String,
+        /// The rest of what it said.
+        text: String,
+    },
+    /// The server refused a command of the script behind others that it had carried out.
+    Partly {
+        /// Its code.
         code: String,
         /// The rest of what it said.
         text: String,
@@ -41,17 +50,30 @@ fn proof_needed(tried: &str) -> String {
 /// Codes that before version 7 stand in the middle of what a script was refused with.
 const INNER: [&str; 7] = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN", "NOPERM"];
 
+/// How the script's error begins where commands before it were carried out; it ends with " at " and the command.
+const PARTLY: &str = "PARTLY ";
+
+/// The command of the script that was refused, or several.
+pub fn refused_command(text: &str) -> Option<&str> {
+    let (_, command) = text.trim_end().rsplit_once(" at ")?;
+    command.bytes().all(|b| b.is_ascii_uppercase() || b", ".contains(&b)).then_some(command)
+}
+
 impl Failure {
     /// Of an answer that is an error.
     pub fn answered(said: &str) -> Failure {
+        let (partly, said) = said.strip_prefix(PARTLY).map_or((false, said), |said| (true, said));
         let (code, text) = said.split_once(' ').unwrap_or((said, ""));
+        // Before version 7 what a script gets begins with its place.
+        let code = if code.starts_with('@') { "ERR" } else { code };
         let denied = text.contains("can't run this command") || text.contains("no permissions");
         let code = match code {
             "ERR" if denied => "NOPERM",
             "ERR" => INNER.into_iter().find(|inner| text.contains(inner)).unwrap_or(code),
             code => code,
         };
-        Failure::Refused { code: code.to_owned(), text: text.to_owned() }
+        let (code, text) = (code.to_owned(), text.to_owned());
+        if partly { Failure::Partly { code, text } } else { Failure::Refused { code, text } }
     }
 
     /// The same of a request that changes nothing.
@@ -65,7 +87,15 @@ impl Failure {
     /// The code of a server's refusal.
     pub fn code(&self) -> &str {
         match self {
-            Failure::Refused { code, .. } => code,
+            Failure::Refused { code, .. } | Failure::Partly { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    /// The rest of what a server refused with.
+    pub fn text(&self) -> &str {
+        match self {
+            Failure::Refused { text, .. } | Failure::Partly { text, .. } => text,
             _ => "",
         }
     }
@@ -103,7 +133,7 @@ impl Failure {
     /// As `WXSUB_E_STORE`, with advice; nothing was changed, or only what may be repeated. `location` is the store's URL
     /// without its password.
     pub fn describe(&self, location: &str) -> Error {
-        if let Failure::Lost(_) = self {
+        if let Failure::Lost(_) | Failure::Partly { .. } = self {
             return self.in_doubt(location);
         }
         let (what, ms) = self.in_words();
@@ -124,6 +154,9 @@ impl Failure {
             }
             // The server's own words would push out what must be said here.
             Failure::Refused { code, text } => format!("{} (it said: {code}); of an earlier try", advice(code, text).0),
+            Failure::Partly { code, text } => {
+                return doubtful(location, &format!("{} (it said: {code}); it was done in part", advice(code, text).0));
+            }
             Failure::Config(what) => format!("{what}; of an earlier try"),
         };
         doubtful(location, &format!("{why} it is not known whether it was done"))
@@ -138,6 +171,7 @@ impl Failure {
                 (format!("it was not reached, nothing was done: {why}{ask}"), if known { 10_000 } else { 1000 })
             }
             Failure::Lost(why) => (why.clone(), 1000),
+            Failure::Partly { code, text } => (format!("{} (it said: {code})", advice(code, text).0), 10_000),
             Failure::TooLate => ("no answer came in time; nothing was done. Try again".to_owned(), 100),
             Failure::Unproven(tried) => (
                 // What to do comes first: a result has hardly room for all.
@@ -158,7 +192,22 @@ fn doubtful(location: &str, what: &str) -> Error {
     Error { retry: Retry::Unsafe, ..Error::new(Status::Store, text).after_ms(1000) }
 }
 
-fn advice(code: &str, text: &str) -> (&'static str, u32) {
+fn advice(code: &str, text: &str) -> (Cow<'static, str>, u32) {
+    let needed = refused_command(text);
+    let lower = text.to_ascii_lowercase();
+    match (code, needed) {
+        ("NOPERM", Some(command)) => (format!("this user may not do that: allow {command}").into(), 10_000),
+        ("ERR", Some(command)) if lower.contains("unknown") && lower.contains("command") => {
+            (format!("it lacks {command}, which is needed (was it renamed?)").into(), 10_000)
+        }
+        _ => {
+            let (advice, ms) = general_advice(code, text);
+            (advice.into(), ms)
+        }
+    }
+}
+
+fn general_advice(code: &str, text: &str) -> (&'static str, u32) {
     let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match code {

@@ -17,6 +17,7 @@ mod fan_out;
 mod format;
 mod journal;
 mod keys;
+mod needs;
 mod node;
 mod player_locks;
 mod proof;
@@ -131,6 +132,7 @@ impl RedisEngine {
             steps: AtomicU64::new(0),
         };
         core.claim_format(deadline)?;
+        core.require_commands(deadline).map_err(|failure| failure.describe(&core.location))?;
         if core.durable {
             core.require_proofs(deadline).map_err(|failure| failure.describe(&core.location))?;
         }

@@ -6,7 +6,8 @@
 -- which key, the arguments. UNLOG takes entries out of a stream: between these times, whose text begins like this. XADDOLD
 -- adds an entry of another time, first of all; where the stream has it already, or a newer one, it is passed over. LENGTHEN
 -- is a PEXPIRE that shortens no life.
--- Answer: 1 and the time if it was done. Else 0, the time, and each record's value, for the next decision.
+-- Answer: 1 and the time if it was done. Else 0, the time, and each record's value, for the next decision. An error names the
+-- command that was refused; it begins with PARTLY if others were done before.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local decided, records = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -25,27 +26,39 @@ for i = 1, records do
 end
 if not holds then return answer end
 
+local wrote, failure = false, nil
+local function try(command, ...)
+  local said = redis.pcall(command, ...)
+  if type(said) == 'table' and said.err then
+    failure = { err = (wrote and 'PARTLY ' or '') .. said.err .. ' at ' .. command }
+    return {}
+  end
+  wrote = true
+  return said
+end
+
 local at = 2 * records + 3
-while at <= #ARGV do
-  local count, command, key = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
+while at <= #ARGV and not failure do
+  local count, command, key = tonumber(ARGV[at]), ARGV[at + 1], KEYS[tonumber(ARGV[at + 2])]
   if command == 'UNLOG' then
     local beginning = ARGV[at + 5]
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[key], ARGV[at + 3], ARGV[at + 4])) do
-      if string.sub(entry[2][2], 1, #beginning) == beginning then redis.call('XDEL', KEYS[key], entry[1]) end
+    for _, entry in ipairs(try('XRANGE', key, ARGV[at + 3], ARGV[at + 4])) do
+      if string.sub(entry[2][2], 1, #beginning) == beginning then try('XDEL', key, entry[1]) end
     end
   elseif command == 'XADDOLD' then
-    local made, last = ARGV[at + 3], redis.call('XREVRANGE', KEYS[key], '+', '-', 'COUNT', 1)[1]
+    local made, last = ARGV[at + 3], try('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     local ms, number = string.match(last and last[1] or '0-0', '(%d+)-(%d+)')
     local id = made .. '-' .. (ms == made and number + 1 or 0)
-    if not (ms == made and last[2][2] == ARGV[at + 8]) then
-      local done = redis.pcall('XADD', KEYS[key], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], id, ARGV[at + 7], ARGV[at + 8])
-      if type(done) == 'table' and done.err and not string.find(done.err, 'equal or smaller') then return done end
+    if not failure and not (ms == made and last[2][2] == ARGV[at + 8]) then
+      try('XADD', key, ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], id, ARGV[at + 7], ARGV[at + 8])
+      if failure and string.find(failure.err, 'equal or smaller') then failure = nil end
     end
   elseif command == 'LENGTHEN' then
-    if redis.call('PTTL', KEYS[key]) < tonumber(ARGV[at + 3]) then redis.call('PEXPIRE', KEYS[key], ARGV[at + 3]) end
+    local left = try('PTTL', key)
+    if not failure and left < tonumber(ARGV[at + 3]) then try('PEXPIRE', key, ARGV[at + 3]) end
   else
-    redis.call(command, KEYS[key], unpack(ARGV, at + 3, at + 2 + count))
+    try(command, key, unpack(ARGV, at + 3, at + 2 + count))
   end
   at = at + 3 + count
 end
-return { 1, now }
+return failure or { 1, now }

@@ -189,6 +189,9 @@ fn refusals_say_what_to_do() {
         ("ERR unknown command 'EVALSHA'", "lacks a command"),
         ("ERR EVAL is disabled", "lacks a command"),
         ("NOPERM this user has no permissions to run the 'evalsha' command", "allow EVALSHA"),
+        ("ERR The user executing the script can't run this command or subcommand at XADD", "allow XADD"),
+        ("ERR Unknown Redis command called from script script: 0123 at PEXPIRE", "it lacks PEXPIRE"),
+        ("@user_script: 30: -OOM command not allowed when used memory > 'maxmemory'. at SET", "its memory is full"),
         ("ERR This instance has cluster support disabled", "it is no cluster"),
         (
             "ERR Error running script: @user_script: 12: -READONLY You can't write against a read only replica.",
@@ -209,4 +212,10 @@ fn refusals_say_what_to_do() {
         assert!(e.message.contains("idempotency key"), "{e}");
     }
     assert_eq!(Failure::Lost("x".into()).describe("h").retry, crate::Retry::Unsafe);
+    let partly = Failure::answered("PARTLY NOPERM User less has no permissions to run the 'xadd' command at XADD");
+    let told = partly.clone().undone().describe("redis://h:1/0");
+    assert!(told.retry == crate::Retry::Unsafe && !partly.passes(), "{told}");
+    for words in ["allow XADD", "done in part", "idempotency key"] {
+        assert!(told.message.contains(words), "{told}");
+    }
 }
