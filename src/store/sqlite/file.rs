@@ -40,6 +40,9 @@ fn open_at(path: &Path, deadline: Deadline) -> Result<Opened, Error> {
     }
     if !path.exists() {
         make(path, deadline)?;
+    } else if !path.is_file() {
+        // To open a pipe waits for its other end.
+        return Err(Error::new(Status::Store, "is a pipe, a device or a socket; \"store\" must name a file"));
     }
     look(path, deadline)?;
     let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -83,19 +86,29 @@ fn refuse_read_only(c: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose the file is, or the folder where it cannot be made, if it is somebody else's. Before all else: the rest may be cut.
+/// Whose the file, its log or the log's index is, or the folder where it cannot be made, if it is somebody else's; or which
+/// of them may not be used. Before all else: the rest may be cut.
 #[cfg(unix)]
 fn whose(path: &Path) -> String {
-    use std::os::unix::fs::MetadataExt;
+    use rustix::fs::{Access, access};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     let own = rustix::process::geteuid().as_raw();
-    let of_another = |what: &'static str, path: &Path| {
+    let of_another = |what: &str, path: &Path| {
         let uid = std::fs::metadata(path).ok()?.uid();
         (uid != own).then(|| format!("{what} belongs to uid {uid}, this process runs as uid {own}; "))
     };
-    let folder = || path.parent().filter(|folder| rustix::fs::access(*folder, rustix::fs::Access::WRITE_OK).is_err());
-    let told = of_another("the file", path).or_else(|| of_another("its folder", folder()?));
-    told.unwrap_or_default()
+    let closed = |what: &str, path: &Path| {
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+        let is_closed = access(path, Access::READ_OK | Access::WRITE_OK).is_err();
+        is_closed.then(|| format!("{what} may not be read and written (its mode is {mode:04o}); "))
+    };
+    let folder = || path.parent().filter(|folder| access(*folder, Access::WRITE_OK).is_err());
+    let parts: Vec<(&str, PathBuf)> =
+        ["the file", "its -wal", "its -shm"].into_iter().zip(with_suffixes(path, &["", "-wal", "-shm"])).collect();
+    let told = parts.iter().find_map(|(what, part)| of_another(what, part));
+    let told = told.or_else(|| of_another("its folder", folder()?));
+    told.or_else(|| parts.iter().find_map(|(what, part)| closed(what, part))).unwrap_or_default()
 }
 
 #[cfg(not(unix))]

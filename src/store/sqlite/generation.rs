@@ -1,5 +1,6 @@
 //! A number that grows while the store is written to, kept in the store and in a small file beside it: when the store's
-//! is the smaller one, the store is older than it was, such as a copy that was put back.
+//! is the smaller one, the store is older than it was, such as a copy that was put back. And whether the file is still the
+//! store that was opened, which another may be written over.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -33,13 +34,23 @@ pub struct Generation {
     stored: i64,
     durable: bool,
     last: Option<Instant>,
-    /// The newest that the file itself was seen to hold, without its log.
-    in_file: Option<i64>,
-    older: Option<Older>,
+    /// The store's identity.
+    id: i64,
+    /// What the file itself was seen to hold last, without its log.
+    in_file: Option<InFile>,
+    other: Option<OtherFile>,
 }
 
-/// The file was found to hold an older generation, or none.
-struct Older {
+/// What is read in the file itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct InFile {
+    generation: i64,
+    /// None: it may still be in the log.
+    id: Option<i64>,
+}
+
+/// The file was found to hold another store, an older generation, or none.
+struct OtherFile {
     /// In so many looks in a row, the last one then.
     looks: u32,
     at: Instant,
@@ -65,11 +76,12 @@ impl Generation {
     /// SQLite's.
     pub fn open(store: &Path, durable: bool, c: &Connection) -> rusqlite::Result<Generation> {
         let stored = c.query_row("SELECT generation FROM store", [], |r| r.get(0))?;
+        let id = c.query_row("SELECT id FROM identity", [], |r| r.get(0))?;
         let path = with_suffixes(store, &["-generation"]).remove(0);
         // One that is missing, or was not written to its end, says nothing.
         let beside = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         // Others may be moving a log into it, and then it says nothing yet.
-        Ok(Generation { path, beside, stored, durable, last: None, in_file: in_file(store).ok(), older: None })
+        Ok(Generation { path, beside, stored, durable, last: None, id, in_file: in_file(store).ok(), other: None })
     }
 
     /// What an operator must be told.
@@ -85,35 +97,41 @@ impl Generation {
         })
     }
 
-    /// Whether another file was written over this one, which keeps its identity: it holds an older generation than before, or
-    /// no database. To be called about once a second while in doubt. A file whose log was moved in part is hardly readable
+    /// Whether another file was written over this one, which keeps its inode: it holds another store, an older generation than
+    /// before, or no database. To be called about once a second while in doubt. A file whose log was moved in part is hardly readable
     /// by itself, so what cannot be read says nothing; and several looks must agree, a while apart, in which nobody writes
     /// to it.
     pub fn standing(&mut self, store: &Path) -> Standing {
         match (in_file(store), self.in_file) {
-            (Ok(found), seen) if seen.is_none_or(|seen| seen <= found) => {
-                (self.in_file, self.older) = (Some(found), None);
-            }
-            (Err(e), seen) if seen.is_none() || !is_no_database(&e, store) => self.older = None,
+            (Ok(found), seen) if self.may_become(seen, found) => (self.in_file, self.other) = (Some(found), None),
+            (Err(e), seen) if seen.is_none() || !is_no_database(&e, store) => self.other = None,
             _ => {
                 let written = std::fs::metadata(store).and_then(|file| Ok((file.modified()?, file.len()))).ok();
-                let before = self.older.take().filter(|before| before.written == written);
-                self.older = Some(match before {
+                let before = self.other.take().filter(|before| before.written == written);
+                self.other = Some(match before {
                     Some(before) if before.at.elapsed() < APART => before,
-                    before => Older { looks: before.map_or(0, |b| b.looks) + 1, at: Instant::now(), written },
+                    before => OtherFile { looks: before.map_or(0, |b| b.looks) + 1, at: Instant::now(), written },
                 });
             }
         }
-        match &self.older {
+        match &self.other {
             None => Standing::Ours,
             Some(_) if self.is_in_doubt() => Standing::InDoubt,
             Some(_) => Standing::Another,
         }
     }
 
+    /// Whether the store that was `seen` in the file may be what is found there now.
+    fn may_become(&self, seen: Option<InFile>, found: InFile) -> bool {
+        let is_another = found.id.is_some_and(|id| id != self.id);
+        let has_lost =
+            seen.is_some_and(|seen| seen.generation > found.generation || (seen.id.is_some() && found.id.is_none()));
+        !is_another && !has_lost
+    }
+
     /// Whether more looks must tell whose file it is.
     pub fn is_in_doubt(&self) -> bool {
-        self.older.as_ref().is_some_and(|older| older.looks < LOOKS)
+        self.other.as_ref().is_some_and(|other| other.looks < LOOKS)
     }
 
     /// Takes the next step now and then, to be called after writes: first in the store, so that it is never behind.
@@ -150,12 +168,16 @@ impl Generation {
 }
 
 /// What the file holds, whatever stands in its log. SQLite opens it: it alone can do so without a loss of locks.
-fn in_file(store: &Path) -> rusqlite::Result<i64> {
+fn in_file(store: &Path) -> rusqlite::Result<InFile> {
     let path = store.to_string_lossy().replace('\\', "/");
     let path = utf8_percent_encode(&path, NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let raw = Connection::open_with_flags(format!("file:///{path}?immutable=1"), flags)?;
-    raw.query_row("SELECT generation FROM store", [], |r| r.get(0))
+    let generation = raw.query_row("SELECT generation FROM store", [], |r| r.get(0))?;
+    let has_id =
+        raw.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'identity'", [], |r| r.get::<_, i64>(0))?;
+    let id = if has_id > 0 { Some(raw.query_row("SELECT id FROM identity", [], |r| r.get(0))?) } else { None };
+    Ok(InFile { generation, id })
 }
 
 /// No checkpoint makes it so.
@@ -168,9 +190,19 @@ mod tests {
     use super::*;
 
     fn store(path: &Path, generation: i64) -> Connection {
+        store_of(path, generation, 1)
+    }
+
+    fn store_of(path: &Path, generation: i64, id: i64) -> Connection {
         let c = Connection::open(path).unwrap();
-        c.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE store (generation INTEGER NOT NULL)").unwrap();
+        c.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             CREATE TABLE store (generation INTEGER NOT NULL);
+             CREATE TABLE identity (id INTEGER NOT NULL)",
+        )
+        .unwrap();
         c.execute("INSERT INTO store VALUES (?1)", [generation]).unwrap();
+        c.execute("INSERT INTO identity VALUES (?1)", [id]).unwrap();
         c.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         c
     }
@@ -194,8 +226,21 @@ mod tests {
         let c = store(&path, 7);
         drop(store(&copy, 6));
         let older = std::fs::read(&copy).unwrap();
+        let another = folder.path().join("another.db");
+        drop(store_of(&another, 8, 2));
+        let another = std::fs::read(&another).unwrap();
+        let unnamed = folder.path().join("unnamed.db");
+        store(&unnamed, 7).execute_batch("DROP TABLE identity; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let unnamed = std::fs::read(&unnamed).unwrap();
         let newer = std::fs::read(&path).unwrap();
-        for (what, written) in [("older", &older[..]), ("nothing", b""), ("text", b"no database at all")] {
+        let ours = in_file(&path).unwrap();
+        for (what, written) in [
+            ("older", &older[..]),
+            ("another", &another),
+            ("one without an identity", &unnamed),
+            ("nothing", b""),
+            ("text", b"no database at all"),
+        ] {
             let mut generation = Generation::open(&path, false, &c).unwrap();
             assert!((0..5).all(|_| generation.standing(&path) == Standing::Ours), "{what}");
             // What is in the log only does not count.
@@ -207,7 +252,7 @@ mod tests {
             assert_eq!(generation.standing(&path), Standing::Another, "{what}");
             assert!(began.elapsed() >= 2 * APART, "{what}");
             // Somebody writes to it all the time, and at last it is right.
-            let mut generation = Generation { in_file: Some(7), ..Generation::open(&path, false, &c).unwrap() };
+            let mut generation = Generation { in_file: Some(ours), ..Generation::open(&path, false, &c).unwrap() };
             for n in 0..4 {
                 let written = SystemTime::UNIX_EPOCH + Duration::from_secs(n);
                 std::fs::File::open(&path).unwrap().set_modified(written).unwrap();

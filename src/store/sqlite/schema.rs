@@ -43,7 +43,7 @@ INSERT INTO store VALUES (0);
 ";
 
 /// What stores of this format had not at first; made when they are opened.
-const JOURNAL: &str = "
+const LATER_TABLES: &str = "
 -- The log. `at` is the position: milliseconds and a number. `home` is three bytes of the player's hash.
 CREATE TABLE IF NOT EXISTS history (at INTEGER PRIMARY KEY, account INTEGER NOT NULL, home INTEGER NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS history_by_player ON history (account, home);
@@ -51,6 +51,9 @@ CREATE INDEX IF NOT EXISTS history_by_player ON history (account, home);
 CREATE TABLE IF NOT EXISTS funnel (
   account INTEGER NOT NULL, day INTEGER NOT NULL, name BLOB NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, day, name)
 ) WITHOUT ROWID;
+-- One row: tells this store from all others, but for copies of it.
+CREATE TABLE IF NOT EXISTS identity (id INTEGER NOT NULL);
+INSERT INTO identity SELECT random() WHERE NOT EXISTS (SELECT 1 FROM identity);
 ";
 
 /// Whether the file has the tables; if not, it is empty and ours to fill. Nothing is changed.
@@ -87,30 +90,31 @@ pub fn identify(c: &Connection) -> Result<bool, Error> {
 /// Those of [`identify`], and of SQLite.
 pub fn create(c: &mut Connection) -> Result<(), Error> {
     if identify(c)? {
-        return add_journal(c).map_err(|e| error::describe(&e));
+        return add_later_tables(c).map_err(|e| error::describe(&e));
     }
     let failed = |e: rusqlite::Error| error::describe(&e);
     let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have been here since.
     if identify(&transaction)? {
         drop(transaction);
-        return add_journal(c).map_err(failed);
+        return add_later_tables(c).map_err(failed);
     }
     transaction.execute_batch(TABLES).map_err(failed)?;
-    transaction.execute_batch(JOURNAL).map_err(failed)?;
+    transaction.execute_batch(LATER_TABLES).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 
-/// Makes the journal's tables where an earlier version has made the store; several processes may try at once.
-fn add_journal(c: &mut Connection) -> rusqlite::Result<()> {
-    let made = "SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'history_by_player', 'funnel')";
-    if c.query_row(made, [], |r| r.get::<_, i64>(0))? == 3 {
+/// Makes what is missing where an earlier version has made the store; several processes may try at once.
+fn add_later_tables(c: &mut Connection) -> rusqlite::Result<()> {
+    let made =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'history_by_player', 'funnel', 'identity')";
+    if c.query_row(made, [], |r| r.get::<_, i64>(0))? == 4 {
         return Ok(());
     }
     let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(JOURNAL)?;
+    transaction.execute_batch(LATER_TABLES)?;
     transaction.commit()
 }
 

@@ -131,6 +131,39 @@ fn a_store_that_may_not_be_written_is_told_when_it_is_opened() {
     set_mode(&parent, 0o777);
     let told = as_nobody(&parent.join("new.db"));
     assert!(told.contains("opened"), "{told}");
+    // The file was given away, and what a killed process had left beside it was not.
+    let give_away = |suffix: &str| std::os::unix::fs::chown(folder.part(suffix), Some(65_534), Some(65_534)).unwrap();
+    give_away("");
+    for (kept, given) in [("-wal", "-shm"), ("-shm", "-wal")] {
+        for suffix in [kept, given] {
+            let _of_those_before = std::fs::remove_file(folder.part(suffix));
+            std::fs::write(folder.part(suffix), [0; 40]).unwrap();
+            set_mode(&folder.part(suffix), 0o600);
+        }
+        give_away(given);
+        let told = as_nobody(&folder.path());
+        assert!(
+            told.contains(&format!("its {kept} belongs to uid 0, this process runs as uid 65534")),
+            "{kept}: {told}"
+        );
+        [kept, given].into_iter().for_each(|suffix| std::fs::remove_file(folder.part(suffix)).unwrap());
+    }
+    set_mode(&folder.path(), 0);
+    let told = as_nobody(&folder.path());
+    assert!(told.contains("the file may not be read and written (its mode is 0000)"), "{told}");
+}
+
+/// To open a pipe waits for its other end.
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let folder = Folder::new();
+    let pipe = folder.path();
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    for path in [pipe.as_path(), Path::new("/dev/null"), Path::new("/")] {
+        let path = path.to_str().unwrap();
+        let told = SqliteEngine::open(&config("wx0000000000000000", path), path).err().unwrap();
+        assert!(told.message.contains("must name a file"), "{told}");
+    }
 }
 
 #[test]

@@ -84,6 +84,28 @@ fn a_store_that_is_written_over_is_noticed_and_its_log_not_moved_into_it() {
     }
 }
 
+/// Another ledger, which has been written to for longer.
+#[test]
+fn a_newer_store_that_is_not_ours_is_noticed() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let write = |engine: &SqliteEngine| (engine as &dyn Engine).run(proven("o1"), soon());
+    let longer = other.open();
+    write(&longer).unwrap();
+    longer.committer.alone(soon(), |c| c.execute("UPDATE store SET generation = 5000", [])).unwrap().unwrap();
+    let copy = other.path().with_file_name("copy.db");
+    longer.backup(copy.to_str().unwrap()).unwrap();
+    let engine = folder.open();
+    write(&engine).unwrap();
+    engine.maintain(|_, _, _| false).unwrap();
+    std::fs::write(folder.path(), std::fs::read(&copy).unwrap()).unwrap();
+    let began = Instant::now();
+    refused(maintain_for_long(&engine));
+    assert!(began.elapsed().as_secs() < 5);
+    refused(write(&engine));
+    drop(engine);
+    restored(&folder, &copy);
+}
+
 /// Nothing was written by this process before.
 #[test]
 fn a_store_that_is_written_over_at_once_is_noticed() {
