@@ -160,9 +160,11 @@ fn deliver(sink: &dyn Sink, level: Level, text: &str) {
     sink.line(level, text);
 }
 
-/// The text with control characters (a line break in an errmsg forges a line) made visible as spaces.
+/// The text with control characters (a line break in an errmsg forges a line), and those that turn its direction, made
+/// visible as spaces.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let turns = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
 }
 
 macro_rules! log_line {

@@ -48,6 +48,24 @@ const SCHEMES: [(&str, bool, bool); 8] = [
     ("valkeys-cluster", true, true),
 ];
 
+/// Those of other stores and servers.
+const OTHER_SCHEMES: [&str; 14] = [
+    "amqp",
+    "file",
+    "http",
+    "https",
+    "memcached",
+    "mongodb",
+    "mysql",
+    "postgres",
+    "postgresql",
+    "sqlite",
+    "sqlite3",
+    "tcp",
+    "tls",
+    "unix",
+];
+
 impl StoreAt {
     /// Reads the key's value.
     ///
@@ -72,9 +90,9 @@ impl StoreAt {
             return Ok(StoreAt::File(text.to_owned()));
         };
         let Some((_, cluster, tls)) = SCHEMES.iter().find(|(known, ..)| *known == scheme).copied() else {
-            // What is no word may be a password.
-            let is_word = scheme.bytes().all(|b| b.is_ascii_lowercase() || b"+-".contains(&b));
-            let shown = if is_word { format!("{scheme}://") } else { "what stands before the ://".to_owned() };
+            // Another word may be a password.
+            let is_known = OTHER_SCHEMES.contains(&scheme);
+            let shown = if is_known { format!("{scheme}://") } else { "what stands before the ://".to_owned() };
             return Err(format!(
                 "{shown} is no store; give a path, \":memory:\", redis://, rediss:// or redis-cluster://"
             ));
@@ -103,6 +121,9 @@ impl RedisAt {
                 let (user, password) = login.split_once(':').ok_or(
                     "before the @ stands a user without a password; write user:password@, or :password@ for the default user",
                 )?;
+                if password.is_empty() {
+                    return Err("the password is empty; write :password@ for the default user".to_owned());
+                }
                 (Some(decoded(user)?).filter(|u| !u.is_empty()), Some(Secret::new(decoded(password)?)))
             }
         };
@@ -125,14 +146,17 @@ impl RedisAt {
     }
 }
 
-/// Whether the text begins with this scheme, but for a colon or a slash.
+/// Whether the text begins with this scheme, but for a colon or a slash; or another sign, if a login stands behind it.
 fn is_scheme_amiss(text: &str, scheme: &str) -> bool {
-    text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':') || rest.starts_with("//"))
+    text.strip_prefix(scheme).is_some_and(|rest| {
+        let is_login = rest.starts_with(|c: char| c.is_ascii_punctuation()) && rest.contains('@');
+        rest.starts_with(':') || rest.starts_with("//") || is_login
+    })
 }
 
 /// What other libraries take as a server's address or as a connection's settings, and a file is hardly called.
 fn looks_like_an_address(text: &str) -> bool {
-    let text = text.strip_prefix("//").unwrap_or(text);
+    let text = text.strip_prefix("//").unwrap_or(text).replace('：', ":");
     if text.starts_with(['/', '\\', '.', '~']) {
         return false;
     }
@@ -140,14 +164,18 @@ fn looks_like_an_address(text: &str) -> bool {
     let is_drive = |before: &str| before.len() == 1 && before.starts_with(|c: char| c.is_ascii_alphabetic());
     let has_port_or_scheme = first.split_once(':').is_some_and(|(before, _)| !is_drive(before));
     let lower = text.to_ascii_lowercase();
-    let has_settings = ["password=", "pwd=", "data source="].iter().any(|setting| lower.contains(setting));
-    // A login, a list of settings or a command line.
-    let has_ending = [".db", ".sqlite", ".sqlite3"].iter().any(|ending| lower.ends_with(ending));
+    let has_settings = ["password=", "pwd=", "data source=", "auth="].iter().any(|setting| lower.contains(setting));
+    let ends_with = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
     let behind = text[first.len()..].trim_matches(['/', '\\']);
-    let is_no_name = behind.split('?').next().unwrap_or_default().bytes().all(|b| b.is_ascii_digit())
-        && !has_ending
-        && (first.contains(['@', '=']) || first.contains(" -"));
-    has_port_or_scheme || has_settings || is_no_name || lower == "localhost" || text.parse::<std::net::IpAddr>().is_ok()
+    let is_list =
+        first.contains('=') && behind.split('?').next().unwrap_or_default().bytes().all(|b| b.is_ascii_digit());
+    let is_login_or_command = first.contains('@') || first.contains(" -");
+    let is_no_name = (is_list || is_login_or_command) && !ends_with(&[".db", ".sqlite", ".sqlite3"]);
+    let is_host = behind.is_empty()
+        && (lower == "localhost"
+            || ends_with(&[".com", ".cn", ".net", ".internal", ".local"])
+            || text.parse::<std::net::IpAddr>().is_ok());
+    has_port_or_scheme || has_settings || is_no_name || is_host
 }
 
 /// The URL without the password.

@@ -191,6 +191,8 @@ class Reports(support.Case):
         self.assertEqual(client.quota("o", "T"), 0)
         with self.assertRaises(TypeError):
             client.report(b"o", "T", Answer.ACCEPT)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(TypeError, "answer must be int"):
+            client.report("o", "T", None)  # type: ignore[arg-type]
         with self.assertRaises(wxsub.InvalidArgument):
             client.report(None, "T", Answer.ACCEPT)  # type: ignore[arg-type]
 

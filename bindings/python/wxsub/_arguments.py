@@ -80,6 +80,8 @@ def number_of_answer(answer: Union[Answer, int, str]) -> int:
 
 def fits(name: str, number: int, low: int, high: int) -> int:
     """The number itself; ctypes would cut off what does not fit."""
+    if not isinstance(number, int):
+        raise TypeError(f"{name} must be int, not {type(number).__name__}")
     if not low <= number <= high:
         raise InvalidArgument(Result(Status.ARG, f"{name} is {number}; it must be from {low} to {high}"))
     return number

@@ -9,7 +9,14 @@ use super::{Opened, Refusal};
 
 /// Where XML has its `List` and JSON may have the items themselves. Any of them for any event: an official page shows
 /// the change event under the popup's name (`wechat-api.md` section 6).
-const PARENTS: [&str; 3] = ["SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"];
+const PARENTS: [&str; 6] = [
+    "SubscribeMsgPopupEvent",
+    "SubscribeMsgChangeEvent",
+    "SubscribeMsgSentEvent",
+    "subscribe_msg_popup_event",
+    "subscribe_msg_change_event",
+    "subscribe_msg_sent_event",
+];
 /// The longest openid or template id; WeChat's have 28 and 43 characters.
 const MAX_ID: usize = 128;
 /// The most items of one event; an account has 50 templates.

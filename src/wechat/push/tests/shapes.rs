@@ -35,6 +35,8 @@ fn popup_events() {
         (json(&format!(r#""{named}":{item_a}"#)), vec![one.clone()]),
         (json(&format!(r#""{named}":[{item_a},{item_b}]"#)), vec![one.clone(), two.clone()]),
         (json(&format!(r#""{named}":{{"List":{item_a}}}"#)), vec![one.clone()]),
+        (json(&format!(r#""subscribe_msg_popup_event":{item_a}"#)), vec![one.clone()]),
+        (json(&format!(r#""subscribe_msg_popup_event":[{item_a},{item_b}]"#)), vec![one.clone(), two.clone()]),
         (json(&format!(r#""{named}":{{"List":[{item_a},{item_b}]}}"#)), vec![one.clone(), two.clone()]),
         (xml(&format!("<{named}>{list_a}</{named}>")), vec![one.clone()]),
         (xml(&format!("<{named}>\n {list_a}\n {list_b}\n</{named}>")), vec![one.clone(), two.clone()]),
