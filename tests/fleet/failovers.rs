@@ -26,7 +26,7 @@ pub fn go_on_until(cluster: &Cluster, until: Instant) -> u64 {
             cluster.nodes[old].go_on();
         }
         wait_until("the old master follows", || !is_master(old));
-        cluster.nodes[old].wait_until_linked();
+        cluster.nodes[old].wait_until_it_follows(&cluster.nodes[new]);
         cluster.wait_until_whole();
         failovers += 1;
         let rest = Duration::from_millis(fastrand::u64(2000..8000));

@@ -181,7 +181,7 @@ fn a_cluster_moves_slots_and_survives_a_master() {
         let new = cluster.wait_for_failover(slot, to);
         assert_eq!((new, answer(new, "{tag}b")), (to + 3, text("1")));
         cluster.nodes[to].restart();
-        cluster.nodes[to].wait_until_linked();
+        cluster.nodes[to].wait_until_it_follows(&cluster.nodes[new]);
         assert_eq!(cluster.master_of(slot), Some(new));
     }
 }

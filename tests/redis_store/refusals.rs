@@ -129,7 +129,7 @@ fn a_server_that_became_a_replica_takes_nothing() {
         let other = Server::replica_of(&server, RedisEnv::settings().program(program));
         other.tell(&["REPLICAOF", "NO", "ONE"]);
         server.tell(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]);
-        server.wait_until_linked();
+        server.wait_until_it_follows(&other);
         let words = ["it is a replica: name the master in \"store\""];
         writes_fail(&env, &client, &words);
         env.open_failed(&server.url(), json!({"timeout_ms": SHORT_MS}), &words);

@@ -44,11 +44,22 @@ impl Cluster {
             let master = cluster.id(i - MASTERS);
             cluster.nodes[i].tell(&["CLUSTER", "REPLICATE", &master]);
         }
-        for i in MASTERS..2 * MASTERS {
-            cluster.nodes[i].wait_until_linked();
-        }
         cluster.wait_until_whole();
+        for i in MASTERS..2 * MASTERS {
+            cluster.nodes[i].wait_until_it_follows(&cluster.nodes[i - MASTERS]);
+        }
         cluster
+    }
+
+    /// What each node is now, and what it said of replicas and of itself.
+    pub fn story(&self) -> String {
+        let told = |(n, node): (usize, &Server)| {
+            let (role, keys) = (node.info("replication", "role"), node.try_ask(&["DBSIZE"]));
+            let log = node.log();
+            let lines: Vec<&str> = log.lines().rev().take(60).collect();
+            format!("\nnode {n}: {role}, {keys:?}\n{}", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        };
+        self.nodes.iter().enumerate().map(told).collect()
     }
 
     /// As a store's URL: all of them.

@@ -107,12 +107,7 @@ impl Server {
     /// One that follows another, and gets what that one writes.
     pub fn replica_of(master: &Server, settings: Settings) -> Server {
         let replica = Server::start(settings.set("replicaof", &format!("127.0.0.1 {}", master.port())));
-        replica.wait_until_linked();
-        // The master sends its writes only after the replica's first sign of life, up to a second later.
-        master.tell(&["PUBLISH", "wxsub-tests", "hello"]);
-        wait_until("the replica gets what its master writes", || {
-            replica.info("replication", "slave_repl_offset") == master.info("replication", "master_repl_offset")
-        });
+        replica.wait_until_it_follows(master);
         replica
     }
 
@@ -297,8 +292,16 @@ impl Server {
         found.unwrap_or_default().to_owned()
     }
 
-    pub fn wait_until_linked(&self) {
-        wait_until("the replica follows its master", || self.info("replication", "master_link_status") == "up");
+    /// It has all that its master writes from now on. The link is up before that: the master sends its writes only after the
+    /// replica's first sign of life, up to a second later.
+    pub fn wait_until_it_follows(&self, master: &Server) {
+        let offset = |server: &Server, field: &str| server.info("replication", field).parse::<u64>().unwrap_or(0);
+        wait_until("the replica has a link", || self.info("replication", "master_link_status") == "up");
+        // In a cluster one of the keys is this master's.
+        let write = |n: u32| !matches!(master.ask(&["SET", &format!("try{n}"), "", "PX", "1"]), Reply::Error(_));
+        wait_until("the master takes a write", || (0..64).any(write));
+        let written = offset(master, "master_repl_offset");
+        wait_until("the replica gets what its master writes", || offset(self, "slave_repl_offset") >= written);
     }
 
     /// How many calls of this command the server has carried out.
