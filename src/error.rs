@@ -200,6 +200,17 @@ impl Error {
         Error { status, retry, retry_after_ms: 0, errcode: 0, http_status: 0, message: message.into() }
     }
 
+    /// The same failure before anything has left for WeChat: where the store left its caller in doubt, the same call may be
+    /// made later.
+    pub fn nothing_sent(self) -> Error {
+        match (self.status, self.retry) {
+            (Status::Store, Retry::Unsafe) => {
+                Error { retry: Retry::Later, message: format!("nothing was sent: {}", self.message), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The same failure, with the least time to wait before another try.
     pub fn after_ms(mut self, ms: u32) -> Error {
         self.retry_after_ms = ms;

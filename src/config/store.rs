@@ -121,8 +121,9 @@ impl RedisAt {
                 let (user, password) = login.split_once(':').ok_or(
                     "before the @ stands a user without a password; write user:password@, or :password@ for the default user",
                 )?;
-                if password.is_empty() {
-                    return Err("the password is empty; write :password@ for the default user".to_owned());
+                // What stands for a user would be shown.
+                if password.is_empty() && !user.is_empty() {
+                    return Err("the user's password is empty; write :password@ for the default user".to_owned());
                 }
                 (Some(decoded(user)?).filter(|u| !u.is_empty()), Some(Secret::new(decoded(password)?)))
             }

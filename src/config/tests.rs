@@ -115,7 +115,7 @@ fn wrong_values_by_key() {
         ("store", "\":memory\"", "looks like an address"),
         ("store", "\"redis/:hunter2@h\"", "two slashes"),
         ("store", "\"redis;//:hunter2@h\"", "two slashes"),
-        ("store", "\"redis://hunter2:@h\"", "the password is empty"),
+        ("store", "\"redis://hunter2:@h\"", "the user's password is empty"),
         ("store", "\"swordfish://h\"", "what stands before the :// is no store"),
         ("store", "\"hunter2@h/db0\"", "looks like an address"),
         ("store", "\"hunter2@h/0/?x\"", "looks like an address"),

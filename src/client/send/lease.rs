@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Begun, Deadlines, Executed, Prepared, Purpose, Sender, no_quota, not_sent};
+use super::{Begun, Deadlines, Executed, Prepared, Purpose, Sender, no_quota};
 use crate::client::options::Options;
 use crate::clock::{Deadline, Now};
 use crate::error::{Error, Retry, Status, Verdict};
@@ -91,7 +91,7 @@ impl Sender {
                 Ok(Some(ms)) => ms,
                 // He was busy at the last look.
                 Err(e) if is_too_late(&e, left, took) => return Ok(()),
-                Err(e) => return Err(not_sent(e)),
+                Err(e) => return Err(e.nothing_sent()),
             };
             took = began.elapsed();
             let pause = pause_before_look(ms);
@@ -107,7 +107,7 @@ impl Sender {
         if e.status == Status::Store && e.retry == Retry::Unsafe {
             self.core.engine.run_later(ledger::abandon(begin.clone()));
         }
-        not_sent(e)
+        e.nothing_sent()
     }
 }
 

@@ -17,7 +17,7 @@ use super::rules::{BudgetUnit, HostRules};
 use super::templates::TemplateCache;
 use super::wechat_api::WechatApi;
 use crate::clock::Deadline;
-use crate::error::{Error, QuotaChange, Retry, Status, Verdict};
+use crate::error::{Error, QuotaChange, Status, Verdict};
 use crate::ledger::{self, CampaignSend, Disposition, Hold, Settlement, Skip, Standing};
 use crate::log::log_line;
 use crate::panics;
@@ -254,7 +254,7 @@ impl Sender {
     ) -> Result<Result<BudgetUnit<'a>, Skip>, Error> {
         match self.rules.quiet() {
             Some(skip) => Ok(Err(skip)),
-            None => self.rules.take(template_id, deadline).map_err(not_sent),
+            None => self.rules.take(template_id, deadline).map_err(Error::nothing_sent),
         }
     }
 
@@ -283,14 +283,6 @@ impl Sender {
                 Executed::Unsettled(verdict)
             }
         }
-    }
-}
-
-/// The store's failure in doubt, before anything has left: the same call may be made later.
-fn not_sent(e: Error) -> Error {
-    match (e.status, e.retry) {
-        (Status::Store, Retry::Unsafe) => Error { retry: Retry::Later, ..e },
-        _ => e,
     }
 }
 

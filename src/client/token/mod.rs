@@ -224,7 +224,7 @@ impl TokenSource {
             let ask = TokenAsk { holder: self.core.process, lease_ms, need_ms, concerned, own_failure };
             let claim = match self.core.engine.run(ledger::claim_token(&self.slot, ask), deadline) {
                 Ok(claim) => claim,
-                Err(e) => return Err(last.unwrap_or(e)),
+                Err(e) => return Err(last.unwrap_or(e.nothing_sent())),
             };
             match claim {
                 TokenClaim::Ready(stored) => match self.cache.refusal(&stored.token) {
@@ -271,7 +271,7 @@ impl TokenSource {
         // Only the stable endpoint repeats tokens, and only it can be forced.
         let repeated = dead.filter(|(dead, _)| self.mode() == TokenMode::Stable && *dead == answer.access_token);
         let Some((_, said)) = repeated else { return Ok(answer) };
-        match self.core.engine.run(ledger::force_token(), deadline)? {
+        match self.core.engine.run(ledger::force_token(), deadline).map_err(Error::nothing_sent)? {
             Ok(()) => {
                 log_line!(
                     self.core.log,

@@ -102,7 +102,11 @@ impl Dialer {
         if let Some(config) = &self.tls {
             connection = connection.secure(Arc::clone(config), &address.0).map_err(unreached)?;
         }
-        self.log_in(&mut connection, until)?;
+        let logged_in = self.log_in(&mut connection, until);
+        logged_in.map_err(|failure| match failure {
+            Failure::Unreached(why) => unreached(why),
+            other => other,
+        })?;
         Ok(connection)
     }
 
