@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::mem::{offset_of, size_of};
+use std::time::Instant;
 
 use super::types::{wxsub_identity, wxsub_result, wxsub_status};
 use crate::client;
@@ -15,22 +16,28 @@ const MAX_SIZE: usize = 4096;
 /// The caller's struct states a size that no version has.
 pub struct BadSize;
 
-/// Room for one result; none if the caller wants none.
-pub struct Slot(Array);
+/// Room for the result of one call, which began when this was made; none if the caller wants none.
+pub struct Slot {
+    room: Array,
+    began: Instant,
+}
 
 impl Slot {
     /// # Safety
     /// `result` is NULL, or points to a struct of the size that its `struct_size` states.
     pub unsafe fn new(result: *mut wxsub_result) -> Result<Slot, BadSize> {
         // SAFETY: one struct is an array of one.
-        unsafe { Array::new(result, 1) }.map(Slot)
+        unsafe { Array::new(result, 1) }.map(|room| Slot { room, began: Instant::now() })
     }
 
     /// Writes the verdict, or why there is none, and says its status.
     pub fn put(&mut self, done: Result<Verdict, Error>) -> wxsub_status {
-        let verdict = done.unwrap_or_else(Verdict::from);
+        let mut verdict = done.unwrap_or_else(Verdict::from);
         let status = verdict.status.code();
-        self.0.put(std::slice::from_ref(&verdict));
+        if verdict.elapsed_ms == 0 {
+            verdict.elapsed_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        }
+        self.room.put(std::slice::from_ref(&verdict));
         status
     }
 }
@@ -280,6 +287,19 @@ mod tests {
         let field: [c_char; 8] = fixed("一二三四");
         let bytes: Vec<u8> = field.iter().map(|c| *c as u8).collect();
         assert_eq!(bytes, [0xe4, 0xb8, 0x80, 0xe4, 0xba, 0x8c, 0, 0]);
+    }
+
+    #[test]
+    fn a_result_says_how_long_its_call_took() {
+        let mut result = encode(&Verdict::default());
+        result.struct_size = size_of::<wxsub_result>() as u32;
+        for (known, least) in [(0, 20), (7, 7)] {
+            // SAFETY: a whole struct, and its size.
+            let Ok(mut slot) = (unsafe { Slot::new(&raw mut result) }) else { panic!("the size is right") };
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            slot.put(Ok(Verdict { elapsed_ms: known, ..Verdict::default() }));
+            assert!(result.elapsed_ms >= least && (known == 0 || result.elapsed_ms == known), "{}", result.elapsed_ms);
+        }
     }
 
     #[test]
