@@ -56,7 +56,8 @@ const PARTLY: &str = "PARTLY ";
 /// The command of the script that was refused, or several.
 pub fn refused_command(text: &str) -> Option<&str> {
     let (_, command) = text.trim_end().rsplit_once(" at ")?;
-    command.bytes().all(|b| b.is_ascii_uppercase() || b", ".contains(&b)).then_some(command)
+    let is_named = !command.is_empty() && command.bytes().all(|b| b.is_ascii_uppercase() || b", ".contains(&b));
+    is_named.then_some(command)
 }
 
 impl Failure {

@@ -22,7 +22,7 @@ impl Core {
         commands.sort_unstable();
         commands.dedup();
         let Some(first) = refusals.first() else { return Ok(()) };
-        let said = first.text().rsplit_once(" at ").map_or(first.text(), |(said, _)| said);
+        let Some((said, _)) = first.text().rsplit_once(" at ") else { return Err(first.clone()) };
         Err(Failure::Refused { code: first.code().to_owned(), text: format!("{said} at {}", commands.join(", ")) })
     }
 
@@ -60,9 +60,8 @@ fn one(command: &str, key: &[u8], arguments: &[&[u8]]) -> Command {
     attempt.into_command()
 }
 
+/// One that is about the command. Others, such as that the memory is full, may be over in a moment.
 fn refusal(answer: &Value) -> Option<Failure> {
-    match answer {
-        Value::Error(said) => Some(Failure::answered(said)),
-        _ => None,
-    }
+    let Value::Error(said) = answer else { return None };
+    Some(Failure::answered(said)).filter(|failure| ["NOPERM", "ERR"].contains(&failure.code()))
 }
