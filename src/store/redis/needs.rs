@@ -11,7 +11,7 @@ use crate::clock::Deadline;
 const LIFE: &[u8] = b"1000";
 
 impl Core {
-    /// Tries each command that steps are made of, on keys of its own.
+    /// Tries each command that steps are made of, on keys that hold nothing else, where the account's records are.
     ///
     /// # Errors
     /// The refusal, with the commands that it is about.
@@ -29,9 +29,10 @@ impl Core {
     fn command_tries(&self) -> Vec<Command> {
         let key = |what: &str| self.keys.own(Place::Account, what);
         let (hash, text, set, log) = (key("try-hash"), key("try-text"), key("try-set"), key("try-log"));
-        // The first does nothing: it makes sure that the server knows the script.
+        // The first does nothing: it makes sure that the server knows the script. While the slot moves to another server,
+        // what is not there is asked for over there, and then says nothing.
         let mut first = Attempt::new(None, [].into_iter());
-        first.at(&text);
+        first.at(&key("format"));
         let mut tries = vec![
             first.into_command(),
             one("HSET", &hash, &[b"f", b"v"]),

@@ -7,7 +7,7 @@
 -- adds an entry of another time, first of all; where the stream has it already, or a newer one, it is passed over. LENGTHEN
 -- is a PEXPIRE that shortens no life.
 -- Answer: 1 and the time if it was done. Else 0, the time, and each record's value, for the next decision. An error names the
--- command that was refused; it begins with PARTLY if others were done before.
+-- command that was refused; it begins with PARTLY if something was written before.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local decided, records = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -26,20 +26,21 @@ for i = 1, records do
 end
 if not holds then return answer end
 
-local wrote, failure = false, nil
-local function try(command, ...)
-  local said = redis.pcall(command, ...)
+-- Some servers want each key spelled as one of KEYS.
+local reads, wrote, failure = { XRANGE = true, XREVRANGE = true, PTTL = true }, false, nil
+local function try(command, key, ...)
+  local said = redis.pcall(command, KEYS[key], ...)
   if type(said) == 'table' and said.err then
     failure = { err = (wrote and 'PARTLY ' or '') .. said.err .. ' at ' .. command }
     return {}
   end
-  wrote = true
+  wrote = wrote or not reads[command]
   return said
 end
 
 local at = 2 * records + 3
 while at <= #ARGV and not failure do
-  local count, command, key = tonumber(ARGV[at]), ARGV[at + 1], KEYS[tonumber(ARGV[at + 2])]
+  local count, command, key = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
   if command == 'UNLOG' then
     local beginning = ARGV[at + 5]
     for _, entry in ipairs(try('XRANGE', key, ARGV[at + 3], ARGV[at + 4])) do

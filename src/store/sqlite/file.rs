@@ -29,7 +29,7 @@ pub struct Opened {
 pub fn open(store: &str, deadline: Deadline) -> Result<Opened, Error> {
     let path = std::path::absolute(store).unwrap_or_else(|_| PathBuf::from(store));
     open_at(&path, deadline).map_err(|mut e| {
-        e.message = format!("store {}: {}{}", path.display(), whose(&path), e.message);
+        e.message = format!("store {}: {}{}", path.display(), obstacle(&path), e.message);
         e
     })
 }
@@ -89,7 +89,7 @@ fn refuse_read_only(c: &Connection) -> Result<(), Error> {
 /// Whose the file, its log or the log's index is, or the folder where it cannot be made, if it is somebody else's; or which
 /// of them may not be used. Before all else: the rest may be cut.
 #[cfg(unix)]
-fn whose(path: &Path) -> String {
+fn obstacle(path: &Path) -> String {
     use rustix::fs::{Access, access};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -112,7 +112,7 @@ fn whose(path: &Path) -> String {
 }
 
 #[cfg(not(unix))]
-fn whose(_: &Path) -> String {
+fn obstacle(_: &Path) -> String {
     String::new()
 }
 

@@ -6,16 +6,11 @@ use super::*;
 fn the_script_is_small_and_builds_no_key() {
     assert!(script::SOURCE.lines().count() <= 100);
     let code: String = script::SOURCE.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
-    for call in code.split("redis.call(").skip(1) {
+    // A cloud's cluster refuses a script whose calls do not spell their keys so.
+    for call in code.split("redis.call(").skip(1).chain(code.split("redis.pcall(").skip(1)) {
         let first = call.split(')').next().unwrap();
         assert!(first == "'TIME'" || first.contains("KEYS["), "{first}");
     }
-    // All else is carried out by one function, on a key that was named.
-    assert_eq!(code.matches("redis.pcall(command, ...)").count(), code.matches("pcall").count());
-    assert_eq!(code.matches(" key = ").count(), 1, "{code}");
-    assert!(code.contains("command, key = tonumber(ARGV[at]), ARGV[at + 1], KEYS[tonumber(ARGV[at + 2])]"));
-    let mut calls = code.split("try(").skip(1).filter(|call| !call.starts_with("command, ...)"));
-    assert!(calls.all(|call| call.split(", ").nth(1).is_some_and(|key| key.starts_with("key"))), "{code}");
     let joined = code.replace("...", "").matches("..").count();
     assert_eq!(joined, 6, "but for one comparison, an entry's id and an error nothing is put together");
 }
