@@ -61,7 +61,7 @@ pub fn match_pair(player: &mut Player, template: &TemplateId, refusal: bool, sou
 /// WeChat refused what was accepted, or the player does since: an accept by an event that is not trusted may never have been,
 /// and the next report is another act. One that WeChat told of was; the game's own report of it may still come. None: of
 /// all templates.
-pub fn drop_untrusted_accepts(player: &mut Player, template: Option<&TemplateId>) {
+pub fn drop_untrusted_accept_marks(player: &mut Player, template: Option<&TemplateId>) {
     let is_of = |mark: &Mark| template.is_none_or(|template| template.is(&mark.template));
     player.recent.marks.retain(|mark| mark.refusal || !mark.untrusted || !is_of(mark));
 }

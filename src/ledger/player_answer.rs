@@ -3,7 +3,7 @@
 use super::denial::Denial;
 use super::journal::{self, Answered, Column, Effect, Entry, What};
 use super::key::{self, Key, Seen};
-use super::pairing::{Source, drop_untrusted_accepts, leave_mark, match_pair};
+use super::pairing::{Source, drop_untrusted_accept_marks, leave_mark, match_pair};
 use super::player::{Player, PlayerNames};
 use super::template::TemplateId;
 use crate::error::{QuotaChange, Verdict};
@@ -229,14 +229,14 @@ fn move_count(player: &mut Player, item: &Item, source: Source, time: &Time) -> 
                 let kept = u64::from(keep_newest && count.granted > 0);
                 count.spent = count.spent.max(count.granted - kept);
                 if kept == 0 {
-                    drop_untrusted_accepts(player, Some(&item.template));
+                    drop_untrusted_accept_marks(player, Some(&item.template));
                 }
             }
             Ok(QuotaChange::Cleared)
         }
         Change::ClearAll => {
             player.counts.iter_mut().for_each(|count| count.spent = count.spent.max(count.granted));
-            drop_untrusted_accepts(player, None);
+            drop_untrusted_accept_marks(player, None);
             Ok(QuotaChange::Cleared)
         }
         Change::Look | Change::Ban | Change::Filter => Ok(QuotaChange::Untouched),

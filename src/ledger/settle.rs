@@ -250,7 +250,7 @@ pub fn move_count(
                 count.spent = count.spent.max(granted);
                 // One that came since is not what was refused.
                 if granted == count.granted {
-                    pairing::drop_untrusted_accepts(player, Some(template));
+                    pairing::drop_untrusted_accept_marks(player, Some(template));
                 }
             }
             Outcome::Spent | Outcome::Cleared | Outcome::Returned | Outcome::InDoubt => {}
