@@ -160,10 +160,11 @@ fn deliver(sink: &dyn Sink, level: Level, text: &str) {
     sink.line(level, text);
 }
 
-/// The text with control characters (a line break in an errmsg forges a line), and those that turn its direction, made
-/// visible as spaces.
+/// The text with spaces in place of control characters (a line break in an errmsg forges a line) and of those that break a
+/// line or turn its direction.
 pub fn one_line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    const TURNING: [char; 3] = ['\u{61c}', '\u{200e}', '\u{200f}'];
+    let turns = |c: char| TURNING.contains(&c) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
 }
 

@@ -150,14 +150,14 @@ impl RedisAt {
 /// Whether the text begins with this scheme, but for a colon or a slash; or another sign, if a login stands behind it.
 fn is_scheme_amiss(text: &str, scheme: &str) -> bool {
     text.strip_prefix(scheme).is_some_and(|rest| {
-        let is_login = rest.starts_with(|c: char| c.is_ascii_punctuation()) && rest.contains('@');
+        let is_login = rest.starts_with(['/', ';']) && rest.contains('@');
         rest.starts_with(':') || rest.starts_with("//") || is_login
     })
 }
 
 /// What other libraries take as a server's address or as a connection's settings, and a file is hardly called.
 fn looks_like_an_address(text: &str) -> bool {
-    let text = text.strip_prefix("//").unwrap_or(text).replace('：', ":");
+    let text = text.strip_prefix("//").unwrap_or(text);
     if text.starts_with(['/', '\\', '.', '~']) {
         return false;
     }
@@ -168,14 +168,13 @@ fn looks_like_an_address(text: &str) -> bool {
     let has_settings = ["password=", "pwd=", "data source=", "auth="].iter().any(|setting| lower.contains(setting));
     let ends_with = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
     let behind = text[first.len()..].trim_matches(['/', '\\']);
-    let is_list =
-        first.contains('=') && behind.split('?').next().unwrap_or_default().bytes().all(|b| b.is_ascii_digit());
-    let is_login_or_command = first.contains('@') || first.contains(" -");
-    let is_no_name = (is_list || is_login_or_command) && !ends_with(&[".db", ".sqlite", ".sqlite3"]);
+    // A login, a list of settings or a command line, with a database's number or a password behind it.
+    let database = behind.split(['?', '/']).next().unwrap_or_default();
+    let is_database = database.strip_prefix("db").unwrap_or(database).bytes().all(|b| b.is_ascii_digit());
+    let is_connection = (first.contains(['@', '=']) || first.contains(" -")) && is_database || first.contains(" -a ");
+    let is_no_name = is_connection && !ends_with(&[".db", ".sqlite", ".sqlite3"]);
     let is_host = behind.is_empty()
-        && (lower == "localhost"
-            || ends_with(&[".com", ".cn", ".net", ".internal", ".local"])
-            || text.parse::<std::net::IpAddr>().is_ok());
+        && (lower == "localhost" || ends_with(&[".com", ".cn"]) || text.parse::<std::net::IpAddr>().is_ok());
     has_port_or_scheme || has_settings || is_no_name || is_host
 }
 

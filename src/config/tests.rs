@@ -121,9 +121,7 @@ fn wrong_values_by_key() {
         ("store", "\"hunter2@h/0/?x\"", "looks like an address"),
         ("store", "\"h/0?auth=hunter2\"", "looks like an address"),
         ("store", "\"h -a hunter2/x\"", "looks like an address"),
-        ("store", "\"host：6379\"", "looks like an address"),
         ("store", "\"r-bp1234.redis.rds.aliyuncs.com\"", "looks like an address"),
-        ("store", "\"redis.internal\"", "looks like an address"),
         ("utc_offset", "\"8\"", "like \"+08:00\""),
         ("utc_offset", "\"+8:00\"", "like \"+08:00\""),
         ("utc_offset", "\"+14:01\"", "-14:00"),
@@ -194,6 +192,11 @@ fn accepted_values() {
         "game@prod.db",
         "a,b=c.db",
         "游戏.db",
+        "数据：一/wxsub.db",
+        "game@prod/wxsub.dat",
+        "redis-data@prod/wxsub.db",
+        "redis.old@1.db",
+        "wxsub.local",
         ":memory:",
     ] {
         let config = Config::from_json(&format!(r#"{{"appid":"x","secret":"s","store":"{path}"}}"#));

@@ -190,7 +190,9 @@ pub struct TokenStanding {
 /// How the token stands. `own_failure`: as in [`TokenAsk`].
 pub fn inspect(slot: &TokenSlot, concerned: Concerned, own_failure: Option<Failure>) -> Operation<TokenStanding> {
     on_record(slot, move |record, _, _| {
-        let failures = record.failures.iter().chain(&own_failure).filter(|failure| concerned.is_one_of(failure));
+        // Somebody got a token since.
+        let own_failure = own_failure.as_ref().filter(|_| record.alive().is_none());
+        let failures = record.failures.iter().chain(own_failure).filter(|failure| concerned.is_one_of(failure));
         let failure = failures.filter(|failure| failure.times > 0);
         let failure = failure.max_by_key(|failure| failure.times);
         let refused = (record.refused_pause_ms > 0).then(|| all_refused(record).message);

@@ -22,10 +22,12 @@ const FIRST_PAUSE_MS: i64 = 250;
 const LONGEST_PAUSE_MS: i64 = 30_000;
 /// … or this, where the answer to a request for a legacy token was lost: each may be one of the account's 2000 a day.
 const LONGEST_LEGACY_PAUSE_MS: i64 = 240_000;
+/// A client's own failure says nothing any more so long after its pause.
+const FORGOTTEN_AFTER_MS: i64 = 3_600_000;
 /// Others look at least so often whether it is their turn.
 const OTHERS_FIRST_MS: i64 = 100;
 
-/// How this process failed last, since it got a token: the store keeps the failures of a few machines only.
+/// How this client failed last, since it got a token: the store keeps the failures of a few machines only.
 #[derive(Default)]
 pub(super) struct OwnFailure(Mutex<Option<Remembered>>);
 
@@ -39,6 +41,9 @@ impl OwnFailure {
     pub(super) fn read(&self, now: &Now) -> Option<TokenFailure> {
         let kept = self.0.lock();
         let Remembered { failure, paused_until_ms } = kept.as_ref()?;
+        if now.boot_ms - paused_until_ms > FORGOTTEN_AFTER_MS {
+            return None;
+        }
         Some(TokenFailure { pause_ms: (paused_until_ms - now.boot_ms).max(0), ..failure.clone() })
     }
 

@@ -7,7 +7,7 @@ use crate::ledger::codec::{Damage, Decoder, Encoder};
 use crate::secret::Secret;
 use crate::store::{Changes, Name, Stop, Time, View};
 
-/// Failures of different secrets and machines that are kept; each process remembers its own, too.
+/// Failures of different secrets and machines that are kept; each client remembers its own, too.
 const MAX_FAILURES: usize = 16;
 /// What is kept of a failure's sentence, in characters.
 const MAX_WHY: usize = 240;
