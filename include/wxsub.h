@@ -770,9 +770,10 @@ wxsub_status wxsub_lookup(const struct wxsub_client *client,
 /// until then; most other kinds want "success". No such reply need be encrypted.
 ///
 /// Plain mode (no "aes_key") signs the query only: whoever has seen one query string can put a body of his own under it,
-/// for five minutes. So from plain pushes only accepts are taken (a forged grant costs one refused call), and none of another
-/// template while 32 of the player's have something left; refusals and results of sends are WXSUB_OK and change nothing, unless "trust_plain": true says
-/// that nobody else reaches the endpoint. A CreateTime more than five minutes ahead (of what would be applied), or a query that was used with another body, is
+/// for five minutes. So from plain pushes only accepts are taken (a forged grant costs one refused call), and none of
+/// another template while 32 of the player's have something left; refusals and results of sends are WXSUB_OK and change
+/// nothing, unless "trust_plain": true says that nobody else reaches the endpoint. A CreateTime more than five minutes
+/// ahead (of what would be applied), or a query that was used with another body, is
 /// WXSUB_E_SIGNATURE. Use the encrypted modes.
 ///
 /// `reply` (`reply_capacity` bytes) gets what the host must send back as the response's body, with HTTP 200; a NUL
